@@ -1,0 +1,107 @@
+/** What a replica is told at its start. Everything that varies between deployments, and nothing that varies in time. */
+import type { RegionIndex } from "./position.ts";
+
+export interface ReplicaConfig {
+  readonly namespace: string;
+  readonly partition: number;
+  /** Own region. */
+  readonly region: RegionIndex;
+  /** All voters, own region included; three or five. */
+  readonly voters: readonly RegionIndex[];
+  /** The origin in whose log the homes of this partition's users are claimed. Written in configuration, never derived. */
+  readonly anchor: RegionIndex;
+  readonly timing: Timing;
+  readonly limits: Limits;
+}
+
+export interface Timing {
+  /** Length of a lease. 0 turns leases off: then every acknowledgement and strong read takes a majority round. */
+  readonly leaseMs: number;
+  /** Largest error of a difference of two readings of one clock (the epsilon of the guard, R5). */
+  readonly clockBoundMs: number;
+  /** Largest drift, as a fraction of the interval. */
+  readonly clockDrift: number;
+  /** A call to another region is given up after this long. */
+  readonly callTimeoutMs: number;
+  /** An entry that a region has not acknowledged goes to that region's queue this long after it was written. */
+  readonly queueAfterMs: number;
+  /** A gap in a log is closed by a pull when reordering did not close it for this long. */
+  readonly gapMs: number;
+  /** When unsettled destinations are tried again by direct append: delays since the last try, then silence. */
+  readonly retryMs: readonly number[];
+  /** How long the log is kept for followers and the change feed. */
+  readonly retainMs: number;
+  readonly idempotencyMs: number;
+  readonly edgeIdempotencyMs: number;
+  readonly tombstoneMs: number;
+  /** How long a snapshot source keeps its log for a receiver that makes no progress. */
+  readonly pinMs: number;
+  /** Writes at `local` are refused while the oldest entry without a majority is older than this. 0: no bound. */
+  readonly rpoMsMax: number;
+}
+
+export interface Limits {
+  /** Entries in one append or pull answer, unless a single entry is larger. */
+  readonly batchBytesMax: number;
+  readonly batchEntriesMax: number;
+  /** Out-of-order buffer per log. Over it, entries are dropped: the log still has them. */
+  readonly inboxEntriesMax: number;
+  readonly inboxBytesMax: number;
+  /** A destination further behind than this gets a doorbell in its queue and no entries. */
+  readonly inlineEntriesMax: number;
+  readonly inlineBytesMax: number;
+  /** Target size of one queue message: one billing unit. */
+  readonly queueMessageBytes: number;
+  /** A single entry larger than a unit may still be inlined up to this. */
+  readonly queueEntryBytesMax: number;
+  /** Log kept per origin even when no follower has it; beyond it a follower has to take a snapshot. */
+  readonly logBytesMax: number;
+  /** Log rows dropped in one turn. */
+  readonly compactRowsMax: number;
+  readonly idempotencyPerUserMax: number;
+  /** Buffered client requests (bytes of values) before the replica says overloaded. */
+  readonly pendingBytesMax: number;
+  readonly pendingRequestsMax: number;
+}
+
+/** Figures with their reasons; configuration overrides some. */
+export const DEFAULT_TIMING: Timing = {
+  leaseMs: 3_000, // longer than most restarts of an object, short enough to wait out in a failover
+  clockBoundMs: 250, // assumed, not promised by the platform
+  clockDrift: 1e-3,
+  callTimeoutMs: 2_500, // the longest published round trip between two regions is about 340 ms
+  queueAfterMs: 400, // longer than the longest round trip: a healthy region has acknowledged directly by then
+  gapMs: 250, // reordering in a queue usually closes a gap sooner
+  retryMs: [1_000, 5_000, 30_000, 300_000, 3_600_000],
+  retainMs: 24 * 3_600_000,
+  idempotencyMs: 48 * 3_600_000,
+  edgeIdempotencyMs: 600_000,
+  tombstoneMs: 3_600_000, // longer than any snapshot takes
+  pinMs: 900_000,
+  rpoMsMax: 0,
+};
+
+export const DEFAULT_LIMITS: Limits = {
+  batchBytesMax: 1_000_000, // RPC carries 32 MiB; small batches keep turns short
+  batchEntriesMax: 1_000,
+  inboxEntriesMax: 1_000,
+  inboxBytesMax: 4_000_000,
+  inlineEntriesMax: 2_000,
+  inlineBytesMax: 8_000_000,
+  queueMessageBytes: 64_000, // one billing unit of the queue
+  queueEntryBytesMax: 96_000, // the queue's limit is 128,000 B with its own overhead
+  logBytesMax: 1_000_000_000, // a tenth of what an object may store
+  compactRowsMax: 1_000,
+  idempotencyPerUserMax: 10_000,
+  pendingBytesMax: 16_000_000, // an isolate has 128 MB and may hold several objects
+  pendingRequestsMax: 2_000,
+};
+
+export function majorityOf(config: ReplicaConfig): number {
+  return Math.floor(config.voters.length / 2) + 1;
+}
+
+/** The guard that a voter adds to a grant: three clocks take part, the leader's, the voter's and the candidate's (R5). */
+export function guardMs(timing: Timing): number {
+  return 3 * timing.clockBoundMs + Math.ceil(timing.clockDrift * timing.leaseMs);
+}

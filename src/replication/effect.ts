@@ -1,0 +1,55 @@
+/**
+ * The boundary of the core: what can happen to a replica, and what it wants done.
+ *
+ * `Replica.step(event, now)` runs in one synchronous turn, inside one storage transaction, and returns effects. Duties
+ * of the host, in this order:
+ *
+ *  1. Commit the transaction. When it throws, throw the replica away and start anew from storage: what is in its memory
+ *     may not match, and nothing of this turn was said to anybody.
+ *  2. `alarm`: set the durable alarm in the same transaction where the platform allows it, else before anything is sent.
+ *  3. Send `reply`, `respond`, `call`, `enqueue` and `batch-done` in the order they stand, none of them before what the
+ *     turn wrote is durable (on Durable Objects the output gate sees to it). A `call` that ends comes back as one
+ *     `answer` or one `failed`, an `enqueue` as one `enqueued`.
+ *  4. `sync`: wait until everything written so far is confirmed to be durable, then step `synced` with the same number.
+ *     It is what makes a lease worth checking: the clock has moved on while the storage confirmed.
+ *  5. `wake`: step `wake` at that instant, or soon after. Only the latest one counts. It is volatile: a restart forgets
+ *     it, and nothing durable depends on it.
+ *
+ * Calls are sent to the region's replica of the same partition. The host gives up on a call after `timeoutMs`.
+ */
+import type { Batch, BatchVerdict, PeerReply, PeerRequest } from "./message.ts";
+import type { ClientReply, ClientRequest } from "./request.ts";
+import type { RegionIndex } from "./position.ts";
+
+export type Event =
+  /** First event of every instance. */
+  | { readonly type: "start" }
+  | { readonly type: "peer"; readonly id: number; readonly from: RegionIndex; readonly message: PeerRequest }
+  | { readonly type: "answer"; readonly call: number; readonly from: RegionIndex; readonly message: PeerReply }
+  | { readonly type: "failed"; readonly call: number; readonly from: RegionIndex; readonly reason: CallFailure }
+  /** Messages of one queue delivery for this replica. `null`: did not decode. */
+  | { readonly type: "batch"; readonly id: number; readonly messages: readonly (Batch | null)[] }
+  | { readonly type: "enqueued"; readonly call: number; readonly ok: boolean }
+  | { readonly type: "client"; readonly id: number; readonly request: ClientRequest }
+  | { readonly type: "synced"; readonly sync: number }
+  | { readonly type: "alarm" }
+  | { readonly type: "wake" };
+
+/** `timeout`: may have arrived. `refused`: did not reach the replica, or it failed. `overloaded`: alive but busy; never evidence of failure. */
+export type CallFailure = "timeout" | "refused" | "overloaded";
+
+export type Effect =
+  | { readonly type: "alarm"; readonly at: number }
+  | { readonly type: "reply"; readonly id: number; readonly message: PeerReply }
+  | { readonly type: "respond"; readonly id: number; readonly reply: ClientReply }
+  | { readonly type: "call"; readonly call: number; readonly to: RegionIndex; readonly message: PeerRequest; readonly timeoutMs: number }
+  | { readonly type: "enqueue"; readonly call: number; readonly to: RegionIndex; readonly messages: readonly Batch[] }
+  | {
+      readonly type: "batch-done";
+      readonly id: number;
+      readonly verdicts: readonly BatchVerdict[];
+      /** What the queue consumer tells each log's leader. */
+      readonly progress: readonly { readonly to: RegionIndex; readonly message: PeerRequest }[];
+    }
+  | { readonly type: "sync"; readonly sync: number }
+  | { readonly type: "wake"; readonly at: number };

@@ -1,0 +1,111 @@
+/**
+ * A log entry: what one decision of a leader did, in a form that every replica can apply without deciding again.
+ *
+ * Ops carry after-images, so applying cannot fail for a reason of business and can be repeated; a command is kept
+ * beside the after-image where the operation itself has to be run again later (a divergent add has to add). An entry is
+ * encoded once, by the leader that wrote it; those bytes are stored, hashed and sent as they are.
+ */
+import type { CrossPosition, Epoch, Position, RegionIndex } from "./position.ts";
+
+/** Numbers are the wire's, never reused. Kinds without a writer yet are reserved. */
+export const EntryKind = {
+  open: 1,
+  txn: 2,
+  claim: 3,
+  handoffOut: 4,
+  handoffIn: 5,
+  handoffRefuse: 6,
+  handoffAbort: 7,
+  config: 8,
+  activate: 9,
+  checkpoint: 10,
+  divergent: 11,
+  erase: 12,
+  slots: 13,
+  retire: 14,
+} as const;
+
+export const OpKind = { put: 1, delete: 2, merge: 3, add: 4, expire: 5 } as const;
+export type OpKindNumber = (typeof OpKind)[keyof typeof OpKind];
+
+/** The version of entries that this code writes and the newest that it understands. */
+export const PROTOCOL_VERSION = 1;
+
+export type Concern = "local" | "one" | "majority" | "all";
+export const CONCERNS: readonly Concern[] = ["local", "one", "majority", "all"];
+
+export interface Entry {
+  readonly pv: number;
+  /** A value of EntryKind, or one that this code does not know: then the log is parked at this entry. */
+  readonly kind: number;
+  readonly o: RegionIndex;
+  readonly e: Epoch;
+  readonly s: number;
+  /** Incarnation of the leader that wrote it. */
+  readonly inc: number;
+  readonly hlc: number;
+  /** Empty for entries that belong to no user (open). */
+  readonly user: string;
+  readonly principal: string;
+  readonly concern: Concern;
+  readonly idempotency?: IdempotencyMark;
+  /** Positions of other logs of this partition that must be applied first. */
+  readonly deps: readonly Position[];
+  /** Positions in other partitions that the writer had seen; enforced by readers. */
+  readonly xdeps: readonly CrossPosition[];
+  readonly ops: readonly Op[];
+  /** HTTP status the operation earned (200, 201): an idempotent replay repeats it. */
+  readonly status: number;
+  readonly claim?: ClaimMark;
+  readonly open?: OpenMark;
+}
+
+export interface IdempotencyMark {
+  readonly key: string;
+  /** Digest of method, path, conditions and body. */
+  readonly fingerprint: Uint8Array;
+  /** Keys added by the edge live shorter and cost no row. */
+  readonly by: "client" | "edge";
+}
+
+export interface Op {
+  /** A value of OpKind, or one that this code does not know: parks the log. */
+  readonly kind: number;
+  readonly key: string;
+  /** Absent for delete and expire. */
+  readonly after?: ItemImage;
+  /** The patch of a merge, the decimal text of an add. */
+  readonly command?: Uint8Array;
+}
+
+export interface ItemImage {
+  readonly contentType: string;
+  readonly value: Uint8Array;
+  /** Instant in ms since 1970; 0 for never. */
+  readonly expiresAt: number;
+}
+
+/** The home of a user, decided once by the log of the partition's anchor. */
+export interface ClaimMark {
+  readonly home: RegionIndex;
+  readonly version: number;
+}
+
+export interface OpenMark {
+  readonly leader: RegionIndex;
+  readonly configVersion: number;
+}
+
+/** An entry as it travels and is stored: its place, and its bytes verbatim. */
+export interface RawEntry {
+  readonly e: Epoch;
+  readonly s: number;
+  readonly bytes: Uint8Array;
+}
+
+/** How the core turns entries into bytes and back. The wire supplies it. */
+export interface EntryCodec {
+  encode(entry: Entry): Uint8Array;
+  /** Throws when the bytes are no entry. */
+  decode(bytes: Uint8Array): Entry;
+}

@@ -1,0 +1,298 @@
+/**
+ * What replicas say to each other. Every message is a request with one answer, carried by a call, except a
+ * batch, which a queue carries: it may come late, twice, out of order or never, and it grants nothing.
+ */
+import type { RawEntry } from "./entry.ts";
+import type { Epoch, Position, RegionIndex, Tail } from "./position.ts";
+
+/** (epoch, seq of its OPEN) for every epoch of a log, ascending: a few dozen bytes that tell any two logs' last common entry. */
+export type EpochTable = readonly EpochStart[];
+export interface EpochStart {
+  readonly e: Epoch;
+  readonly start: number;
+}
+
+/**
+ * What a leader that could acknowledge now says about the end of its log: nothing acknowledged before `echo` was read
+ * from the follower's clock is beyond `s`, and no later entry has an hlc of `hlc` or less.
+ */
+export interface Closed {
+  readonly s: number;
+  readonly hlc: number;
+  /** The last reading of the receiver's own clock that the leader had received when it said this; 0 for none. */
+  readonly echo: number;
+}
+
+/** Leader to follower (R2): entries that follow `prev`. Empty entries are a heartbeat, a lease renewal or news of the commit position. */
+export interface Append {
+  readonly type: "append";
+  readonly o: RegionIndex;
+  readonly e: Epoch;
+  readonly inc: number;
+  readonly prev: Tail;
+  readonly entries: readonly RawEntry[];
+  /** Chain hash after the last of `entries` (of `prev` when there are none; empty when unknown). */
+  readonly chain: Uint8Array;
+  readonly commit: number;
+  readonly closed?: Closed;
+  /** Asks for a lease grant (R5). */
+  readonly grant: boolean;
+  readonly pv: number;
+}
+
+export interface AppendOk {
+  readonly type: "append-ok";
+  readonly e: Epoch;
+  /** Last seq up to which the follower's log is the leader's. */
+  readonly match: number;
+  /** A reading of the follower's clock, to be echoed. */
+  readonly stamp: number;
+  readonly storeId: string;
+  readonly inc: number;
+}
+
+export interface AppendStale {
+  readonly type: "append-stale";
+  readonly promised: Epoch;
+}
+
+/** `prev` is not in the follower's log: its epochs tell where the two part. */
+export interface AppendMismatch {
+  readonly type: "append-mismatch";
+  readonly epochs: EpochTable;
+  readonly last: Tail;
+  readonly base: Tail;
+  /** The follower's log was compacted or restored past what the leader can append to, or it is restoring a snapshot. */
+  readonly stamp: number;
+}
+
+/** Any replica to any other: what follows my tail in this log? */
+export interface Pull {
+  readonly type: "pull";
+  readonly o: RegionIndex;
+  readonly last: Tail;
+  readonly base: Tail;
+  readonly epochs: EpochTable;
+  readonly bytesMax: number;
+  /** Asks the leader to begin a round when something of its log is not committed. */
+  readonly wantCommit: boolean;
+}
+
+export interface PullOk {
+  readonly type: "pull-ok";
+  /** Epoch of the answering replica's last entry: its log is a prefix of that leader's. */
+  readonly e: Epoch;
+  readonly prev: Tail;
+  readonly entries: readonly RawEntry[];
+  readonly chain: Uint8Array;
+  readonly commit: number;
+  /** Tail of the answering replica's log: more is to be had while it is beyond the entries. */
+  readonly last: Tail;
+}
+
+/** The answering replica no longer has what follows. */
+export interface NeedSnapshot {
+  readonly type: "need-snapshot";
+  readonly base: Tail;
+}
+
+/** Would you promise `b`? Changes nothing at the voter. */
+export interface PreVote {
+  readonly type: "pre-vote";
+  readonly o: RegionIndex;
+  readonly b: Epoch;
+  readonly last: Tail;
+}
+export interface PreVoteReply {
+  readonly type: "pre-vote-reply";
+  readonly reachable: boolean;
+  readonly leaseRemainingMs: number;
+  readonly willing: boolean;
+  readonly promised: Epoch;
+}
+
+/** R1. */
+export interface Prepare {
+  readonly type: "prepare";
+  readonly o: RegionIndex;
+  readonly b: Epoch;
+  readonly transfer: boolean;
+}
+export interface Promise_ {
+  readonly type: "promise";
+  readonly b: Epoch;
+  readonly last: Tail;
+  readonly base: Tail;
+  readonly epochs: EpochTable;
+  readonly commit: number;
+  /** What is left of the longest grant to anybody but the candidate. */
+  readonly leaseRemainingMs: number;
+  readonly hlc: number;
+  readonly storeId: string;
+  readonly inc: number;
+}
+export interface Nack {
+  readonly type: "nack";
+  readonly promised: Epoch;
+}
+
+/** Follower to leader: how far does your log reach now? Answered only by a leader that may acknowledge. */
+export interface CloseNow {
+  readonly type: "close-now";
+  readonly o: RegionIndex;
+}
+export interface CloseReply {
+  readonly type: "close-reply";
+  readonly e: Epoch;
+  readonly last: Tail;
+  readonly commit: number;
+  readonly hlc: number;
+}
+export interface NotLeader {
+  readonly type: "not-leader";
+  readonly leader: RegionIndex;
+  readonly promised: Epoch;
+}
+
+/** Follower to leader after a queue batch: how far its log is the leader's. */
+export interface Progress {
+  readonly type: "progress";
+  readonly o: RegionIndex;
+  readonly e: Epoch;
+  readonly match: number;
+  readonly storeId: string;
+  readonly inc: number;
+}
+export interface ProgressOk {
+  readonly type: "progress-ok";
+}
+
+/** Begins, or continues after a restart of either side, a snapshot of everything that the answering replica holds. */
+export interface SnapshotBegin {
+  readonly type: "snapshot-begin";
+  readonly id: string;
+}
+export interface SnapshotBegun {
+  readonly type: "snapshot-begun";
+  readonly id: string;
+  /** Where every log's replay begins: committed at the source, and its log is kept from here. */
+  readonly from: readonly SnapshotBase[];
+}
+export interface SnapshotBase {
+  readonly o: RegionIndex;
+  readonly e: Epoch;
+  readonly s: number;
+  readonly chain: Uint8Array;
+  readonly hlc: number;
+  readonly epochs: EpochTable;
+}
+export interface SnapshotChunk {
+  readonly type: "snapshot-chunk";
+  readonly id: string;
+  /** Opaque to the receiver; empty at the start. */
+  readonly cursor: Uint8Array;
+  readonly bytesMax: number;
+}
+export interface SnapshotRows {
+  readonly type: "snapshot-rows";
+  readonly rows: readonly SnapshotRow[];
+  /** Empty when this was the last chunk. */
+  readonly cursor: Uint8Array;
+  /** The source's applied positions when this chunk was read: the image is whole once these are applied. */
+  readonly until: readonly Position[];
+}
+export interface SnapshotUnknown {
+  readonly type: "snapshot-unknown";
+}
+export type SnapshotRow =
+  | { readonly kind: "item"; readonly item: ItemRow }
+  | { readonly kind: "owner"; readonly owner: OwnerRow }
+  | { readonly kind: "idempotency"; readonly row: IdempotencyRow };
+
+/** An item as a replica stores it: the image, and the entry that wrote it. */
+export interface ItemRow {
+  readonly user: string;
+  readonly key: string;
+  readonly o: RegionIndex;
+  readonly e: Epoch;
+  readonly s: number;
+  readonly hlc: number;
+  /** Version of the user's ownership under which it was written; a later owner wins over any position. */
+  readonly ownerVersion: number;
+  readonly tombstone: boolean;
+  readonly expiresAt: number;
+  readonly contentType: string;
+  /** Encoded positions in other partitions, or empty. */
+  readonly xdeps: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+export interface OwnerRow {
+  readonly user: string;
+  readonly home: RegionIndex;
+  readonly version: number;
+  /** The entry that decided it. */
+  readonly o: RegionIndex;
+  readonly e: Epoch;
+  readonly s: number;
+}
+
+export interface IdempotencyRow {
+  readonly user: string;
+  /** Digest of principal and key. */
+  readonly k: Uint8Array;
+  readonly fingerprint: Uint8Array;
+  readonly o: RegionIndex;
+  readonly e: Epoch;
+  readonly s: number;
+  readonly status: number;
+  readonly hlc: number;
+}
+
+export type PeerRequest =
+  | Append
+  | Pull
+  | PreVote
+  | Prepare
+  | CloseNow
+  | Progress
+  | SnapshotBegin
+  | SnapshotChunk;
+export type PeerReply =
+  | AppendOk
+  | AppendStale
+  | AppendMismatch
+  | PullOk
+  | NeedSnapshot
+  | PreVoteReply
+  | Promise_
+  | Nack
+  | CloseReply
+  | NotLeader
+  | ProgressOk
+  | SnapshotBegun
+  | SnapshotRows
+  | SnapshotUnknown
+  | Unsupported;
+
+/** The receiver does not know the message: a newer sender falls back, or waits for the upgrade to end. */
+export interface Unsupported {
+  readonly type: "unsupported";
+}
+
+/** Queue message: entries, or a doorbell when there are none (`last` is further than the receiver). */
+export interface Batch {
+  readonly type: "batch";
+  readonly o: RegionIndex;
+  readonly e: Epoch;
+  readonly inc: number;
+  readonly prev: Tail;
+  readonly entries: readonly RawEntry[];
+  readonly chain: Uint8Array;
+  readonly last: Tail;
+  readonly commit: number;
+  readonly pv: number;
+}
+
+/** accepted, duplicate, stale, buffered: acknowledge. dropped: the buffer was full; acknowledge too, a pull is under way. */
+export type BatchVerdict = "accepted" | "duplicate" | "stale" | "buffered" | "dropped" | "poison";

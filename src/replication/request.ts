@@ -1,0 +1,239 @@
+/**
+ * What the edge asks a replica, and what a replica answers. These cross between versions of the code during a rolling
+ * upgrade, as structured clones: fields are only ever added, a reader ignores what it does not know and takes the
+ * stated default for what is missing.
+ */
+import type { Concern } from "./entry.ts";
+import type { CrossPosition, Position, RegionIndex } from "./position.ts";
+
+/** What a session token says about one partition, plus what it says about others, which a write records. */
+export interface SessionPart {
+  /** Positions in this partition that the answer has to cover. */
+  readonly positions: readonly SessionPosition[];
+  /** Positions in other partitions (for xdeps of a write). */
+  readonly others: readonly CrossPosition[];
+  /** Latest expiry instant that the session has seen pass, ms since 1970; 0 for none. */
+  readonly seenAt: number;
+}
+
+/** `durable`: it was committed when it was shown, so that it can never be lost. */
+export interface SessionPosition extends Position {
+  readonly durable: boolean;
+}
+
+interface Asked {
+  /** Region that the edge placed the client in: the edge counts as part of it. */
+  readonly from: RegionIndex;
+  /** Instant (ms since 1970, the edge's clock translated by the shell into the replica's) after which nobody waits any more and a write is refused. */
+  readonly deadlineAt: number;
+}
+
+export interface WriteRequest extends Asked {
+  readonly op: "write";
+  readonly user: string;
+  readonly principal: string;
+  readonly command: Command;
+  readonly conditions: Conditions;
+  readonly idempotency?: { readonly key: string; readonly fingerprint: Uint8Array; readonly by: "client" | "edge" };
+  readonly concern: Concern;
+  readonly session: SessionPart;
+  /** The entry that claimed the user's home, when the edge just had it claimed. */
+  readonly claim?: Position;
+  /** Set when following an ASK: the new home may accept although it does not own the user yet. */
+  readonly asking?: boolean;
+}
+
+export type Command =
+  | { readonly kind: "put"; readonly key: string; readonly value: Uint8Array; readonly contentType: string; readonly expiresInS?: number }
+  | { readonly kind: "delete"; readonly key: string };
+
+/** Entity tags as versions ("origin.epoch.seq" parsed; a tag of ours that names no version of ours matches nothing), or any. */
+export interface Conditions {
+  readonly ifMatch?: "any" | readonly Position[];
+  readonly ifNoneMatch?: "any" | readonly Position[];
+}
+
+/** `leader`: by the leader of the user's log (level `user`). */
+export type ReadLevel = "leader" | "strong" | "bounded" | "session" | "prefix" | "eventual";
+
+export interface ReadRequest extends Asked {
+  readonly op: "read";
+  readonly user: string;
+  readonly what: ReadItem | ReadList;
+  readonly level: ReadLevel;
+  /** For `bounded`. */
+  readonly stalenessMsMax?: number;
+  /** Read concern `committed`. */
+  readonly committed: boolean;
+  readonly session: SessionPart;
+  /** How long a `session` read may wait here before the edge takes it to the leader. */
+  readonly waitMs: number;
+  /** Serve what is at hand although no promise holds (`Ithaca-On-Unreachable: stale`, sent after the leader was not had). */
+  readonly stale?: boolean;
+  /** `Ithaca-On-Lost: report`: answer although positions of the token are lost, and list them. */
+  readonly reportLost?: boolean;
+}
+
+export interface ReadItem {
+  readonly kind: "item";
+  readonly key: string;
+  /** Value not wanted (HEAD). */
+  readonly head: boolean;
+}
+
+/** Keys in byte order within [start, end), all beginning with prefix; `after` continues beyond that key (before it when reverse). */
+export interface ReadList {
+  readonly kind: "list";
+  readonly prefix: string;
+  readonly start?: string;
+  readonly end?: string;
+  readonly after?: string;
+  readonly limit: number;
+  readonly reverse: boolean;
+  readonly values: boolean;
+  /** A page ends early here. */
+  readonly bytesMax: number;
+}
+
+export interface ReceiptRequest extends Asked {
+  readonly op: "receipt";
+  readonly user: string;
+  readonly position: Position;
+  /** Wait until this is met or the deadline; absent: answer as it stands. */
+  readonly concern?: Concern;
+}
+
+/** Who is the user's home? `certain`: only the leader of the anchor's log may say that there is none. */
+export interface HomeRequest extends Asked {
+  readonly op: "home";
+  readonly user: string;
+  readonly certain: boolean;
+}
+
+/** Claims a home for a user who has none; asked of the leader of the anchor's log. Answers the present home where there is one. */
+export interface ClaimRequest extends Asked {
+  readonly op: "claim";
+  readonly user: string;
+  readonly home: RegionIndex;
+  readonly principal: string;
+}
+
+/** How this replica stands; for `GET /v1/regions`. */
+export interface StatusRequest extends Asked {
+  readonly op: "status";
+}
+
+export type ClientRequest = WriteRequest | ReadRequest | ReceiptRequest | HomeRequest | ClaimRequest | StatusRequest;
+
+/** What every answer about data can say of itself. */
+export interface Facts {
+  readonly servedBy: RegionIndex;
+  readonly home: RegionIndex;
+  readonly homeVersion: number;
+  /** Who leads the home log as far as this replica knows. */
+  readonly leader: RegionIndex;
+  readonly epoch: number;
+  /** Last entry of the home log that this replica had applied; e and s are 0 when none. */
+  readonly position: Position;
+  /** Upper bound on the age of the answer; null: unknown. 0 from a leader. */
+  readonly stalenessMs: number | null;
+  /** Positions that the answer showed: they go into the token. */
+  readonly shown: readonly SessionPosition[];
+  /** Positions in other partitions that what was shown depends on: they go into the token. */
+  readonly shownOthers: readonly CrossPosition[];
+  /** Latest expiry instant that the answer let pass; 0 for none. */
+  readonly seenAt: number;
+  readonly waitedMs: number;
+  /** What is left of the lease; null where this replica does not lead. */
+  readonly leaseLeftMs: number | null;
+  /** Why this replica could answer: "leader", "covered", "fresh", "at-hand", "stale". */
+  readonly why: string;
+}
+
+export interface Version extends Position {}
+
+export interface ItemView {
+  readonly key: string;
+  readonly version: Position;
+  readonly contentType: string;
+  readonly size: number;
+  readonly expiresAt: number;
+  readonly value?: Uint8Array;
+}
+
+export interface Receipt {
+  readonly user: string;
+  readonly key?: string;
+  readonly version: Position;
+  readonly position: Position;
+  readonly leader: RegionIndex;
+  readonly concern: Concern;
+  readonly durableIn: readonly RegionIndex[];
+  readonly committed: boolean;
+  /** ms since 1970. */
+  readonly at: number;
+}
+
+export type ClientReply =
+  | { readonly kind: "written"; readonly status: number; readonly receipt: Receipt; readonly facts: Facts; readonly replayed: boolean }
+  /** Durable at the leader, the concern not met in time: 504 write-concern-timeout. */
+  | { readonly kind: "concern-timeout"; readonly status: number; readonly receipt: Receipt; readonly facts: Facts }
+  | { readonly kind: "item"; readonly item: ItemView | null; readonly facts: Facts; readonly lost?: readonly Position[] }
+  | { readonly kind: "list"; readonly items: readonly ItemView[]; /** Key to continue after; absent on the last page. */ readonly next?: string; readonly facts: Facts; readonly lost?: readonly Position[] }
+  | { readonly kind: "receipt"; readonly receipt: Receipt; readonly state: "pending" | "committed" | "lost"; readonly met: boolean; readonly facts: Facts }
+  | { readonly kind: "home"; readonly home: RegionIndex; readonly version: number; readonly leader: RegionIndex; readonly epoch: number; /** The CLAIM. */ readonly position: Position }
+  | { readonly kind: "status"; readonly status: ReplicaStatus }
+  | Redirect
+  | Refusal;
+
+/** The edge has to go elsewhere. Nothing was done. */
+export type Redirect =
+  | { readonly kind: "moved"; readonly home: RegionIndex; readonly version: number }
+  | { readonly kind: "ask"; readonly to: RegionIndex }
+  /** `leader`: who leads as far as is known. */
+  | { readonly kind: "not-leader"; readonly leader: RegionIndex | null }
+  /** This replica does not know the user; only the anchor's leader can say that there is none. */
+  | { readonly kind: "unknown-user" }
+  /** The token is not covered here within the wait. */
+  | { readonly kind: "behind"; readonly waitedMs: number; readonly needed: Position; readonly found: Position };
+
+/** The world's errors. All are definite: nothing was logged. */
+export type Refusal =
+  | { readonly kind: "refused"; readonly reason: "not-found"; readonly facts: Facts }
+  | { readonly kind: "refused"; readonly reason: "precondition-failed"; readonly current: Position | null; readonly facts: Facts }
+  | { readonly kind: "refused"; readonly reason: "idempotency-key-reused" }
+  | { readonly kind: "refused"; readonly reason: "session-lost"; readonly lost: readonly Position[]; readonly facts: Facts }
+  | { readonly kind: "refused"; readonly reason: "rpo-bound"; readonly retryAfterMs: number }
+  | { readonly kind: "refused"; readonly reason: "overloaded"; readonly retryAfterMs: number }
+  | { readonly kind: "refused"; readonly reason: "no-user" }
+  | { readonly kind: "refused"; readonly reason: "no-receipt" }
+  /** No leadership could be had within the caller's time, or the position of a token could not be judged. */
+  | { readonly kind: "refused"; readonly reason: "no-leader" }
+  | { readonly kind: "refused"; readonly reason: "read-timeout" }
+  /** The replica is restoring a snapshot, or its storage is not what it promised. */
+  | { readonly kind: "refused"; readonly reason: "not-ready" };
+
+export interface ReplicaStatus {
+  readonly region: RegionIndex;
+  readonly partition: number;
+  readonly storeId: string;
+  readonly incarnation: number;
+  readonly restoring: boolean;
+  readonly logs: readonly LogStatus[];
+}
+
+export interface LogStatus {
+  readonly origin: RegionIndex;
+  readonly leader: RegionIndex;
+  readonly epoch: number;
+  readonly head: number;
+  readonly applied: number;
+  readonly committed: number;
+  readonly base: number;
+  /** Upper bound on how far behind this replica is; null where unknown. 0 at the leader. */
+  readonly lagMs: number | null;
+  /** leading, following, campaigning, waiting (deferred acknowledgements), parked, restoring. */
+  readonly state: string;
+  /** At the leader: what each region has acknowledged. */
+  readonly peers: readonly { readonly region: RegionIndex; readonly match: number; readonly state: string }[];
+}

@@ -1,0 +1,182 @@
+/**
+ * What the core keeps. Synchronous; every call of one turn is one transaction, which the host commits or rolls back
+ * whole. The one implementation is src/storage; it runs on Durable Objects and on Node.
+ */
+import type { RawEntry } from "./entry.ts";
+import type { IdempotencyRow, ItemRow, OwnerRow, SnapshotBase } from "./message.ts";
+import type { Epoch, Position, RegionIndex, Tail } from "./position.ts";
+
+export interface AcceptorRow {
+  readonly o: RegionIndex;
+  /** Never decreases (I5). */
+  readonly promised: Epoch;
+  /** Highest counter this region proposed or saw; never decreases. */
+  readonly maxCounter: number;
+  readonly leaderE: Epoch;
+  readonly leaderInc: number;
+}
+export interface GrantRow {
+  readonly o: RegionIndex;
+  readonly grantee: RegionIndex;
+  /** Instant by this replica's clock, guard included. */
+  readonly until: number;
+}
+export interface LeadershipRow {
+  readonly o: RegionIndex;
+  readonly e: Epoch;
+  /** Its OPEN is on a majority. */
+  readonly opened: boolean;
+  readonly ackAfter: number;
+  readonly leaseUntil: number;
+}
+/** End of the part of a log that is no longer kept. */
+export interface BaseRow {
+  readonly o: RegionIndex;
+  readonly e: Epoch;
+  readonly s: number;
+  readonly chain: Uint8Array;
+  readonly hlc: number;
+  /** Latest deletion of which no tombstone is left: an answer that finds nothing may stand on it. */
+  readonly reclaimed: Tail;
+}
+export interface LogRow extends RawEntry {
+  readonly o: RegionIndex;
+  readonly hlc: number;
+  /** Commit position known when the row was written: what a restart begins with. */
+  readonly commit: number;
+  readonly applied: boolean;
+  readonly chain: Uint8Array;
+  readonly undo: UndoImage | null;
+}
+/** What was there before an entry, in the order of its ops. */
+export interface UndoImage {
+  readonly items: readonly { readonly user: string; readonly key: string; readonly before: ItemRow | null }[];
+  readonly owner: { readonly user: string; readonly before: OwnerRow | null } | null;
+  readonly idempotency: { readonly user: string; readonly k: Uint8Array; readonly before: IdempotencyRow | null } | null;
+}
+export interface LogHead {
+  readonly e: Epoch;
+  readonly s: number;
+  readonly hlc: number;
+  readonly commit: number;
+  readonly chain: Uint8Array;
+}
+export interface EpochRow {
+  readonly o: RegionIndex;
+  readonly e: Epoch;
+  readonly start: number;
+}
+export interface OutboxRow {
+  readonly o: RegionIndex;
+  readonly dest: RegionIndex;
+  /** Index into the retry schedule. */
+  readonly stage: number;
+  readonly nextAt: number;
+}
+export interface PinRow {
+  readonly id: string;
+  readonly until: number;
+  readonly bases: readonly { readonly o: RegionIndex; readonly s: number }[];
+}
+export interface RestoreRow {
+  readonly id: string;
+  readonly source: RegionIndex;
+  readonly cursor: Uint8Array;
+  /** All rows are here; what is left is replay. */
+  readonly scanned: boolean;
+  readonly bases: readonly SnapshotBase[];
+  readonly until: readonly Position[];
+}
+export interface ListQuery {
+  readonly user: string;
+  readonly prefix: string;
+  readonly start?: string;
+  readonly end?: string;
+  readonly after?: string;
+  readonly reverse: boolean;
+  readonly values: boolean;
+  readonly rowsMax: number;
+}
+/** An item without, or with, its value (`value` is empty where it was not asked for; `size` always tells). */
+export interface StoredItem extends ItemRow {
+  readonly size: number;
+}
+export interface DivergentRow extends Position {
+  readonly applied: boolean;
+  readonly foundAt: number;
+  readonly entry: Uint8Array;
+  readonly undo: UndoImage | null;
+}
+
+export interface Storage {
+  meta(k: string): string | number | null;
+  setMeta(k: string, v: string | number): void;
+
+  acceptors(): AcceptorRow[];
+  putAcceptor(row: AcceptorRow): void;
+  grants(): GrantRow[];
+  putGrant(row: GrantRow): void;
+  leaderships(): LeadershipRow[];
+  putLeadership(row: LeadershipRow): void;
+
+  bases(): BaseRow[];
+  putBase(row: BaseRow): void;
+  epochs(): EpochRow[];
+  putEpoch(row: EpochRow): void;
+  /** Forgets epochs that begin at or after `start`. */
+  dropEpochs(o: RegionIndex, start: number): void;
+  /** Last row of the log; null when it is empty above its base. */
+  head(o: RegionIndex): LogHead | null;
+  /** Last applied row of the log; 0 when none is. */
+  appliedHead(o: RegionIndex): number;
+  insertEntry(row: LogRow): void;
+  markApplied(o: RegionIndex, s: number, undo: UndoImage | null): void;
+  entry(o: RegionIndex, s: number): LogRow | null;
+  /** Entries after `after`, at least one where there is one, then as many as fit; and the chain hash after the last. */
+  entries(o: RegionIndex, after: number, bytesMax: number, entriesMax: number): { entries: RawEntry[]; chain: Uint8Array };
+  /** Newest first, for the idempotency of the edge's keys. */
+  entriesDown(o: RegionIndex, below: number, entriesMax: number): LogRow[];
+  deleteEntry(o: RegionIndex, s: number): void;
+  /** First row of the log. */
+  first(o: RegionIndex): { s: number; hlc: number } | null;
+  /** Rows (after, upTo], oldest first, at most rowsMax. */
+  rowsForCompaction(o: RegionIndex, upTo: number, rowsMax: number): { s: number; e: Epoch; hlc: number; chain: Uint8Array; entry: Uint8Array }[];
+  deleteThrough(o: RegionIndex, s: number): void;
+  /** Throws away a log whole: a snapshot replaces it. */
+  clearLog(o: RegionIndex): void;
+
+  item(user: string, key: string, withValue: boolean): StoredItem | null;
+  putItem(row: ItemRow): void;
+  deleteItem(user: string, key: string): void;
+  list(query: ListQuery): StoredItem[];
+  owner(user: string): OwnerRow | null;
+  putOwner(row: OwnerRow): void;
+  deleteOwner(user: string): void;
+  idempotency(user: string, k: Uint8Array): IdempotencyRow | null;
+  putIdempotency(row: IdempotencyRow): void;
+  deleteIdempotency(user: string, k: Uint8Array): void;
+  countIdempotency(user: string): number;
+  /** Drops the user's oldest rows beyond `keep`. */
+  trimIdempotency(user: string, keep: number): void;
+  /** Drops up to rowsMax rows with an hlc below, wherever they are; answers how many. */
+  expireIdempotency(hlcBelow: number, rowsMax: number): number;
+
+  outbox(): OutboxRow[];
+  putOutbox(row: OutboxRow): void;
+  deleteOutbox(o: RegionIndex, dest: RegionIndex): void;
+  pins(): PinRow[];
+  putPin(row: PinRow): void;
+  deletePin(id: string): void;
+  restore(): RestoreRow | null;
+  putRestore(row: RestoreRow): void;
+  deleteRestore(): void;
+  putDivergent(row: DivergentRow): void;
+  divergent(): DivergentRow[];
+  putPoison(at: number, error: string, raw: Uint8Array): void;
+  countPoison(): number;
+
+  /** Everything but the logs, in a stable order, from a cursor: for a snapshot. */
+  scan(cursor: Uint8Array, bytesMax: number): { items: ItemRow[]; owners: OwnerRow[]; idempotency: IdempotencyRow[]; cursor: Uint8Array };
+  /** Empties items, owners and idempotency: a snapshot begins anew. */
+  clearState(): void;
+}
