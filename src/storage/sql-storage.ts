@@ -1,0 +1,649 @@
+/**
+ * The core's storage in SQL, over the few calls that a Durable Object and Node share: the simulator and the tests run
+ * the statements that production runs.
+ *
+ * Integers are asserted to stay below 2^53 on their way in; reading them back is then exact on both back ends. A blob
+ * that SQL answers is only used within the turn or copied.
+ */
+import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import type { RawEntry } from "../replication/entry.ts";
+import type { IdempotencyRow, ItemRow, OwnerRow } from "../replication/message.ts";
+import type {
+  AcceptorRow,
+  BaseRow,
+  DivergentRow,
+  EpochRow,
+  GrantRow,
+  LeadershipRow,
+  ListQuery,
+  LogHead,
+  LogRow,
+  OutboxRow,
+  PinRow,
+  RestoreRow,
+  Storage,
+  StoredItem,
+  UndoImage,
+} from "../replication/storage.ts";
+import { prefixEnd } from "./key-range.ts";
+import { decodeRestore, encodeRestore } from "./restore-codec.ts";
+import type { SqlDriver, SqlValue } from "./sql-driver.ts";
+import { decodeUndo, encodeUndo, packRecords, unpackRecords } from "./undo-codec.ts";
+
+/** A row may hold 2 MB on the platform (2,000,000 B to be safe), and the local runtime would take more: so we measure. */
+const ROW_BYTES_MAX = 1_900_000;
+const NO_BYTES = new Uint8Array(0);
+
+const ITEM_COLUMNS = `user, key, o, e, s, hlc, owner_version, tombstone, expires_at, content_type, size, xdeps`;
+
+export class IntegerOutOfRange extends Error {}
+
+export class SqlStorage implements Storage {
+  readonly #sql: SqlDriver;
+
+  constructor(driver: SqlDriver) {
+    this.#sql = driver;
+  }
+
+  meta(k: string): string | number | null {
+    const value = this.#sql.rows(`SELECT v FROM meta WHERE k = ?`, k)[0]?.[0] ?? null;
+    return typeof value === "object" ? null : value;
+  }
+
+  setMeta(k: string, v: string | number): void {
+    if (typeof v === "number") integer(v);
+    this.#sql.run(`INSERT INTO meta(k, v) VALUES(?, ?) ON CONFLICT(k) DO UPDATE SET v = excluded.v`, k, v);
+  }
+
+  acceptors(): AcceptorRow[] {
+    return this.#sql
+      .rows(`SELECT o, promised, max_counter, leader_e, leader_inc FROM acceptor`)
+      .map((r) => ({ o: num(r[0]), promised: num(r[1]), maxCounter: num(r[2]), leaderE: num(r[3]), leaderInc: num(r[4]) }));
+  }
+
+  putAcceptor(row: AcceptorRow): void {
+    this.#sql.run(
+      `INSERT INTO acceptor(o, promised, max_counter, leader_e, leader_inc) VALUES(?, ?, ?, ?, ?)
+       ON CONFLICT(o) DO UPDATE SET promised = excluded.promised, max_counter = excluded.max_counter,
+         leader_e = excluded.leader_e, leader_inc = excluded.leader_inc`,
+      row.o,
+      integer(row.promised),
+      integer(row.maxCounter),
+      integer(row.leaderE),
+      integer(row.leaderInc),
+    );
+  }
+
+  grants(): GrantRow[] {
+    return this.#sql.rows(`SELECT o, grantee, until FROM grants`).map((r) => ({ o: num(r[0]), grantee: num(r[1]), until: num(r[2]) }));
+  }
+
+  putGrant(row: GrantRow): void {
+    this.#sql.run(
+      `INSERT INTO grants(o, grantee, until) VALUES(?, ?, ?) ON CONFLICT(o, grantee) DO UPDATE SET until = excluded.until`,
+      row.o,
+      row.grantee,
+      integer(row.until),
+    );
+  }
+
+  leaderships(): LeadershipRow[] {
+    return this.#sql
+      .rows(`SELECT o, e, opened, ack_after, lease_until FROM leadership`)
+      .map((r) => ({ o: num(r[0]), e: num(r[1]), opened: r[2] === 1, ackAfter: num(r[3]), leaseUntil: num(r[4]) }));
+  }
+
+  putLeadership(row: LeadershipRow): void {
+    this.#sql.run(
+      `INSERT INTO leadership(o, e, opened, ack_after, lease_until) VALUES(?, ?, ?, ?, ?)
+       ON CONFLICT(o) DO UPDATE SET e = excluded.e, opened = excluded.opened, ack_after = excluded.ack_after,
+         lease_until = excluded.lease_until`,
+      row.o,
+      integer(row.e),
+      row.opened ? 1 : 0,
+      integer(row.ackAfter),
+      integer(row.leaseUntil),
+    );
+  }
+
+  bases(): BaseRow[] {
+    return this.#sql.rows(`SELECT o, e, s, chain, hlc, reclaimed_e, reclaimed_s FROM base`).map((r) => ({
+      o: num(r[0]),
+      e: num(r[1]),
+      s: num(r[2]),
+      chain: blob(r[3]),
+      hlc: num(r[4]),
+      reclaimed: { e: num(r[5]), s: num(r[6]) },
+    }));
+  }
+
+  putBase(row: BaseRow): void {
+    this.#sql.run(
+      `INSERT INTO base(o, e, s, chain, hlc, reclaimed_e, reclaimed_s) VALUES(?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT(o) DO UPDATE SET e = excluded.e, s = excluded.s, chain = excluded.chain, hlc = excluded.hlc,
+         reclaimed_e = excluded.reclaimed_e, reclaimed_s = excluded.reclaimed_s`,
+      row.o,
+      integer(row.e),
+      integer(row.s),
+      row.chain,
+      integer(row.hlc),
+      integer(row.reclaimed.e),
+      integer(row.reclaimed.s),
+    );
+  }
+
+  epochs(): EpochRow[] {
+    return this.#sql.rows(`SELECT o, e, start FROM epochs ORDER BY o, e`).map((r) => ({ o: num(r[0]), e: num(r[1]), start: num(r[2]) }));
+  }
+
+  putEpoch(row: EpochRow): void {
+    this.#sql.run(`INSERT OR REPLACE INTO epochs(o, e, start) VALUES(?, ?, ?)`, row.o, integer(row.e), integer(row.start));
+  }
+
+  dropEpochs(o: number, start: number): void {
+    this.#sql.run(`DELETE FROM epochs WHERE o = ? AND start >= ?`, o, start);
+  }
+
+  head(o: number): LogHead | null {
+    const r = this.#sql.rows(`SELECT e, s, hlc, commit_s, chain FROM log WHERE o = ? ORDER BY s DESC LIMIT 1`, o)[0];
+    return r === undefined ? null : { e: num(r[0]), s: num(r[1]), hlc: num(r[2]), commit: num(r[3]), chain: blob(r[4]) };
+  }
+
+  appliedHead(o: number): number {
+    const r = this.#sql.rows(`SELECT s FROM log WHERE o = ? AND applied = 1 ORDER BY s DESC LIMIT 1`, o)[0];
+    return r === undefined ? 0 : num(r[0]);
+  }
+
+  insertEntry(row: LogRow): void {
+    this.#sql.run(
+      `INSERT INTO log(o, s, e, hlc, commit_s, applied, chain, entry, undo) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      row.o,
+      integer(row.s),
+      integer(row.e),
+      integer(row.hlc),
+      integer(row.commit),
+      row.applied ? 1 : 0,
+      row.chain,
+      row.bytes,
+      this.#packUndo(row.o, row.s, row.bytes.length, row.undo),
+    );
+  }
+
+  markApplied(o: number, s: number, undo: UndoImage | null): void {
+    const r = this.#sql.rows(`SELECT length(entry) FROM log WHERE o = ? AND s = ?`, o, s)[0];
+    if (r === undefined) throw new Error(`no entry ${o}:${s} to mark as applied`);
+    this.#sql.run(`UPDATE log SET applied = 1, undo = ? WHERE o = ? AND s = ?`, this.#packUndo(o, s, num(r[0]), undo), o, s);
+  }
+
+  entry(o: number, s: number): LogRow | null {
+    const r = this.#sql.rows(`SELECT e, s, hlc, commit_s, applied, chain, entry, undo FROM log WHERE o = ? AND s = ?`, o, s)[0];
+    return r === undefined ? null : this.#logRow(o, r);
+  }
+
+  entries(o: number, after: number, bytesMax: number, entriesMax: number): { entries: RawEntry[]; chain: Uint8Array } {
+    const entries: RawEntry[] = [];
+    let chain = NO_BYTES;
+    let bytes = 0;
+    // Page by page, so that a few large entries do not pull a thousand into memory.
+    let from = after;
+    while (entries.length < entriesMax) {
+      const rows = this.#sql.rows(
+        `SELECT e, s, chain, entry FROM log WHERE o = ? AND s > ? ORDER BY s LIMIT ?`,
+        o,
+        from,
+        Math.min(PAGE_ROWS, entriesMax - entries.length),
+      );
+      for (const r of rows) {
+        const entry = blob(r[3]);
+        if (entries.length > 0 && bytes + entry.length > bytesMax) return { entries, chain };
+        entries.push({ e: num(r[0]), s: num(r[1]), bytes: entry });
+        chain = blob(r[2]);
+        bytes += entry.length;
+        from = num(r[1]);
+      }
+      if (rows.length < PAGE_ROWS) break;
+    }
+    return { entries, chain };
+  }
+
+  entriesDown(o: number, below: number, entriesMax: number): LogRow[] {
+    return this.#sql
+      .rows(
+        `SELECT e, s, hlc, commit_s, applied, chain, entry, NULL FROM log WHERE o = ? AND s < ? ORDER BY s DESC LIMIT ?`,
+        o,
+        below,
+        entriesMax,
+      )
+      .map((r) => this.#logRow(o, r));
+  }
+
+  deleteEntry(o: number, s: number): void {
+    this.#sql.run(`DELETE FROM log WHERE o = ? AND s = ?`, o, s);
+    this.#sql.run(`DELETE FROM undo WHERE o = ? AND s = ?`, o, s);
+  }
+
+  first(o: number): { s: number; hlc: number } | null {
+    const r = this.#sql.rows(`SELECT s, hlc FROM log WHERE o = ? ORDER BY s LIMIT 1`, o)[0];
+    return r === undefined ? null : { s: num(r[0]), hlc: num(r[1]) };
+  }
+
+  rowsForCompaction(o: number, upTo: number, rowsMax: number): { s: number; e: number; hlc: number; chain: Uint8Array; entry: Uint8Array }[] {
+    return this.#sql
+      .rows(`SELECT s, e, hlc, chain, entry FROM log WHERE o = ? AND s <= ? ORDER BY s LIMIT ?`, o, upTo, rowsMax)
+      .map((r) => ({ s: num(r[0]), e: num(r[1]), hlc: num(r[2]), chain: blob(r[3]), entry: blob(r[4]) }));
+  }
+
+  deleteThrough(o: number, s: number): void {
+    this.#sql.run(`DELETE FROM log WHERE o = ? AND s <= ?`, o, s);
+    this.#sql.run(`DELETE FROM undo WHERE o = ? AND s <= ?`, o, s);
+  }
+
+  clearLog(o: number): void {
+    this.#sql.run(`DELETE FROM log WHERE o = ?`, o);
+    this.#sql.run(`DELETE FROM undo WHERE o = ?`, o);
+    this.#sql.run(`DELETE FROM epochs WHERE o = ?`, o);
+  }
+
+  item(user: string, key: string, withValue: boolean): StoredItem | null {
+    const r = withValue
+      ? this.#sql.rows(`SELECT ${ITEM_COLUMNS}, value FROM items WHERE user = ? AND key = ?`, user, key)[0]
+      : this.#sql.rows(`SELECT ${ITEM_COLUMNS} FROM items WHERE user = ? AND key = ?`, user, key)[0];
+    return r === undefined ? null : itemRow(r);
+  }
+
+  putItem(row: ItemRow): void {
+    this.#sql.run(
+      `INSERT INTO items(${ITEM_COLUMNS}, value) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT(user, key) DO UPDATE SET o = excluded.o, e = excluded.e, s = excluded.s, hlc = excluded.hlc,
+         owner_version = excluded.owner_version, tombstone = excluded.tombstone, expires_at = excluded.expires_at,
+         content_type = excluded.content_type, size = excluded.size, xdeps = excluded.xdeps, value = excluded.value`,
+      row.user,
+      row.key,
+      row.o,
+      integer(row.e),
+      integer(row.s),
+      integer(row.hlc),
+      integer(row.ownerVersion),
+      row.tombstone ? 1 : 0,
+      integer(row.expiresAt),
+      row.contentType,
+      row.value.length,
+      row.xdeps,
+      row.value,
+    );
+  }
+
+  deleteItem(user: string, key: string): void {
+    this.#sql.run(`DELETE FROM items WHERE user = ? AND key = ?`, user, key);
+  }
+
+  list(query: ListQuery): StoredItem[] {
+    const conditions = [`user = ?`];
+    const params: SqlValue[] = [query.user];
+    const bound = (condition: string, value: string | undefined | null): void => {
+      if (value === undefined || value === null) return;
+      conditions.push(condition);
+      params.push(value);
+    };
+    if (query.prefix !== "") {
+      bound(`key >= ?`, query.prefix);
+      bound(`key < ?`, prefixEnd(query.prefix));
+    }
+    bound(`key >= ?`, query.start);
+    bound(`key < ?`, query.end);
+    bound(query.reverse ? `key < ?` : `key > ?`, query.after);
+    const columns = query.values ? `${ITEM_COLUMNS}, value` : ITEM_COLUMNS;
+    return this.#sql
+      .rows(
+        `SELECT ${columns} FROM items WHERE ${conditions.join(" AND ")} ORDER BY key ${query.reverse ? "DESC" : "ASC"} LIMIT ?`,
+        ...params,
+        query.rowsMax,
+      )
+      .map(itemRow);
+  }
+
+  owner(user: string): OwnerRow | null {
+    const r = this.#sql.rows(`SELECT user, home, version, o, e, s FROM owners WHERE user = ?`, user)[0];
+    return r === undefined ? null : ownerRow(r);
+  }
+
+  putOwner(row: OwnerRow): void {
+    this.#sql.run(
+      `INSERT INTO owners(user, home, version, o, e, s) VALUES(?, ?, ?, ?, ?, ?)
+       ON CONFLICT(user) DO UPDATE SET home = excluded.home, version = excluded.version, o = excluded.o, e = excluded.e, s = excluded.s`,
+      row.user,
+      row.home,
+      integer(row.version),
+      row.o,
+      integer(row.e),
+      integer(row.s),
+    );
+  }
+
+  deleteOwner(user: string): void {
+    this.#sql.run(`DELETE FROM owners WHERE user = ?`, user);
+  }
+
+  idempotency(user: string, k: Uint8Array): IdempotencyRow | null {
+    const r = this.#sql.rows(`SELECT user, k, fingerprint, o, e, s, status, hlc FROM idempotency WHERE user = ? AND k = ?`, user, k)[0];
+    return r === undefined ? null : idempotencyRow(r);
+  }
+
+  putIdempotency(row: IdempotencyRow): void {
+    this.#sql.run(
+      `INSERT INTO idempotency(user, k, fingerprint, o, e, s, status, hlc) VALUES(?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT(user, k) DO UPDATE SET fingerprint = excluded.fingerprint, o = excluded.o, e = excluded.e, s = excluded.s,
+         status = excluded.status, hlc = excluded.hlc`,
+      row.user,
+      row.k,
+      row.fingerprint,
+      row.o,
+      integer(row.e),
+      integer(row.s),
+      row.status,
+      integer(row.hlc),
+    );
+  }
+
+  deleteIdempotency(user: string, k: Uint8Array): void {
+    this.#sql.run(`DELETE FROM idempotency WHERE user = ? AND k = ?`, user, k);
+  }
+
+  countIdempotency(user: string): number {
+    return num(this.#sql.rows(`SELECT count(*) FROM idempotency WHERE user = ?`, user)[0]?.[0]);
+  }
+
+  trimIdempotency(user: string, keep: number): void {
+    this.#sql.run(
+      `DELETE FROM idempotency WHERE user = ? AND k IN (SELECT k FROM idempotency WHERE user = ? ORDER BY hlc DESC, s DESC LIMIT -1 OFFSET ?)`,
+      user,
+      user,
+      keep,
+    );
+  }
+
+  expireIdempotency(hlcBelow: number, rowsMax: number): number {
+    const rows = this.#sql.rows(`SELECT user, k FROM idempotency WHERE hlc < ? LIMIT ?`, hlcBelow, rowsMax);
+    for (const r of rows) this.deleteIdempotency(str(r[0]), blob(r[1]));
+    return rows.length;
+  }
+
+  outbox(): OutboxRow[] {
+    return this.#sql
+      .rows(`SELECT o, dest, stage, next_at FROM outbox`)
+      .map((r) => ({ o: num(r[0]), dest: num(r[1]), stage: num(r[2]), nextAt: num(r[3]) }));
+  }
+
+  putOutbox(row: OutboxRow): void {
+    this.#sql.run(
+      `INSERT INTO outbox(o, dest, stage, next_at) VALUES(?, ?, ?, ?)
+       ON CONFLICT(o, dest) DO UPDATE SET stage = excluded.stage, next_at = excluded.next_at`,
+      row.o,
+      row.dest,
+      row.stage,
+      integer(row.nextAt),
+    );
+  }
+
+  deleteOutbox(o: number, dest: number): void {
+    this.#sql.run(`DELETE FROM outbox WHERE o = ? AND dest = ?`, o, dest);
+  }
+
+  pins(): PinRow[] {
+    return this.#sql
+      .rows(`SELECT id, until, bases FROM pins`)
+      .map((r) => ({ id: str(r[0]), until: num(r[1]), bases: JSON.parse(str(r[2])) as PinRow["bases"] }));
+  }
+
+  putPin(row: PinRow): void {
+    this.#sql.run(
+      `INSERT INTO pins(id, until, bases) VALUES(?, ?, ?) ON CONFLICT(id) DO UPDATE SET until = excluded.until, bases = excluded.bases`,
+      row.id,
+      integer(row.until),
+      JSON.stringify(row.bases),
+    );
+  }
+
+  deletePin(id: string): void {
+    this.#sql.run(`DELETE FROM pins WHERE id = ?`, id);
+  }
+
+  restore(): RestoreRow | null {
+    const r = this.#sql.rows(`SELECT id, source, cursor, scanned, bases, until FROM restore`)[0];
+    if (r === undefined) return null;
+    return { id: str(r[0]), source: num(r[1]), cursor: blob(r[2]), scanned: r[3] === 1, ...decodeRestore(str(r[4]), str(r[5])) };
+  }
+
+  putRestore(row: RestoreRow): void {
+    const { bases, until } = encodeRestore(row);
+    this.#sql.run(`DELETE FROM restore WHERE id <> ?`, row.id);
+    this.#sql.run(
+      `INSERT INTO restore(id, source, cursor, scanned, bases, until) VALUES(?, ?, ?, ?, ?, ?)
+       ON CONFLICT(id) DO UPDATE SET source = excluded.source, cursor = excluded.cursor, scanned = excluded.scanned,
+         bases = excluded.bases, until = excluded.until`,
+      row.id,
+      row.source,
+      row.cursor,
+      row.scanned ? 1 : 0,
+      bases,
+      until,
+    );
+  }
+
+  deleteRestore(): void {
+    this.#sql.run(`DELETE FROM restore`);
+  }
+
+  putDivergent(row: DivergentRow): void {
+    const undo = row.undo === null ? null : packRecords(encodeUndo(row.undo));
+    // A pre-image is a convenience here (the base of a replay); what does not fit is left out, the entry never is.
+    const fitting = undo !== null && undo.length + row.entry.length <= ROW_BYTES_MAX ? undo : null;
+    this.#sql.run(
+      `INSERT OR REPLACE INTO divergent(o, e, s, applied, found_at, entry, undo) VALUES(?, ?, ?, ?, ?, ?, ?)`,
+      row.o,
+      integer(row.e),
+      integer(row.s),
+      row.applied ? 1 : 0,
+      integer(row.foundAt),
+      row.entry,
+      fitting,
+    );
+  }
+
+  divergent(): DivergentRow[] {
+    return this.#sql.rows(`SELECT o, e, s, applied, found_at, entry, undo FROM divergent ORDER BY o, e, s`).map((r) => ({
+      o: num(r[0]),
+      e: num(r[1]),
+      s: num(r[2]),
+      applied: r[3] === 1,
+      foundAt: num(r[4]),
+      entry: blob(r[5]),
+      undo: r[6] === null ? null : decodeUndo(unpackRecords(blob(r[6]))),
+    }));
+  }
+
+  putPoison(at: number, error: string, raw: Uint8Array): void {
+    this.#sql.run(`INSERT INTO poison(at, error, raw) VALUES(?, ?, ?)`, integer(at), error.slice(0, 1000), raw);
+  }
+
+  countPoison(): number {
+    return num(this.#sql.rows(`SELECT count(*) FROM poison`)[0]?.[0]);
+  }
+
+  scan(cursor: Uint8Array, bytesMax: number): { items: ItemRow[]; owners: OwnerRow[]; idempotency: IdempotencyRow[]; cursor: Uint8Array } {
+    const result = { items: [] as ItemRow[], owners: [] as OwnerRow[], idempotency: [] as IdempotencyRow[], cursor: NO_BYTES };
+    let place = decodeScanCursor(cursor);
+    let room = bytesMax;
+    while (room > 0) {
+      const step = this.#scanStep(place, room, result);
+      room -= step.bytes;
+      if (step.next === null) return result;
+      place = step.next;
+    }
+    result.cursor = encodeScanCursor(place);
+    return result;
+  }
+
+  clearState(): void {
+    this.#sql.run(`DELETE FROM items`);
+    this.#sql.run(`DELETE FROM owners`);
+    this.#sql.run(`DELETE FROM idempotency`);
+  }
+
+  /** One page of one table; the next place, or null at the very end. */
+  #scanStep(
+    place: ScanPlace,
+    room: number,
+    into: { items: ItemRow[]; owners: OwnerRow[]; idempotency: IdempotencyRow[] },
+  ): { bytes: number; next: ScanPlace | null } {
+    let bytes = 0;
+    if (place.table === "owners") {
+      const rows = this.#sql.rows(`SELECT user, home, version, o, e, s FROM owners WHERE user > ? ORDER BY user LIMIT ?`, place.user, PAGE_ROWS);
+      for (const r of rows) {
+        into.owners.push(ownerRow(r));
+        bytes += 40 + str(r[0]).length;
+      }
+      const last = rows.at(-1);
+      return { bytes, next: last === undefined || rows.length < PAGE_ROWS ? { table: "idempotency", user: "", key: "", k: NO_BYTES } : { ...place, user: str(last[0]) } };
+    }
+    if (place.table === "idempotency") {
+      const rows = this.#sql.rows(
+        `SELECT user, k, fingerprint, o, e, s, status, hlc FROM idempotency WHERE (user, k) > (?, ?) ORDER BY user, k LIMIT ?`,
+        place.user,
+        place.k,
+        PAGE_ROWS,
+      );
+      for (const r of rows) {
+        into.idempotency.push(idempotencyRow(r));
+        bytes += 100 + str(r[0]).length;
+      }
+      const last = rows.at(-1);
+      return {
+        bytes,
+        next: last === undefined || rows.length < PAGE_ROWS ? { table: "items", user: "", key: "", k: NO_BYTES } : { ...place, user: str(last[0]), k: blob(last[1]) },
+      };
+    }
+    const rows = this.#sql.rows(
+      `SELECT ${ITEM_COLUMNS}, value FROM items WHERE (user, key) > (?, ?) ORDER BY user, key LIMIT ?`,
+      place.user,
+      place.key,
+      ITEM_PAGE_ROWS,
+    );
+    let next = place;
+    for (const r of rows) {
+      const item = itemRow(r);
+      if (bytes > 0 && bytes + item.size > room) return { bytes: room, next };
+      into.items.push(item);
+      bytes += 120 + item.user.length + item.key.length + item.size;
+      next = { table: "items", user: item.user, key: item.key, k: NO_BYTES };
+    }
+    return { bytes, next: rows.length < ITEM_PAGE_ROWS ? null : next };
+  }
+
+  #logRow(o: number, r: SqlValue[]): LogRow {
+    const s = num(r[1]);
+    return {
+      o,
+      e: num(r[0]),
+      s,
+      hlc: num(r[2]),
+      commit: num(r[3]),
+      applied: r[4] === 1,
+      chain: blob(r[5]),
+      bytes: blob(r[6]),
+      undo: r[7] === null ? null : this.#unpackUndo(o, s, blob(r[7])),
+    };
+  }
+
+  #packUndo(o: number, s: number, entryBytes: number, undo: UndoImage | null): Uint8Array | null {
+    if (undo === null) return null;
+    const records = encodeUndo(undo);
+    const total = records.reduce((sum, record) => sum + record.length, 0);
+    if (entryBytes + total <= ROW_BYTES_MAX) return packRecords(records);
+    records.forEach((record, n) => this.#sql.run(`INSERT OR REPLACE INTO undo(o, s, n, image) VALUES(?, ?, ?, ?)`, o, s, n, record));
+    return NO_BYTES;
+  }
+
+  #unpackUndo(o: number, s: number, packed: Uint8Array): UndoImage {
+    if (packed.length > 0) return decodeUndo(unpackRecords(packed));
+    return decodeUndo(this.#sql.rows(`SELECT image FROM undo WHERE o = ? AND s = ? ORDER BY n`, o, s).map((r) => blob(r[0])));
+  }
+}
+
+/** Rows of one statement: enough to be quick, few enough that a megabyte value each stays in memory's bounds. */
+const PAGE_ROWS = 64;
+const ITEM_PAGE_ROWS = 32;
+
+interface ScanPlace {
+  readonly table: "owners" | "idempotency" | "items";
+  readonly user: string;
+  readonly key: string;
+  readonly k: Uint8Array;
+}
+
+function encodeScanCursor(place: ScanPlace): Uint8Array {
+  return new BinaryWriter().string(place.table).string(place.user).string(place.key).bytes(place.k).finish();
+}
+
+function decodeScanCursor(bytes: Uint8Array): ScanPlace {
+  if (bytes.length === 0) return { table: "owners", user: "", key: "", k: NO_BYTES };
+  const reader = new BinaryReader(bytes);
+  const table = reader.string();
+  if (table !== "owners" && table !== "idempotency" && table !== "items") throw new Error(`a scan cursor names no table: ${table}`);
+  return { table, user: reader.string(), key: reader.string(), k: reader.bytes() };
+}
+
+function integer(n: number): number {
+  if (!Number.isSafeInteger(n)) throw new IntegerOutOfRange(`${n} is not an integer below 2^53`);
+  return n;
+}
+
+function num(v: SqlValue | undefined): number {
+  if (typeof v !== "number") throw new IntegerOutOfRange(`expected an integer, found ${typeof v}`);
+  return v;
+}
+
+function str(v: SqlValue | undefined): string {
+  if (typeof v !== "string") throw new TypeError(`expected text, found ${typeof v}`);
+  return v;
+}
+
+function blob(v: SqlValue | undefined): Uint8Array<ArrayBuffer> {
+  if (!(v instanceof Uint8Array)) throw new TypeError(`expected a blob, found ${typeof v}`);
+  return v as Uint8Array<ArrayBuffer>;
+}
+
+function itemRow(r: SqlValue[]): StoredItem {
+  return {
+    user: str(r[0]),
+    key: str(r[1]),
+    o: num(r[2]),
+    e: num(r[3]),
+    s: num(r[4]),
+    hlc: num(r[5]),
+    ownerVersion: num(r[6]),
+    tombstone: r[7] === 1,
+    expiresAt: num(r[8]),
+    contentType: str(r[9]),
+    size: num(r[10]),
+    xdeps: blob(r[11]),
+    value: r.length > 12 ? blob(r[12]) : NO_BYTES,
+  };
+}
+
+function ownerRow(r: SqlValue[]): OwnerRow {
+  return { user: str(r[0]), home: num(r[1]), version: num(r[2]), o: num(r[3]), e: num(r[4]), s: num(r[5]) };
+}
+
+function idempotencyRow(r: SqlValue[]): IdempotencyRow {
+  return {
+    user: str(r[0]),
+    k: blob(r[1]),
+    fingerprint: blob(r[2]),
+    o: num(r[3]),
+    e: num(r[4]),
+    s: num(r[5]),
+    status: num(r[6]),
+    hlc: num(r[7]),
+  };
+}
