@@ -72,6 +72,8 @@ export interface ReadRequest extends Asked {
   readonly stale?: boolean;
   /** `Ithaca-On-Lost: report`: answer although positions of the token are lost, and list them. */
   readonly reportLost?: boolean;
+  /** The entry that claimed the user's home, when the edge has just learned it from the anchor: waited for. */
+  readonly claim?: Position;
 }
 
 export interface ReadItem {
@@ -150,8 +152,6 @@ export interface Facts {
   readonly why: string;
 }
 
-export interface Version extends Position {}
-
 export interface ItemView {
   readonly key: string;
   readonly version: Position;
@@ -181,6 +181,8 @@ export type ClientReply =
   | { readonly kind: "item"; readonly item: ItemView | null; readonly facts: Facts; readonly lost?: readonly Position[] }
   | { readonly kind: "list"; readonly items: readonly ItemView[]; /** Key to continue after; absent on the last page. */ readonly next?: string; readonly facts: Facts; readonly lost?: readonly Position[] }
   | { readonly kind: "receipt"; readonly receipt: Receipt; readonly state: "pending" | "committed" | "lost"; readonly met: boolean; readonly facts: Facts }
+  /** Logged by a leader that was deposed before it could acknowledge: 504 outcome-unknown. */
+  | { readonly kind: "outcome-unknown" }
   | { readonly kind: "home"; readonly home: RegionIndex; readonly version: number; readonly leader: RegionIndex; readonly epoch: number; /** The CLAIM. */ readonly position: Position }
   | { readonly kind: "status"; readonly status: ReplicaStatus }
   | Redirect

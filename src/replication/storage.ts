@@ -94,7 +94,6 @@ export interface ListQuery {
   readonly end?: string;
   readonly after?: string;
   readonly reverse: boolean;
-  readonly values: boolean;
   readonly rowsMax: number;
 }
 /** An item without, or with, its value (`value` is empty where it was not asked for; `size` always tells). */
@@ -148,6 +147,7 @@ export interface Storage {
   item(user: string, key: string, withValue: boolean): StoredItem | null;
   putItem(row: ItemRow): void;
   deleteItem(user: string, key: string): void;
+  /** Items in byte order of their keys, tombstones included, without their values. */
   list(query: ListQuery): StoredItem[];
   owner(user: string): OwnerRow | null;
   putOwner(row: OwnerRow): void;

@@ -181,29 +181,16 @@ export class SqlStorage implements Storage {
   }
 
   entries(o: number, after: number, bytesMax: number, entriesMax: number): { entries: RawEntry[]; chain: Uint8Array } {
-    const entries: RawEntry[] = [];
-    let chain = NO_BYTES;
-    let bytes = 0;
-    // Page by page, so that a few large entries do not pull a thousand into memory.
-    let from = after;
-    while (entries.length < entriesMax) {
-      const rows = this.#sql.rows(
-        `SELECT e, s, chain, entry FROM log WHERE o = ? AND s > ? ORDER BY s LIMIT ?`,
-        o,
-        from,
-        Math.min(PAGE_ROWS, entriesMax - entries.length),
-      );
-      for (const r of rows) {
-        const entry = blob(r[3]);
-        if (entries.length > 0 && bytes + entry.length > bytesMax) return { entries, chain };
-        entries.push({ e: num(r[0]), s: num(r[1]), bytes: entry });
-        chain = blob(r[2]);
-        bytes += entry.length;
-        from = num(r[1]);
-      }
-      if (rows.length < PAGE_ROWS) break;
+    // Lengths first: a page of large entries must not be read into memory to find out that it does not fit.
+    const lengths = this.#sql.rows(`SELECT s, length(entry) FROM log WHERE o = ? AND s > ? ORDER BY s LIMIT ?`, o, after, entriesMax);
+    let count = 0;
+    for (let bytes = 0; count < lengths.length; count++) {
+      bytes += num(lengths[count]![1]);
+      if (count > 0 && bytes > bytesMax) break;
     }
-    return { entries, chain };
+    const rows = this.#sql.rows(`SELECT e, s, entry, chain FROM log WHERE o = ? AND s > ? ORDER BY s LIMIT ?`, o, after, count);
+    const entries = rows.map((r) => ({ e: num(r[0]), s: num(r[1]), bytes: blob(r[2]) }));
+    return { entries, chain: rows.length === 0 ? NO_BYTES : blob(rows.at(-1)![3]) };
   }
 
   entriesDown(o: number, below: number, entriesMax: number): LogRow[] {
@@ -292,10 +279,9 @@ export class SqlStorage implements Storage {
     bound(`key >= ?`, query.start);
     bound(`key < ?`, query.end);
     bound(query.reverse ? `key < ?` : `key > ?`, query.after);
-    const columns = query.values ? `${ITEM_COLUMNS}, value` : ITEM_COLUMNS;
     return this.#sql
       .rows(
-        `SELECT ${columns} FROM items WHERE ${conditions.join(" AND ")} ORDER BY key ${query.reverse ? "DESC" : "ASC"} LIMIT ?`,
+        `SELECT ${ITEM_COLUMNS} FROM items WHERE ${conditions.join(" AND ")} ORDER BY key ${query.reverse ? "DESC" : "ASC"} LIMIT ?`,
         ...params,
         query.rowsMax,
       )
@@ -523,21 +509,28 @@ export class SqlStorage implements Storage {
         next: last === undefined || rows.length < PAGE_ROWS ? { table: "items", user: "", key: "", k: NO_BYTES } : { ...place, user: str(last[0]), k: blob(last[1]) },
       };
     }
+    const sizes = this.#sql.rows(
+      `SELECT size FROM items WHERE (user, key) > (?, ?) ORDER BY user, key LIMIT ?`,
+      place.user,
+      place.key,
+      PAGE_ROWS,
+    );
+    let count = 0;
+    for (; count < sizes.length; count++) {
+      const size = ITEM_OVERHEAD_BYTES + num(sizes[count]![0]);
+      if (count > 0 && bytes + size > room) break;
+      bytes += size;
+    }
     const rows = this.#sql.rows(
       `SELECT ${ITEM_COLUMNS}, value FROM items WHERE (user, key) > (?, ?) ORDER BY user, key LIMIT ?`,
       place.user,
       place.key,
-      ITEM_PAGE_ROWS,
+      count,
     );
-    let next = place;
-    for (const r of rows) {
-      const item = itemRow(r);
-      if (bytes > 0 && bytes + item.size > room) return { bytes: room, next };
-      into.items.push(item);
-      bytes += 120 + item.user.length + item.key.length + item.size;
-      next = { table: "items", user: item.user, key: item.key, k: NO_BYTES };
-    }
-    return { bytes, next: rows.length < ITEM_PAGE_ROWS ? null : next };
+    for (const r of rows) into.items.push(itemRow(r));
+    const last = into.items.at(-1);
+    if (count === sizes.length && sizes.length < PAGE_ROWS) return { bytes, next: null };
+    return { bytes, next: last === undefined ? null : { table: "items", user: last.user, key: last.key, k: NO_BYTES } };
   }
 
   #logRow(o: number, r: SqlValue[]): LogRow {
@@ -570,9 +563,10 @@ export class SqlStorage implements Storage {
   }
 }
 
-/** Rows of one statement: enough to be quick, few enough that a megabyte value each stays in memory's bounds. */
-const PAGE_ROWS = 64;
-const ITEM_PAGE_ROWS = 32;
+/** Rows of one statement of a scan. */
+const PAGE_ROWS = 256;
+/** What an item takes in a message beside its value, roughly. */
+const ITEM_OVERHEAD_BYTES = 150;
 
 interface ScanPlace {
   readonly table: "owners" | "idempotency" | "items";
