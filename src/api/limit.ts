@@ -1,0 +1,34 @@
+/** Limits of the surface. Each is checked at its edge, in the unit that its name ends with. */
+
+export const USER_BYTES_MAX = 128;
+export const KEY_BYTES_MAX = 512;
+export const VALUE_BYTES_MAX = 1_048_576;
+/** Stored with every item, so it has to be bounded too. */
+export const CONTENT_TYPE_BYTES_MAX = 255;
+
+export const TIMEOUT_MS_MIN = 1;
+export const TIMEOUT_MS_MAX = 30_000;
+export const TIMEOUT_MS_DEFAULT = 5_000;
+
+export const IDEMPOTENCY_KEY_CHARACTERS_MAX = 255;
+/** Ten years: far beyond any use, and far from where instants stop being exact integers. */
+export const EXPIRES_IN_S_MAX = 315_360_000;
+/** One day: beyond it `bounded` says nothing that `eventual` does not. */
+export const STALENESS_MS_MAX = 86_400_000;
+/** A token of ours with 64 partitions is smaller; proxies begin to refuse headers near here. */
+export const SESSION_CHARACTERS_MAX = 8_192;
+/** Entity tags in one If-Match or If-None-Match. */
+export const ENTITY_TAGS_MAX = 100;
+
+export const LIST_LIMIT_MAX = 1_000;
+export const LIST_LIMIT_DEFAULT = 100;
+/** A page of a list ends early here. */
+export const LIST_BYTES_MAX = 4 * 1_048_576;
+
+export const RECEIPT_WAIT_MS_MAX = 25_000;
+export const FAULT_MS_MAX = 600_000;
+/** Bodies of the small JSON requests (home, faults). */
+export const CONTROL_BODY_BYTES_MAX = 4_096;
+
+/** Epochs and sequence numbers are safe integers inside; outside they travel as text. */
+export const PREFLIGHT_MAX_AGE_S = 7_200;

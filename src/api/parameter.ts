@@ -1,0 +1,130 @@
+/** Path, query and header parameters, each declared once for the OpenAPI document. The edge checks them by hand. */
+import { z } from "zod";
+import { HEADER } from "./header.ts";
+import {
+  EXPIRES_IN_S_MAX,
+  IDEMPOTENCY_KEY_CHARACTERS_MAX,
+  KEY_BYTES_MAX,
+  LIST_LIMIT_DEFAULT,
+  LIST_LIMIT_MAX,
+  RECEIPT_WAIT_MS_MAX,
+  STALENESS_MS_MAX,
+  TIMEOUT_MS_DEFAULT,
+  TIMEOUT_MS_MAX,
+  TIMEOUT_MS_MIN,
+  USER_BYTES_MAX,
+} from "./limit.ts";
+import { Concern, PositionText } from "./schema.ts";
+
+export interface Parameter {
+  readonly name: string;
+  readonly in: "path" | "query" | "header";
+  readonly required: boolean;
+  readonly description: string;
+  readonly schema: z.ZodType;
+}
+
+function path(name: string, description: string, schema: z.ZodType = z.string()): Parameter {
+  return { name, in: "path", required: true, description, schema };
+}
+function query(name: string, description: string, schema: z.ZodType = z.string()): Parameter {
+  return { name, in: "query", required: false, description, schema };
+}
+function header(name: string, description: string, schema: z.ZodType = z.string()): Parameter {
+  return { name, in: "header", required: false, description, schema };
+}
+
+export const PATH = {
+  ns: path("ns", "A namespace that the deployment declares"),
+  user: path("user", `1–${USER_BYTES_MAX} bytes of UTF-8, no control characters`),
+  key: path(
+    "key",
+    `1–${KEY_BYTES_MAX} bytes of UTF-8 after URL decoding, no control characters; may contain \`/\`. Segments that are empty, \`.\` or \`..\` are refused where they can be seen; clients and proxies may have rewritten them before.`,
+  ),
+  position: path("position", "The `position` of a receipt", PositionText),
+  fault: path("id", "The id of a fault"),
+  problem: path("name", "The name of a problem"),
+} as const;
+
+const integer = (min: number, max: number, fallback?: number) =>
+  fallback === undefined ? z.int().min(min).max(max) : z.int().min(min).max(max).default(fallback);
+
+export const QUERY = {
+  prefix: query("prefix", "Only keys that begin with this"),
+  start: query("start", "Only keys from here on, this one included"),
+  end: query("end", "Only keys before this one"),
+  limit: query("limit", "Items on a page", integer(1, LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT)),
+  cursor: query("cursor", "The cursor of the page before; give the other parameters again"),
+  reverse: query("reverse", "From the last key to the first", z.boolean().default(false)),
+  values: query("values", "With values", z.boolean().default(false)),
+  waitMs: query("waitMs", "Wait this long for the concern", integer(0, RECEIPT_WAIT_MS_MAX, 0)),
+  concern: query("concern", "What to wait for; majority unless given", Concern),
+  region: query("region", "Only this region"),
+  partition: query("partition", "Only this partition", z.int().min(0)),
+} as const;
+
+const placement: readonly Parameter[] = [
+  header(HEADER.region, "A region id: treat the client as placed there"),
+  header(
+    HEADER.timeoutMs,
+    "How long the server may wait on the caller's behalf",
+    integer(TIMEOUT_MS_MIN, TIMEOUT_MS_MAX, TIMEOUT_MS_DEFAULT),
+  ),
+  header(HEADER.explain, "`1`: the answer carries Ithaca-Trace", z.literal("1")),
+];
+
+const session = header(HEADER.session, "The token from an earlier answer; opaque, signed");
+
+const conditions: readonly Parameter[] = [
+  header(HEADER.ifMatch, "Entity tags or `*`; our own tags also with a `W/` that an intermediary added"),
+  header(HEADER.ifNoneMatch, "Entity tags or `*`"),
+];
+
+const consistency = header(
+  HEADER.consistency,
+  `\`user\` (default), \`strong\`, \`bounded; max-staleness-ms=N\` (N up to ${STALENESS_MS_MAX}), \`session\`, \`prefix\`, \`eventual\``,
+);
+
+/** What every request about data may carry. */
+export const READ_HEADERS: readonly Parameter[] = [
+  ...placement,
+  session,
+  consistency,
+  header(
+    HEADER.readConcern,
+    "`committed`: wait until what is shown is held by a majority",
+    z.enum(["latest", "committed"]).default("latest"),
+  ),
+  header(
+    HEADER.onLost,
+    "`report`: a read with a partly lost token answers 200, with the facts in Ithaca-Session-Lost",
+    z.literal("report"),
+  ),
+  header(
+    HEADER.onUnreachable,
+    "`stale`: when no leader can be had, answer from the replica at hand, with `Ithaca-Anchored: no`",
+    z.literal("stale"),
+  ),
+];
+
+export const ITEM_READ_HEADERS: readonly Parameter[] = [...READ_HEADERS, ...conditions];
+
+export const WRITE_HEADERS: readonly Parameter[] = [
+  ...placement,
+  session,
+  header(HEADER.writeConcern, "Who must hold the write before it is answered", Concern),
+  header(
+    HEADER.idempotencyKey,
+    `1–${IDEMPOTENCY_KEY_CHARACTERS_MAX} printable characters, bare or as a quoted string: the same request again gets the same receipt`,
+  ),
+  ...conditions,
+];
+
+export const EXPIRES_IN = header(
+  HEADER.expiresIn,
+  "Seconds until the item expires",
+  integer(1, EXPIRES_IN_S_MAX),
+);
+
+export const ROUTING_HEADERS = placement;
+export const HOME_HEADERS: readonly Parameter[] = [...placement, consistency];

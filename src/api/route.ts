@@ -1,0 +1,250 @@
+/**
+ * The routes of the surface, declared once with their schemas.
+ *
+ * The edge registers them with the router and has to supply a handler for each (a total record: a route without a
+ * handler does not compile); the OpenAPI document is generated out of the same list. Nothing of a declaration is looked
+ * at while a request is served.
+ */
+import { z } from "zod";
+import {
+  EXPIRES_IN,
+  HOME_HEADERS,
+  ITEM_READ_HEADERS,
+  PATH,
+  QUERY,
+  READ_HEADERS,
+  ROUTING_HEADERS,
+  WRITE_HEADERS,
+  type Parameter,
+} from "./parameter.ts";
+import type { ProblemName } from "./problem.ts";
+import * as schema from "./schema.ts";
+
+export type Method = "GET" | "PUT" | "DELETE" | "POST" | "PATCH";
+
+export interface Answer {
+  readonly description: string;
+  /** Absent: no body. `bytes`: the stored value with its own content type. */
+  readonly body?: z.ZodType | "bytes" | "html" | "text";
+  /** The answer carries the headers of an answer about data. */
+  readonly data?: boolean;
+}
+
+export interface RouteContract {
+  readonly method: Method;
+  /**
+   * With `{user}`: under `/v1/users/{user}`, and also under `/v1/ns/{ns}/users/{user}` and `/v1/me`. `{key}` may contain `/`.
+   */
+  readonly path: string;
+  readonly tag: "items" | "receipts" | "home" | "regions" | "faults" | "service";
+  readonly summary: string;
+  readonly parameters: readonly Parameter[];
+  readonly request?: z.ZodType | "bytes";
+  readonly answers: Readonly<Record<number, Answer>>;
+  readonly problems: readonly ProblemName[];
+  /** No token needed. */
+  readonly open?: boolean;
+}
+
+const ASKING: readonly ProblemName[] = ["invalid-request", "unauthenticated", "forbidden", "not-found", "overloaded", "internal"];
+const READING: readonly ProblemName[] = [...ASKING, "invalid-session", "session-lost", "no-leader", "region-unavailable", "read-timeout"];
+const WRITING: readonly ProblemName[] = [
+  ...ASKING,
+  "invalid-session",
+  "session-lost",
+  "precondition-failed",
+  "idempotency-key-reused",
+  "rpo-bound",
+  "no-leader",
+  "region-unavailable",
+  "write-concern-timeout",
+  "outcome-unknown",
+];
+
+export const ROUTES = {
+  listItems: {
+    method: "GET",
+    path: "/v1/users/{user}/items",
+    tag: "items",
+    summary: "List items in byte order of their keys",
+    parameters: [PATH.user, QUERY.prefix, QUERY.start, QUERY.end, QUERY.limit, QUERY.cursor, QUERY.reverse, QUERY.values, ...READ_HEADERS],
+    answers: { 200: { description: "A page", body: schema.ItemList, data: true } },
+    problems: READING,
+  },
+  getItem: {
+    method: "GET",
+    path: "/v1/users/{user}/items/{key}",
+    tag: "items",
+    summary: "Read an item (HEAD: without its value)",
+    parameters: [PATH.user, PATH.key, ...ITEM_READ_HEADERS],
+    answers: {
+      200: { description: "The stored bytes with their content type", body: "bytes", data: true },
+      304: { description: "As If-None-Match has it", data: true },
+    },
+    problems: [...READING, "precondition-failed"],
+  },
+  putItem: {
+    method: "PUT",
+    path: "/v1/users/{user}/items/{key}",
+    tag: "items",
+    summary: "Create or replace an item",
+    parameters: [PATH.user, PATH.key, EXPIRES_IN, ...WRITE_HEADERS],
+    request: "bytes",
+    answers: {
+      200: { description: "Replaced", body: schema.Receipt, data: true },
+      201: { description: "Created", body: schema.Receipt, data: true },
+    },
+    problems: [...WRITING, "value-too-large"],
+  },
+  deleteItem: {
+    method: "DELETE",
+    path: "/v1/users/{user}/items/{key}",
+    tag: "items",
+    summary: "Delete an item",
+    parameters: [PATH.user, PATH.key, ...WRITE_HEADERS],
+    answers: { 200: { description: "Deleted", body: schema.Receipt, data: true } },
+    problems: WRITING,
+  },
+  getReceipt: {
+    method: "GET",
+    path: "/v1/users/{user}/receipts/{position}",
+    tag: "receipts",
+    summary: "A receipt as it stands now, or as soon as its concern is met",
+    parameters: [PATH.user, PATH.position, QUERY.waitMs, QUERY.concern, ...ROUTING_HEADERS],
+    answers: { 200: { description: "The receipt", body: schema.ReceiptState, data: true } },
+    problems: [...ASKING, "no-leader", "region-unavailable", "read-timeout"],
+  },
+  getHome: {
+    method: "GET",
+    path: "/v1/users/{user}/home",
+    tag: "home",
+    summary: "The user's home region and who leads there",
+    parameters: [PATH.user, ...HOME_HEADERS],
+    answers: { 200: { description: "The home", body: schema.Home } },
+    problems: [...ASKING, "no-leader", "region-unavailable"],
+  },
+  putHome: {
+    method: "PUT",
+    path: "/v1/users/{user}/home",
+    tag: "home",
+    summary: "Choose the home before the first write",
+    parameters: [PATH.user, ...ROUTING_HEADERS],
+    request: schema.HomeRequest,
+    answers: { 200: { description: "The home", body: schema.Home } },
+    problems: [...ASKING, "not-implemented", "no-leader", "region-unavailable", "outcome-unknown"],
+  },
+  listRegions: {
+    method: "GET",
+    path: "/v1/regions",
+    tag: "regions",
+    summary: "Regions, their logs and how far each is; answers within 2 s whatever is down",
+    parameters: [QUERY.region, QUERY.partition],
+    answers: { 200: { description: "Cached for 1 s", body: schema.Regions } },
+    problems: ["invalid-request", "unauthenticated"],
+  },
+  putFault: {
+    method: "PUT",
+    path: "/v1/faults",
+    tag: "faults",
+    summary: "Set a fault, where drills are on",
+    parameters: [],
+    request: schema.FaultRequest,
+    answers: { 200: { description: "The fault", body: schema.Fault } },
+    problems: [...ASKING, "region-unavailable"],
+  },
+  listFaults: {
+    method: "GET",
+    path: "/v1/faults",
+    tag: "faults",
+    summary: "Faults that are in force",
+    parameters: [],
+    answers: { 200: { description: "The faults", body: schema.FaultList } },
+    problems: [...ASKING, "region-unavailable"],
+  },
+  endFaults: {
+    method: "DELETE",
+    path: "/v1/faults",
+    tag: "faults",
+    summary: "End all faults",
+    parameters: [],
+    answers: { 200: { description: "Which were ended", body: schema.FaultsEnded } },
+    problems: [...ASKING, "region-unavailable"],
+  },
+  endFault: {
+    method: "DELETE",
+    path: "/v1/faults/{id}",
+    tag: "faults",
+    summary: "End one fault",
+    parameters: [PATH.fault],
+    answers: { 200: { description: "Which was ended", body: schema.FaultsEnded } },
+    problems: [...ASKING, "region-unavailable"],
+  },
+  health: {
+    method: "GET",
+    path: "/v1/health",
+    tag: "service",
+    summary: "Liveness of the edge; touches no object",
+    parameters: [],
+    answers: { 200: { description: "Alive", body: schema.Health } },
+    problems: [],
+    open: true,
+  },
+  metrics: {
+    method: "GET",
+    path: "/metrics",
+    tag: "service",
+    summary: "Counters of this isolate as OpenMetrics text; touches no object",
+    parameters: [],
+    answers: { 200: { description: "OpenMetrics", body: "text" } },
+    problems: [],
+    open: true,
+  },
+  openApi: {
+    method: "GET",
+    path: "/openapi.json",
+    tag: "service",
+    summary: "This document",
+    parameters: [],
+    answers: { 200: { description: "OpenAPI 3.1", body: z.looseObject({}) } },
+    problems: [],
+    open: true,
+  },
+  listProblems: {
+    method: "GET",
+    path: "/problems",
+    tag: "service",
+    summary: "All problem types",
+    parameters: [],
+    answers: { 200: { description: "A page", body: "html" } },
+    problems: [],
+    open: true,
+  },
+  getProblem: {
+    method: "GET",
+    path: "/problems/{name}",
+    tag: "service",
+    summary: "What a problem means and what to do",
+    parameters: [PATH.problem],
+    answers: { 200: { description: "A page", body: "html" } },
+    problems: ["not-found"],
+    open: true,
+  },
+} as const satisfies Record<string, RouteContract>;
+
+export type RouteId = keyof typeof ROUTES;
+
+const USER_PATH = "/v1/users/{user}";
+
+/** The three forms of a path about a user; any other path stands for itself. */
+export function pathForms(path: string): readonly { readonly path: string; readonly form: PathForm }[] {
+  if (!path.startsWith(USER_PATH)) return [{ path, form: "plain" }];
+  const tail = path.slice(USER_PATH.length);
+  return [
+    { path, form: "user" },
+    { path: `/v1/ns/{ns}/users/{user}${tail}`, form: "namespace" },
+    { path: `/v1/me${tail}`, form: "me" },
+    { path: `/v1/ns/{ns}/me${tail}`, form: "namespace-me" },
+  ];
+}
+
+export type PathForm = "plain" | "user" | "namespace" | "me" | "namespace-me";

@@ -1,0 +1,139 @@
+/**
+ * The bodies of requests and answers, once. The OpenAPI document is made out of them; the small requests (home, faults)
+ * are parsed with them; items, on the hot path, have bytes for a body and never meet them.
+ */
+import { z } from "zod";
+import { FAULT_MS_MAX } from "./limit.ts";
+
+export const Concern = z.enum(["local", "one", "majority", "all"]);
+
+/** `origin.epoch.seq`. Epoch and seq may pass 2^53: text. */
+export const PositionText = z
+  .string()
+  .regex(/^[a-z0-9-]+\.(0|[1-9]\d*)\.(0|[1-9]\d*)$/)
+  .meta({ description: "`origin.epoch.seq`", examples: ["weur.16.42"] });
+
+const Count = z.string().regex(/^\d+$/).meta({ description: "A counter that may pass 2^53: decimal text" });
+const Instant = z.int().meta({ description: "Milliseconds since 1970" });
+const Region = z.string().meta({ description: "A region id", examples: ["weur"] });
+
+export const Receipt = z
+  .object({
+    user: z.string(),
+    key: z.string().optional(),
+    version: PositionText,
+    position: PositionText,
+    leader: Region,
+    concern: Concern,
+    durableIn: z.array(Region),
+    committed: z.boolean().meta({ description: "A majority holds it: no failover can lose it" }),
+    at: Instant,
+  })
+  .meta({ id: "Receipt", description: "What a write answers: where it stands, and who holds it" });
+
+export const ReceiptState = Receipt.extend({
+  state: z.enum(["pending", "committed", "lost"]),
+  divergent: z.string().optional().meta({ description: "Of a lost write: the id of the divergent entry" }),
+}).meta({ id: "ReceiptState", description: "A receipt as it stands now" });
+
+export const ListedItem = z
+  .object({
+    key: z.string(),
+    version: PositionText,
+    contentType: z.string(),
+    size: z.int(),
+    expiresAt: Instant.optional(),
+    value: z.unknown().optional().meta({ description: "The stored JSON text as it is (JSON content types)" }),
+    valueBase64: z.string().optional().meta({ description: "Any other bytes" }),
+  })
+  .meta({ id: "ListedItem" });
+
+export const ItemList = z
+  .object({ items: z.array(ListedItem), cursor: z.string().optional() })
+  .meta({ id: "ItemList", description: "A page of items in byte order of their keys; no cursor on the last one" });
+
+export const HomeRequest = z.strictObject({ region: Region }).meta({ id: "HomeRequest" });
+export const Home = z
+  .object({ user: z.string(), home: Region, leader: Region, epoch: Count, partition: z.int() })
+  .meta({ id: "Home" });
+
+export const FAULT_KINDS = [
+  "down",
+  "stall",
+  "isolate",
+  "partition",
+  "one-way",
+  "delay",
+  "drop",
+  "duplicate",
+  "reorder",
+  "skew",
+  "restart",
+] as const;
+
+export const FaultRequest = z
+  .strictObject({
+    kind: z.enum(FAULT_KINDS),
+    region: Region,
+    peer: Region.nullish(),
+    ms: z.int().min(-FAULT_MS_MAX).max(FAULT_MS_MAX).nullish(),
+    probability: z.number().gt(0).max(1).nullish(),
+    forMs: z.int().min(1).max(FAULT_MS_MAX).meta({ description: "Required: every fault ends by itself" }),
+  })
+  .meta({ id: "FaultRequest" });
+
+export const Fault = z
+  .object({
+    id: z.string(),
+    kind: z.enum(FAULT_KINDS),
+    region: Region,
+    peer: Region.optional(),
+    ms: z.int().optional(),
+    probability: z.number().optional(),
+    endsAt: Instant,
+  })
+  .meta({ id: "Fault" });
+export const FaultList = z.object({ faults: z.array(Fault) }).meta({ id: "FaultList" });
+export const FaultsEnded = z.object({ ended: z.array(z.string()) }).meta({ id: "FaultsEnded" });
+
+export const LogState = z
+  .object({
+    namespace: z.string(),
+    origin: Region,
+    partition: z.int(),
+    leader: Region,
+    epoch: Count,
+    head: Count,
+    applied: Count,
+    committed: Count,
+    lagMs: z.number().nullable().meta({ description: "Upper bound on how far behind; null: unknown" }),
+    state: z.string(),
+  })
+  .meta({ id: "LogState" });
+
+export const Regions = z
+  .object({
+    regions: z.array(
+      z.object({
+        region: Region,
+        role: z.enum(["voter"]),
+        reachable: z.boolean(),
+        faults: z.array(Fault),
+        logs: z.array(LogState),
+      }),
+    ),
+  })
+  .meta({ id: "Regions" });
+
+export const Health = z.object({ status: z.literal("ok") }).meta({ id: "Health" });
+
+export const Problem = z
+  .looseObject({
+    type: z.string().meta({ examples: ["/problems/not-found"] }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    definite: z.boolean().meta({ description: "Surely not done" }),
+    retryable: z.boolean(),
+  })
+  .meta({ id: "Problem", description: "RFC 9457" });
