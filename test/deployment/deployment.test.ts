@@ -1,0 +1,104 @@
+import { describe, expect, test } from "vitest";
+import { partitionOf, readDeployment, regionAt } from "../../src/deployment/deployment.ts";
+import { ConfigurationError } from "../../src/deployment/setting.ts";
+
+const SECRET = "0123456789abcdef0123456789abcdef";
+const PRODUCTION = {
+  NAMESPACES: "default,billing",
+  REGIONS: "weur:0,enam:1,apac:2",
+  PARTITIONS: "4",
+  ANCHORS: "weur,enam,apac,weur",
+  AUTH_MODE: "jwt",
+  AUTH_SECRET: SECRET,
+  SESSION_SECRET: SECRET,
+  REGION: { getByName: () => null },
+};
+const LOCAL = { ...PRODUCTION, AUTH_MODE: "open", AUTH_SECRET: "", SESSION_SECRET: "", LOCAL_DEV: "1" };
+
+test("what the variables say is what the deployment is", () => {
+  const deployment = readDeployment({
+    ...PRODUCTION,
+    LEASE_MS: "10000",
+    WRITE_CONCERN: "one,billing:majority",
+    CORS_ORIGINS: "https://a.example, https://b.example",
+  });
+  expect(deployment).toMatchObject({
+    namespaces: ["default", "billing"],
+    regions: [
+      { id: "weur", index: 0, hint: "weur" },
+      { id: "enam", index: 1, hint: "enam" },
+      { id: "apac", index: 2, hint: "apac" },
+    ],
+    partitions: 4,
+    mapVersion: 1,
+    anchors: [0, 1, 2, 0],
+    authMode: "jwt",
+    authSecret: SECRET,
+    jwksUrl: null,
+    sessionKeys: [{ id: 0, secret: SECRET }],
+    drills: false,
+    corsOrigins: ["https://a.example", "https://b.example"],
+    localDev: false,
+    writeConcern: "one",
+  });
+  expect(deployment.timing.leaseMs).toBe(10_000);
+  expect(deployment.timing.clockBoundMs).toBe(250);
+  expect(deployment.writeConcernOf("default")).toBe("one");
+  expect(deployment.writeConcernOf("billing")).toBe("majority");
+  expect(regionAt(deployment, 2).id).toBe("apac");
+  expect(partitionOf(deployment, "alice")).toBe(1);
+});
+
+test("local development comes up without secrets, and answers any origin", () => {
+  const deployment = readDeployment(LOCAL);
+  expect(deployment.sessionKeys).toHaveLength(1);
+  expect(deployment.corsOrigins).toEqual(["*"]);
+});
+
+test("session keys can be changed: the first signs, all verify", () => {
+  const { SESSION_SECRET: _, ...rest } = PRODUCTION;
+  const deployment = readDeployment({ ...rest, SESSION_SECRETS: `2:new-${SECRET},1:${SECRET}` });
+  expect(deployment.sessionKeys).toEqual([
+    { id: 2, secret: `new-${SECRET}` },
+    { id: 1, secret: SECRET },
+  ]);
+});
+
+describe("a bad value is refused by the name of its variable", () => {
+  test.each<[string, Record<string, unknown>]>([
+    ["NAMESPACES", { NAMESPACES: "" }],
+    ["NAMESPACES", { NAMESPACES: "Default" }],
+    ["NAMESPACES", { NAMESPACES: "a,a" }],
+    ["REGIONS", { REGIONS: "weur:0,enam:1" }],
+    ["REGIONS", { REGIONS: "weur:0,enam:1,mars:2" }],
+    ["REGIONS", { REGIONS: "weur:0,enam:1,apac:1" }],
+    ["REGIONS", { REGIONS: "weur:0,enam:1,apac:16" }],
+    ["REGIONS", { REGIONS: "weur,enam:1,apac:2" }],
+    ["PARTITIONS", { PARTITIONS: "0" }],
+    ["PARTITIONS", { PARTITIONS: "65" }],
+    ["PARTITIONS", { PARTITIONS: "4.0" }],
+    ["ANCHORS", { ANCHORS: "weur" }],
+    ["ANCHORS", { ANCHORS: "weur,enam,apac,oc" }],
+    ["LEASE_MS", { LEASE_MS: "-1" }],
+    ["LEASE_MS", { LEASE_MS: "200" }],
+    ["CLOCK_BOUND_MS", { CLOCK_BOUND_MS: "soon" }],
+    ["WRITE_CONCERN", { WRITE_CONCERN: "most" }],
+    ["WRITE_CONCERN", { WRITE_CONCERN: "other:all" }],
+    ["AUTH_MODE", { AUTH_MODE: "none" }],
+    ["AUTH_MODE", { AUTH_MODE: "open" }],
+    ["AUTH_SECRET", { AUTH_SECRET: undefined }],
+    ["AUTH_SECRET", { AUTH_SECRET: "short" }],
+    ["JWKS_URL", { JWKS_URL: "keys.example" }],
+    ["SESSION_SECRET", { SESSION_SECRET: undefined }],
+    ["SESSION_SECRET", { SESSION_SECRETS: `1:${SECRET}` }],
+    ["SESSION_SECRETS", { SESSION_SECRET: "", SESSION_SECRETS: `1:${SECRET},1:${SECRET}` }],
+    ["SESSION_SECRETS", { SESSION_SECRET: "", SESSION_SECRETS: SECRET }],
+    ["CORS_ORIGINS", { CORS_ORIGINS: "a.example" }],
+    ["DRILLS", { DRILLS: "maybe" }],
+    ["LOCAL_DEV", { LOCAL_DEV: {} }],
+  ])("%s %j", (variable, change) => {
+    const read = (): unknown => readDeployment({ ...PRODUCTION, ...change });
+    expect(read).toThrow(ConfigurationError);
+    expect(read).toThrow(expect.objectContaining({ variable }));
+  });
+});
