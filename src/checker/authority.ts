@@ -63,7 +63,8 @@ export class Authority {
       const parsed = parseVersion(entry.position);
       const base = baseOf(parsed, lines.get(entry.user) ?? []);
       // A position that is in the line is kept, whatever else it is said to be.
-      if (places.get(entry.position)?.state !== "kept") places.set(entry.position, { state: "lost", base, parsed });
+      if (places.get(entry.position)?.state !== "kept")
+        places.set(entry.position, { state: "lost", base, parsed });
       getOrAdd(this.#lostItems, itemId(entry.user, entry.key), () => []).push(entry);
     }
     for (const entry of [...entries, ...lost]) {
@@ -105,7 +106,9 @@ export class Authority {
   /** Entries, kept and lost, under an operation's idempotency key, of its caller as far as the log names callers. */
   withIdempotencyKey(op: Operation): readonly LogEntry[] {
     const found = this.#byIdempotencyKey.get(itemId(op.user, op.idempotencyKey ?? "")) ?? [];
-    return found.filter((entry) => entry.principal === undefined || entry.principal === (op.principal ?? op.user));
+    return found.filter(
+      (entry) => entry.principal === undefined || entry.principal === (op.principal ?? op.user),
+    );
   }
 
   /** Whether a state that shows version b of some item includes version a. undefined: one of them is in no log. */

@@ -46,7 +46,9 @@ function readLine(line: string, history: History, open: Map<number, number>): st
   const { type, process, time, ...rest } = fields;
   if (typeof process !== "number" || typeof time !== "number") return "no process or no time";
   if (type === "invoke") {
-    const left = open.has(process) ? `process ${process} invokes while its last operation is open` : undefined;
+    const left = open.has(process)
+      ? `process ${process} invokes while its last operation is open`
+      : undefined;
     const invocation = { user: "", ...rest, process };
     if (!isInvocation(invocation)) return "not the members of an invocation";
     open.set(process, history.invoke(invocation, time));
@@ -67,7 +69,9 @@ function readLine(line: string, history: History, open: Map<number, number>): st
 
 /** As much as the checkers lean on; every other member only ever gets compared or printed. */
 function isInvocation(fields: object): fields is Invocation {
-  const { op, user, key, writes, checks, session, idempotencyKey } = fields as Partial<Record<string, unknown>>;
+  const { op, user, key, writes, checks, session, idempotencyKey } = fields as Partial<
+    Record<string, unknown>
+  >;
   if (typeof op !== "string" || typeof user !== "string") return false;
   return [key, session, idempotencyKey].every(isTextOrMissing) && [writes, checks].every(isItemsOrMissing);
 }
@@ -85,10 +89,13 @@ function isTextOrMissing(member: unknown): boolean {
 
 function isItemsOrMissing(member: unknown): boolean {
   if (member === undefined) return true;
-  return Array.isArray(member) && member.every((item: unknown) => {
-    if (item === null || typeof item !== "object" || !("key" in item)) return false;
-    return typeof item.key === "string";
-  });
+  return (
+    Array.isArray(member) &&
+    member.every((item: unknown) => {
+      if (item === null || typeof item !== "object" || !("key" in item)) return false;
+      return typeof item.key === "string";
+    })
+  );
 }
 
 function readObject(line: string): Record<string, unknown> | undefined {

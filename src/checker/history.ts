@@ -24,7 +24,12 @@ interface Pending {
   readonly invocation: Invocation;
   readonly start: number;
   readonly invokedAt: number;
-  completion?: { readonly outcome: Outcome; readonly answer: Answer; readonly end: number; readonly at: number };
+  completion?: {
+    readonly outcome: Outcome;
+    readonly answer: Answer;
+    readonly end: number;
+    readonly at: number;
+  };
 }
 
 const OUTCOMES: Record<Exclude<EventType, "invoke">, Outcome> = { ok: "ok", fail: "failed", info: "unknown" };

@@ -63,9 +63,12 @@ export interface Invocation {
   readonly concern?: Concern | undefined;
   /** Region in which the client was placed. */
   readonly region?: string | undefined;
-  /** The chain of tokens this operation belongs to: its answer's token goes into the chain. */
+  /**
+   * The chain of tokens this operation belongs to: it carries the token of the chain's last answer, and its own answer's
+   * token is the next link. Tokens are opaque and cannot be joined, so operations of one session do not overlap.
+   */
   readonly session?: string | undefined;
-  /** Whether the request carried the chain's token. Default: it did, when there is a session. */
+  /** Whether the request carried the chain's token. Default: it did, when there is a session. Without, it starts anew. */
   readonly token?: boolean | undefined;
   readonly idempotencyKey?: string | undefined;
   /** The caller, where it is not the user: idempotency keys are scoped by it. */
