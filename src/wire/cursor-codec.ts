@@ -1,0 +1,41 @@
+/**
+ * Where the next page of a list begins, and what it has to cover: a page is answered by whatever replica is near, and must
+ * not be older than the page before. Opaque to clients; signing is the edge's, since a made-up position makes a replica wait.
+ */
+import type { Position } from "../replication/position.ts";
+import { positionShape } from "./position-shape.ts";
+import { decode, encode, flag, many, message, one, positive, text, u53 } from "./shape.ts";
+
+/** The format that this code writes. */
+export const PAGE_CURSOR_VERSION = 1;
+
+export interface PageCursor {
+  readonly version: number;
+  readonly namespace: string;
+  readonly user: string;
+  /** The last key of the page before. */
+  readonly key: string;
+  readonly reverse: boolean;
+  readonly floor: readonly Position[];
+  /** Expiry instant that the page before let pass, ms since 1970; 0 for none. */
+  readonly seenAt: number;
+}
+
+const pageCursorShape = message<PageCursor>("PageCursor", {
+  namespace: one(1, text),
+  user: one(2, text),
+  key: one(3, text),
+  reverse: one(4, flag),
+  floor: many(5, positionShape),
+  seenAt: one(6, u53),
+  version: one(2047, positive),
+});
+
+export function encodePageCursor(cursor: PageCursor): Uint8Array<ArrayBuffer> {
+  return encode(pageCursorShape, cursor);
+}
+
+/** Throws UndecodableError. */
+export function decodePageCursor(source: Uint8Array): PageCursor {
+  return decode(pageCursorShape, source);
+}
