@@ -89,6 +89,18 @@ export function readDeployment(env: Environment): Deployment {
   };
 }
 
+const deployments = new WeakMap<object, Deployment>();
+
+/** `readDeployment`, once for an environment that stays as it is. */
+export function deploymentOf(env: Environment): Deployment {
+  let deployment = deployments.get(env);
+  if (deployment === undefined) {
+    deployment = readDeployment(env);
+    deployments.set(env, deployment);
+  }
+  return deployment;
+}
+
 export function partitionOf(deployment: Deployment, user: string): number {
   return partitionOfSlot(slotOf(user), deployment.partitions);
 }

@@ -1,0 +1,73 @@
+/**
+ * The seam at which faults are injected into a replica: every call passes through here on its way in, and its answer
+ * on its way out. faults.ts decides; this sleeps, refuses and falls silent.
+ */
+import type { RegionIndex } from "../src/replication/position.ts";
+import { judge, judgeQueued, type Crossing, type QueueVerdict } from "./faults.ts";
+import type { FaultStore } from "./fault-store.ts";
+import type { Interference, QueuedMessage } from "./region-object.ts";
+
+/** A delivery that takes longer than its consumer waits would be delivered again. */
+const QUEUE_DELAY_MS_MAX = 20_000;
+
+export class FaultGate {
+  readonly #store: FaultStore;
+  readonly #region: RegionIndex;
+
+  constructor(store: FaultStore, region: RegionIndex) {
+    this.#store = store;
+    this.#region = region;
+  }
+
+  async through<T>(
+    from: RegionIndex,
+    sender: Crossing["sender"],
+    work: () => Promise<T>,
+  ): Promise<T | Interference> {
+    if (this.#store.any) {
+      const stopped = await this.#cross({ from, to: this.#region, sender });
+      if (stopped !== null) return stopped;
+    }
+    const answer = await work();
+    // A fault may have come while the replica worked: then the answer meets it.
+    if (this.#store.any) {
+      const stopped = await this.#cross({ from: this.#region, to: from, sender: "replica" });
+      if (stopped !== null) return stopped;
+    }
+    return answer;
+  }
+
+  /** The fate of each message of a queue delivery, `senders` being the regions they come from. Null: nothing is amiss. */
+  async queued(
+    messages: readonly QueuedMessage[],
+    senders: readonly RegionIndex[],
+  ): Promise<readonly QueueVerdict[] | null> {
+    if (!this.#store.any) return null;
+    const now = Date.now();
+    const faults = this.#store.active(now);
+    const crossings = senders.map((from) => ({ from, to: this.#region, sender: "replica" as const }));
+    const verdicts = crossings.map((crossing, at) =>
+      judgeQueued(faults, crossing, messages[at]?.attempts ?? 1, now, Math.random),
+    );
+    // They travel together, so all wait for the slowest.
+    const delays = crossings
+      .map((crossing) => judge(faults, crossing, now))
+      .map((verdict) => (verdict.kind === "pass" ? verdict.delayMs : 0));
+    await sleep(Math.min(QUEUE_DELAY_MS_MAX, Math.max(0, ...delays)));
+    return verdicts;
+  }
+
+  /** Waits while the message is on its way; answers what stopped it, or null when it has crossed. */
+  async #cross(crossing: Crossing): Promise<Interference | null> {
+    const now = Date.now();
+    const verdict = judge(this.#store.active(now), crossing, now);
+    if (verdict.kind === "refuse") return { kind: "interference", answer: "refused", until: null };
+    if (verdict.kind === "silent") return { kind: "interference", answer: "silent", until: verdict.until };
+    await sleep(verdict.delayMs);
+    return null;
+  }
+}
+
+async function sleep(ms: number): Promise<void> {
+  if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
+}

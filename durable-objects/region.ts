@@ -1,0 +1,148 @@
+/**
+ * The object of one replica. Every method decodes, lets the replica take a turn, and encodes what came of it; faults are
+ * injected around that.
+ */
+import { DurableObject } from "cloudflare:workers";
+import { deploymentOf } from "../src/deployment/deployment.ts";
+import { Replica } from "../src/replication/replica.ts";
+import type { ClientReply, ClientRequest } from "../src/replication/request.ts";
+import type { Storage } from "../src/replication/storage.ts";
+import { migrate } from "../src/storage/schema.ts";
+import { SqlStorage } from "../src/storage/sql-storage.ts";
+import { entryCodec } from "../src/wire/entry-codec.ts";
+import { decodePeerRequest } from "../src/wire/peer-codec.ts";
+import { Correspondent, queuesOf } from "./correspondent.ts";
+import { FaultGate } from "./fault-gate.ts";
+import type { FaultRecord } from "./faults.ts";
+import { FaultStore } from "./fault-store.ts";
+import { Letterbox } from "./letterbox.ts";
+import { ObjectClock } from "./object-clock.ts";
+import type { Ingested, Interference, QueuedMessage, RegionObject } from "./region-object.ts";
+import { ReplicaHost } from "./replica-host.ts";
+import { replicaConfig, settleIdentity } from "./replica-identity.ts";
+import { isAddressedTo, parseObjectName, type ReplicaName } from "./replica-name.ts";
+import { sha256 } from "./sha256.ts";
+import { ObjectSqlDriver } from "./sql-driver.ts";
+import { ObjectTransport, type RegionNamespace } from "./transport.ts";
+
+/** Clients in flight at one object beyond which the shell turns them away: a safety net far above the core's own bound. */
+const PENDING_MAX = 20_000;
+
+export interface RegionEnv extends Record<string, unknown> {
+  readonly REGION: RegionNamespace;
+}
+
+export class Region extends DurableObject<RegionEnv> implements RegionObject {
+  readonly #name: ReplicaName;
+  readonly #clock: ObjectClock;
+  readonly #correspondent: Correspondent;
+  readonly #letterbox: Letterbox;
+  /** Null where drills are off. */
+  readonly #faults: FaultStore | null;
+  readonly #gate: FaultGate | null;
+  /** There from the first event on. */
+  #host!: ReplicaHost;
+
+  constructor(ctx: DurableObjectState, env: RegionEnv) {
+    super(ctx, env);
+    const deployment = deploymentOf(env);
+    const where = ctx.id.name ?? "";
+    const name = parseObjectName(deployment, where);
+    const driver = new ObjectSqlDriver(ctx.storage);
+    const storage: Storage = new SqlStorage(driver);
+    driver.transaction(() => {
+      migrate(driver, Date.now());
+      settleIdentity(storage, name, () => crypto.randomUUID());
+    });
+    const config = replicaConfig(deployment, name);
+    const core = new Replica({ config, storage, codec: entryCodec, hash: sha256 });
+
+    this.#name = name;
+    this.#faults = deployment.drills ? new FaultStore(driver, Date.now()) : null;
+    this.#gate = this.#faults === null ? null : new FaultGate(this.#faults, name.region);
+    this.#clock = new ObjectClock(name.region, this.#faults);
+    this.#correspondent = new Correspondent({
+      self: name,
+      where,
+      transport: new ObjectTransport(deployment, env.REGION),
+      queues: queuesOf(deployment, env),
+    });
+    this.#letterbox = new Letterbox({ name, where, storage, gate: this.#gate });
+    void ctx.blockConcurrencyWhile(async () => {
+      this.#host = new ReplicaHost({
+        where,
+        core,
+        storage: ctx.storage,
+        correspondent: this.#correspondent,
+        clock: this.#clock,
+        pendingMax: PENDING_MAX,
+        alarmAt: await ctx.storage.getAlarm(),
+        abort: (reason) => ctx.abort(reason),
+      });
+      this.#host.start();
+    });
+  }
+
+  ask(request: ClientRequest): Promise<ClientReply | Interference> {
+    if (this.#gate === null) return this.#host.client(request);
+    return this.#gate.through(request.from, "edge", () => {
+      const deadlineAt = this.#clock.fromHost(request.deadlineAt);
+      return this.#host.client(deadlineAt === request.deadlineAt ? request : { ...request, deadlineAt });
+    });
+  }
+
+  async peer(message: Uint8Array): Promise<Uint8Array | Interference> {
+    const { envelope, message: request } = decodePeerRequest(message);
+    if (!isAddressedTo(this.#name, envelope)) throw new Error("the message is for another replica");
+    const work = async (): Promise<Uint8Array> => {
+      const reply =
+        request === null ? ({ type: "unsupported" } as const) : await this.#host.peer(envelope.from, request);
+      return this.#correspondent.reply(envelope.from, reply);
+    };
+    return this.#gate === null ? work() : this.#gate.through(envelope.from, "replica", work);
+  }
+
+  async ingest(messages: readonly QueuedMessage[]): Promise<Ingested> {
+    const delivery = await this.#letterbox.open(messages);
+    if (delivery.batches.length === 0) return { verdicts: delivery.verdicts([]), progress: [] };
+    const done = await this.#host.batch(delivery.batches);
+    return {
+      verdicts: delivery.verdicts(done.verdicts),
+      progress: done.progress.map(({ to, message }) => ({
+        to,
+        message: this.#correspondent.request(to, message),
+      })),
+    };
+  }
+
+  async poison(raw: Uint8Array, error: string): Promise<void> {
+    this.#letterbox.poison(raw, error);
+  }
+
+  override alarm(): Promise<void> {
+    return this.#host.alarm();
+  }
+
+  async putFault(fault: FaultRecord): Promise<void> {
+    this.#changeFaults((faults, now) => faults.put(fault, now));
+    if (fault.kind !== "restart" || fault.region !== this.#name.region) return;
+    await this.ctx.storage.sync();
+    this.ctx.abort(`fault ${fault.id}: restart`);
+  }
+
+  async listFaults(): Promise<FaultRecord[]> {
+    return [...(this.#faults?.active(Date.now()) ?? [])];
+  }
+
+  async endFault(id: string | null): Promise<void> {
+    this.#changeFaults((faults, now) => faults.end(id, now));
+  }
+
+  #changeFaults(change: (faults: FaultStore, now: number) => void): void {
+    if (this.#faults === null) throw new Error("faults are for deployments with DRILLS=on");
+    const now = Date.now();
+    const before = this.#faults.skewMs(this.#name.region, now);
+    change(this.#faults, now);
+    if (this.#faults.skewMs(this.#name.region, now) !== before) this.#host.clockMoved();
+  }
+}
