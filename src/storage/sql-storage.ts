@@ -175,6 +175,11 @@ export class SqlStorage implements Storage {
     this.#sql.run(`UPDATE log SET applied = 1, undo = ? WHERE o = ? AND s = ?`, this.#packUndo(o, s, num(r[0]), undo), o, s);
   }
 
+  markUnapplied(o: number, after: number): void {
+    this.#sql.run(`UPDATE log SET applied = 0, undo = NULL WHERE o = ? AND s > ?`, o, after);
+    this.#sql.run(`DELETE FROM undo WHERE o = ? AND s > ?`, o, after);
+  }
+
   entry(o: number, s: number): LogRow | null {
     const r = this.#sql.rows(`SELECT e, s, hlc, commit_s, applied, chain, entry, undo FROM log WHERE o = ? AND s = ?`, o, s)[0];
     return r === undefined ? null : this.#logRow(o, r);

@@ -1,0 +1,226 @@
+/**
+ * Applying entries, and taking them back.
+ *
+ * Followers apply on receipt, the leader when it writes; both may turn out to hold entries that a later leader cut off.
+ * So an entry above the commit position keeps pre-images of what it changed, and truncation restores them in reverse.
+ * An entry waits for its dependencies: every state of a replica is a causal prefix of its partition.
+ */
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { encodeXdeps } from "../wire/xdeps-codec.ts";
+import { assert } from "../lib/assert.ts";
+import type { Context } from "./context.ts";
+import { EntryKind, OpKind, PROTOCOL_VERSION, type Entry, type RawEntry } from "./entry.ts";
+import type { Log } from "./log.ts";
+import type { IdempotencyRow, ItemRow, OwnerRow } from "./message.ts";
+import type { UndoImage } from "./storage.ts";
+
+const NO_BYTES = new Uint8Array(0);
+const APPLICABLE_KINDS: ReadonlySet<number> = new Set([EntryKind.open, EntryKind.txn, EntryKind.claim]);
+const APPLICABLE_OPS: ReadonlySet<number> = new Set(Object.values(OpKind));
+
+export class Applier {
+  readonly #context: Context;
+  /** While a snapshot is taken over: entries up to these seqs are stored and not applied until the image is whole. */
+  #held = new Map<number, number>();
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /** Adds the entry at the log's end, verbatim, and applies it if nothing stands in its way. One row, plus what it changes. */
+  append(log: Log, raw: RawEntry, entry: Entry): void {
+    assert(raw.s === log.last.s + 1, `log ${log.o}: entry ${raw.s} does not follow ${log.last.s}`);
+    assert(raw.e >= log.last.e, `log ${log.o}: epoch ${raw.e} after ${log.last.e}`);
+    const { storage } = this.#context;
+    if (raw.e !== log.last.e) {
+      assert(entry.kind === EntryKind.open, `log ${log.o}: epoch ${raw.e} does not begin with its OPEN`);
+      log.epochs.push({ e: raw.e, start: raw.s });
+      storage.putEpoch({ o: log.o, e: raw.e, start: raw.s });
+    }
+    const chain = this.#context.hash(log.chain, raw.bytes);
+    const applied = this.#mayApply(log, entry);
+    const undo = applied ? this.#apply(log, entry) : null;
+    storage.insertEntry({ o: log.o, ...raw, hlc: entry.hlc, commit: log.commit, applied, chain, undo });
+    log.last = { e: raw.e, s: raw.s };
+    log.chain = chain;
+    log.hlc = entry.hlc;
+    this.#context.hlc = Math.max(this.#context.hlc, entry.hlc);
+    if (applied) log.applied = raw.s;
+    this.#context.changed = true;
+  }
+
+  /** Applies what can be applied now, in every log, until nothing moves. */
+  applyWaiting(): void {
+    for (let moved = true; moved; ) {
+      moved = false;
+      for (const log of this.#context.logs.values()) {
+        while (log.applied < log.last.s) {
+          const row = this.#context.storage.entry(log.o, log.applied + 1);
+          assert(row !== null, `log ${log.o}: entry ${log.applied + 1} is missing`);
+          const entry = this.#context.codec.decode(row.bytes);
+          if (!this.#mayApply(log, entry)) break;
+          this.#context.storage.markApplied(log.o, row.s, this.#apply(log, entry));
+          log.applied = row.s;
+          this.#context.changed = true;
+          moved = true;
+        }
+      }
+    }
+  }
+
+  /** What the entry after `applied` waits for in other logs. */
+  blockedOn(log: Log): { o: number; e: number; s: number } | null {
+    if (log.applied >= log.last.s || log.parkedAt !== null) return null;
+    const row = this.#context.storage.entry(log.o, log.applied + 1);
+    if (row === null) return null;
+    const entry = this.#context.codec.decode(row.bytes);
+    return entry.deps.find((dep) => !this.#satisfied(dep)) ?? null;
+  }
+
+  /** Cuts the log before `from`. Never at or below the commit position. What is cut is kept for its user. */
+  truncate(log: Log, from: number): void {
+    const { storage, now } = this.#context;
+    assert(from > log.commit, `log ${log.o}: truncating ${from} at or below the commit position ${log.commit}`);
+    for (let s = log.last.s; s >= from; s--) {
+      const row = storage.entry(log.o, s);
+      assert(row !== null, `log ${log.o}: entry ${s} is missing`);
+      if (row.applied && this.#context.rules.undoes()) {
+        assert(row.undo !== null, `log ${log.o}: entry ${s} above the commit position has no undo image`);
+        this.#restore(row.undo);
+      }
+      storage.putDivergent({ o: log.o, e: row.e, s, applied: row.applied, foundAt: now, entry: row.bytes, undo: row.undo });
+      storage.deleteEntry(log.o, s);
+    }
+    storage.dropEpochs(log.o, from);
+    log.epochs = log.epochs.filter((epoch) => epoch.start < from);
+    const head = storage.head(log.o);
+    log.last = head === null ? { e: log.base.e, s: log.base.s } : { e: head.e, s: head.s };
+    log.chain = head?.chain ?? log.base.chain;
+    log.hlc = head?.hlc ?? log.base.hlc;
+    log.applied = Math.min(log.applied, log.last.s);
+    if (log.parkedAt !== null && log.parkedAt >= from) log.parkedAt = null;
+    this.#context.changed = true;
+  }
+
+  /** Sets how far each log is only stored; an empty map releases. */
+  hold(until: ReadonlyMap<number, number>): void {
+    this.#held = new Map(until);
+  }
+
+  #mayApply(log: Log, entry: Entry): boolean {
+    if (log.applied !== entry.s - 1 || log.parkedAt !== null || this.#held.has(log.o)) return false;
+    const strange = strangeness(entry);
+    if (strange !== null) {
+      log.parkedAt = entry.s;
+      log.parkedWhy = strange;
+      return false;
+    }
+    return entry.deps.every((dep) => this.#satisfied(dep));
+  }
+
+  #satisfied(dep: { o: number; e: number; s: number }): boolean {
+    const { rules } = this.#context;
+    return rules.dependencySatisfied(this.#context.log(dep.o).judge(rules, dep.e, dep.s));
+  }
+
+  /** Answers the undo image, or null where the entry is committed and will never be taken back. */
+  #apply(log: Log, entry: Entry): UndoImage | null {
+    const keep = entry.s > log.commit;
+    const undo: { items: UndoImage["items"][number][]; owner: UndoImage["owner"]; idempotency: UndoImage["idempotency"] } = {
+      items: [],
+      owner: null,
+      idempotency: null,
+    };
+    if (entry.kind === EntryKind.txn) this.#applyOps(log, entry, keep, undo.items);
+    if (entry.kind === EntryKind.claim && entry.claim !== undefined) undo.owner = this.#applyClaim(log, entry, entry.claim);
+    if (entry.idempotency?.by === "client") undo.idempotency = this.#applyIdempotency(log, entry, entry.idempotency);
+    return keep ? undo : null;
+  }
+
+  #applyOps(log: Log, entry: Entry, keep: boolean, undo: UndoImage["items"][number][]): void {
+    const { storage } = this.#context;
+    const owner = storage.owner(entry.user);
+    assert(owner !== null, `log ${log.o}: entry ${entry.s} of a user without a home`);
+    const xdeps = entry.xdeps.length === 0 ? NO_BYTES : encodeXdeps(entry.xdeps);
+    for (const op of entry.ops) {
+      const before = storage.item(entry.user, op.key, keep);
+      // A snapshot's image may already hold this write or a later one.
+      if (before !== null && supersedes(before, log.o, entry.s, owner.version)) continue;
+      if (keep) undo.push({ user: entry.user, key: op.key, before });
+      storage.putItem({
+        user: entry.user,
+        key: op.key,
+        o: log.o,
+        e: entry.e,
+        s: entry.s,
+        hlc: entry.hlc,
+        ownerVersion: owner.version,
+        tombstone: op.after === undefined,
+        expiresAt: op.after?.expiresAt ?? 0,
+        contentType: op.after?.contentType ?? "",
+        xdeps,
+        value: op.after?.value ?? NO_BYTES,
+      });
+    }
+  }
+
+  #applyClaim(log: Log, entry: Entry, claim: NonNullable<Entry["claim"]>): UndoImage["owner"] {
+    const { storage } = this.#context;
+    const before = storage.owner(entry.user);
+    if (before !== null && before.version >= claim.version) return null;
+    const row: OwnerRow = { user: entry.user, home: claim.home, version: claim.version, o: log.o, e: entry.e, s: entry.s };
+    storage.putOwner(row);
+    return { user: entry.user, before };
+  }
+
+  #applyIdempotency(log: Log, entry: Entry, mark: NonNullable<Entry["idempotency"]>): UndoImage["idempotency"] {
+    const { storage } = this.#context;
+    const k = idempotencyDigest(this.#context.hash, entry.principal, mark.key);
+    const before = storage.idempotency(entry.user, k);
+    const row: IdempotencyRow = {
+      user: entry.user,
+      k,
+      fingerprint: mark.fingerprint,
+      o: log.o,
+      e: entry.e,
+      s: entry.s,
+      status: entry.status,
+      hlc: entry.hlc,
+    };
+    storage.putIdempotency(row);
+    return { user: entry.user, k, before };
+  }
+
+  #restore(undo: UndoImage): void {
+    const { storage } = this.#context;
+    for (const item of undo.items.toReversed()) {
+      if (item.before === null) storage.deleteItem(item.user, item.key);
+      else storage.putItem(item.before);
+    }
+    if (undo.owner !== null) {
+      if (undo.owner.before === null) storage.deleteOwner(undo.owner.user);
+      else storage.putOwner(undo.owner.before);
+    }
+    if (undo.idempotency !== null) {
+      if (undo.idempotency.before === null) storage.deleteIdempotency(undo.idempotency.user, undo.idempotency.k);
+      else storage.putIdempotency(undo.idempotency.before);
+    }
+  }
+}
+
+/** The row key of an idempotency key: scope is caller, user and key; the user stands beside it. */
+export function idempotencyDigest(hash: Context["hash"], principal: string, key: string): Uint8Array {
+  return hash(new BinaryWriter().string(principal).string(key).finish());
+}
+
+function supersedes(before: ItemRow, o: number, s: number, ownerVersion: number): boolean {
+  return before.o === o ? before.s >= s : before.ownerVersion > ownerVersion;
+}
+
+/** Why this code must not apply the entry; null: it may. */
+function strangeness(entry: Entry): string | null {
+  if (entry.pv > PROTOCOL_VERSION) return `protocol version ${entry.pv}`;
+  if (!APPLICABLE_KINDS.has(entry.kind)) return `entry kind ${entry.kind}`;
+  const op = entry.ops.find(({ kind }) => !APPLICABLE_OPS.has(kind));
+  return op === undefined ? null : `op kind ${op.kind}`;
+}

@@ -1,0 +1,200 @@
+/**
+ * Becoming the leader of a log (R1, R3): collect promises from a majority, adopt the greatest log among them, append
+ * an OPEN under the new epoch. From there on the Leadership does the rest: it may acknowledge once its OPEN is on a
+ * majority and every lease that a promise reported has ended (R6).
+ *
+ * Today each region campaigns only for the log of its own origin; nothing below relies on that.
+ */
+import { majorityOf } from "./config.ts";
+import type { Applier } from "./apply.ts";
+import type { Context } from "./context.ts";
+import { EntryKind, PROTOCOL_VERSION, type Entry } from "./entry.ts";
+import { divergencePoint } from "./epoch-table.ts";
+import type { Log } from "./log.ts";
+import type { PeerReply, Promise_ } from "./message.ts";
+import { compareTails, counterOf, epochOf, type Epoch, type RegionIndex } from "./position.ts";
+import type { LeadershipRow } from "./storage.ts";
+
+/** After a failed campaign the next one waits this long, doubling, while somebody asks for the log. */
+const RETRY_MS = 150;
+const RETRY_MS_MAX = 2_000;
+/** A majority has promised: how long the other voters may still add theirs, which can only rescue entries. */
+const GRACE_MS = 50;
+const ADOPT_BYTES = 1_000_000;
+
+interface Promised {
+  readonly from: RegionIndex;
+  readonly receivedAt: number;
+  readonly promise: Promise_;
+  /** What bestPromise compares. */
+  readonly last: Promise_["last"];
+}
+
+export class Candidate {
+  readonly log: Log;
+  readonly #context: Context;
+  readonly #applier: Applier;
+  readonly #onOpened: (row: LeadershipRow) => void;
+
+  /** The ballot of the campaign under way; 0: none. */
+  #ballot: Epoch = 0;
+  #promises: Promised[] = [];
+  #unanswered = 0;
+  #graceUntil = Infinity;
+  #adopting = false;
+  #attempts = 0;
+  #notBefore = 0;
+  #wanted = false;
+
+  constructor(context: Context, log: Log, applier: Applier, onOpened: (row: LeadershipRow) => void) {
+    this.#context = context;
+    this.log = log;
+    this.#applier = applier;
+    this.#onOpened = onOpened;
+  }
+
+  get campaigning(): boolean {
+    return this.#ballot !== 0;
+  }
+
+  /** Somebody waits for a leader of this log. */
+  want(): void {
+    this.#wanted = true;
+  }
+
+  advance(): void {
+    const { now } = this.#context;
+    if (this.campaigning && this.log.promised !== this.#ballot) this.#fail();
+    if (this.campaigning) {
+      if (this.#graceUntil < Infinity && !this.#adopting) {
+        if (now >= this.#graceUntil || this.#unanswered === 0) this.#adopt();
+        else this.#context.wakeAt(this.#graceUntil);
+      }
+    } else if (this.#wanted) {
+      if (now >= this.#notBefore) this.#campaign();
+      else this.#context.wakeAt(this.#notBefore);
+    }
+    this.#wanted = false;
+  }
+
+  #campaign(): void {
+    const { config, now } = this.#context;
+    const { log } = this;
+    const ballot = epochOf(Math.max(log.acceptor.maxCounter, counterOf(log.promised)) + 1, config.region);
+    log.promise({ promised: ballot, maxCounter: counterOf(ballot) });
+    this.#ballot = ballot;
+    this.#graceUntil = Infinity;
+    this.#adopting = false;
+    const own: Promise_ = {
+      type: "promise",
+      b: ballot,
+      last: log.last,
+      base: { e: log.base.e, s: log.base.s },
+      epochs: log.epochs,
+      commit: log.commit,
+      leaseRemainingMs: this.#context.rules.leaseRemainingMs(this.#context.storage.grants(), log.o, config.region, config.region, now),
+      hlc: this.#context.hlc,
+      storeId: this.#context.storeId,
+      inc: this.#context.incarnation,
+    };
+    this.#promises = [{ from: config.region, receivedAt: now, promise: own, last: own.last }];
+    const peers = this.#context.peers();
+    this.#unanswered = peers.length;
+    for (const peer of peers) {
+      this.#context.call(peer, { type: "prepare", o: log.o, b: ballot, transfer: false }, (reply) => {
+        if (this.#ballot !== ballot) return;
+        this.#unanswered -= 1;
+        this.#onPromise(peer, reply);
+      });
+    }
+  }
+
+  #onPromise(from: RegionIndex, reply: PeerReply | null): void {
+    const { now } = this.#context;
+    if (reply?.type === "nack") this.log.promise({ maxCounter: Math.max(this.log.acceptor.maxCounter, counterOf(reply.promised)) });
+    if (reply?.type === "promise" && reply.b === this.#ballot) {
+      this.#promises.push({ from, receivedAt: now, promise: reply, last: reply.last });
+      this.#context.hlc = Math.max(this.#context.hlc, reply.hlc);
+    }
+    const majority = majorityOf(this.#context.config);
+    if (this.#promises.length >= majority) {
+      if (this.#graceUntil === Infinity) this.#graceUntil = now + GRACE_MS;
+    } else if (this.#promises.length + this.#unanswered < majority) this.#fail();
+  }
+
+  /** R3. The best log must be had whole: an entry that only one promiser holds may be committed, so there is no second best. */
+  #adopt(): void {
+    const best = this.#context.rules.bestPromise(this.#promises);
+    if (best.from === this.#context.config.region || compareTails(best.last, this.log.last) === 0) return this.#open();
+    this.#adopting = true;
+    this.#fetch(best);
+  }
+
+  #fetch(best: Promised): void {
+    const { log } = this;
+    const ballot = this.#ballot;
+    const pull = {
+      type: "pull",
+      o: log.o,
+      last: log.last,
+      base: { e: log.base.e, s: log.base.s },
+      epochs: log.epochs,
+      bytesMax: ADOPT_BYTES,
+      wantCommit: false,
+    } as const;
+    this.#context.call(best.from, pull, (reply) => {
+      if (this.#ballot !== ballot || log.promised !== ballot) return;
+      // Anything else than the promised log, or a part of it, starts the campaign again.
+      if (reply?.type !== "pull-ok" || reply.e !== best.last.e) return this.#fail();
+      const agree = divergencePoint(log.epochs, log.last.s, log.base.s, best.promise.epochs, best.last.s, best.promise.base.s);
+      if (reply.prev.s > log.last.s || reply.prev.s < Math.min(agree, log.last.s)) return this.#fail();
+      if (reply.prev.s < log.last.s) this.#applier.truncate(log, reply.prev.s + 1);
+      for (const raw of reply.entries) {
+        if (raw.s <= best.last.s) this.#applier.append(log, raw, this.#context.codec.decode(raw.bytes));
+      }
+      if (compareTails(log.last, best.last) === 0) this.#open();
+      else if (reply.entries.length > 0) this.#fetch(best);
+      else this.#fail();
+    });
+  }
+
+  #open(): void {
+    const { config, codec, rules, storage, incarnation } = this.#context;
+    const { log } = this;
+    const e = this.#ballot;
+    const s = log.last.s + 1;
+    const entry: Entry = {
+      pv: PROTOCOL_VERSION,
+      kind: EntryKind.open,
+      o: log.o,
+      e,
+      s,
+      inc: incarnation,
+      hlc: this.#context.nextHlc(),
+      user: "",
+      principal: "",
+      concern: "majority",
+      deps: [],
+      xdeps: [],
+      ops: [],
+      status: 0,
+      open: { leader: config.region, configVersion: 1 },
+    };
+    this.#applier.append(log, { e, s, bytes: codec.encode(entry) }, entry);
+    log.promise({ leaderE: e, leaderInc: incarnation });
+    const row: LeadershipRow = { o: log.o, e, opened: false, ackAfter: rules.ackAfter(this.#promises, config.timing), leaseUntil: 0 };
+    storage.putLeadership(row);
+    this.#ballot = 0;
+    this.#attempts = 0;
+    this.#onOpened(row);
+  }
+
+  #fail(): void {
+    this.#ballot = 0;
+    this.#adopting = false;
+    this.#graceUntil = Infinity;
+    this.#notBefore = this.#context.now + Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(this.#attempts, 10));
+    this.#attempts += 1;
+    this.#context.changed = true;
+  }
+}

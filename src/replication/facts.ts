@@ -1,0 +1,64 @@
+/** What an answer says of itself: who answered, how fresh it is, and what it showed, which the token then remembers. */
+import { decodeXdeps } from "../wire/xdeps-codec.ts";
+import type { Context } from "./context.ts";
+import type { Leadership } from "./leader.ts";
+import type { ItemRow, OwnerRow } from "./message.ts";
+import { leaderOf, type CrossPosition, type RegionIndex } from "./position.ts";
+import type { Facts, SessionPosition } from "./request.ts";
+
+export class Shown {
+  readonly #positions = new Map<string, SessionPosition>();
+  readonly #others = new Map<string, CrossPosition>();
+  #seenAt = 0;
+  /** Greatest seq shown, by log: what has to be committed before a strong answer is given. */
+  readonly through = new Map<RegionIndex, number>();
+
+  row(context: Context, row: ItemRow): void {
+    this.position(context, row);
+    if (row.xdeps.length === 0) return;
+    for (const other of decodeXdeps(row.xdeps)) {
+      const key = `${other.p}:${other.o}:${other.e}`;
+      const present = this.#others.get(key);
+      if (present === undefined || present.s < other.s) this.#others.set(key, other);
+    }
+  }
+
+  position(context: Context, { o, e, s }: { o: RegionIndex; e: number; s: number }): void {
+    if (s === 0) return;
+    const key = `${o}:${e}`;
+    const present = this.#positions.get(key);
+    if (present === undefined || present.s < s) this.#positions.set(key, { o, e, s, durable: s <= context.log(o).commit });
+    this.through.set(o, Math.max(this.through.get(o) ?? 0, s));
+  }
+
+  /** An expiry instant that the answer let pass. */
+  expired(at: number): void {
+    this.#seenAt = Math.max(this.#seenAt, at);
+  }
+
+  facts(): Pick<Facts, "shown" | "shownOthers" | "seenAt"> {
+    return { shown: [...this.#positions.values()], shownOthers: [...this.#others.values()], seenAt: this.#seenAt };
+  }
+}
+
+export function factsOf(
+  context: Context,
+  owner: OwnerRow,
+  options: { readonly shown: Shown; readonly why: string; readonly stalenessMs: number | null; readonly waitedMs: number; readonly leadership: Leadership | null },
+): Facts {
+  const log = context.log(owner.home);
+  const { leadership } = options;
+  return {
+    servedBy: context.config.region,
+    home: owner.home,
+    homeVersion: owner.version,
+    leader: log.last.e === 0 ? owner.home : leaderOf(log.last.e),
+    epoch: log.last.e,
+    position: { o: owner.home, e: log.applied === 0 ? 0 : log.epochAt(log.applied), s: log.applied },
+    stalenessMs: options.stalenessMs,
+    ...options.shown.facts(),
+    waitedMs: options.waitedMs,
+    leaseLeftMs: leadership === null ? null : Math.max(0, leadership.leaseUntil - context.now),
+    why: options.why,
+  };
+}

@@ -1,0 +1,335 @@
+/**
+ * Leading one log: rounds of appends, what each peer has, the commit position, the lease, and when peers are left alone.
+ *
+ * Intuition: a peer's state is how far its log is known to be ours (match) and how far we have sent (next). Everything
+ * else follows from answers: the commit position is the seq that a majority matches, the lease begins at the sending
+ * time of the oldest round that a majority has answered, and a peer is settled when it matches the head and knows the
+ * commit position. A write that only the leader holds is sent along in a moment (paced, so that many writes share a
+ * message); what somebody waits for is sent at once.
+ *
+ * Left to others: deciding writes (writer), electing (candidate), the durable retry schedule (outbox).
+ */
+import { majorityOf } from "./config.ts";
+import type { Context } from "./context.ts";
+import type { CallFailure } from "./effect.ts";
+import { divergencePoint } from "./epoch-table.ts";
+import type { Log } from "./log.ts";
+import type { Append, AppendMismatch, PeerReply, Progress } from "./message.ts";
+import { PROTOCOL_VERSION } from "./entry.ts";
+import { counterOf, type Epoch, type RegionIndex } from "./position.ts";
+import type { Standing } from "./rules.ts";
+import type { LeadershipRow } from "./storage.ts";
+
+/** Paced appends to one peer are at least this far apart: many writes share one message. */
+const PACE_MS = 10;
+/** Appends under way to one peer: enough to fill a long round trip, few enough that batches form. */
+const IN_FLIGHT_MAX = 4;
+/** After a failed call the peer is tried again no sooner than this, doubling, while somebody waits for it. */
+const BACKOFF_MS = 100;
+const BACKOFF_MS_MAX = 5_000;
+
+export interface Peer {
+  readonly region: RegionIndex;
+  /** Last seq known to be ours there; null before its first answer. */
+  match: number | null;
+  /** Next seq to send. */
+  next: number;
+  inFlight: number;
+  /** Commit position it was last told and has acknowledged. */
+  toldCommit: number;
+  lastSentAt: number;
+  /** Number of the last append sent, and the greatest number among those answered. */
+  answered: number;
+  /** Sending time of the latest grant request it accepted. */
+  grantedAt: number;
+  /** Last reading of its clock. */
+  stamp: number;
+  failures: number;
+  retryAt: number;
+  /** It is too far behind to be sent entries; it pulls by itself and says when it is done. */
+  distant: boolean;
+  /** Identity of its storage: a change means that it lost its memory (R8). */
+  storeId: string;
+  inc: number;
+  amnesiac: boolean;
+}
+
+export class Leadership {
+  readonly log: Log;
+  readonly e: Epoch;
+  /** Seq of the OPEN. */
+  readonly start: number;
+  readonly peers: Peer[];
+  opened: boolean;
+  ackAfter: number;
+  leaseUntil: number;
+  /** Another epoch was promised, here or at a peer: this one is over. */
+  deposed = false;
+
+  readonly #context: Context;
+  /** Appends are numbered; a round begun now is answered by those with a greater number. */
+  #sends = 0;
+  /** Appends up to this number have to be sent for somebody who waits (a read index, a lease). */
+  #roundWanted = 0;
+  /** Entries up to this seq have to be sent at once. */
+  #urgentThrough = 0;
+  #leaseWanted = false;
+
+  constructor(context: Context, log: Log, row: LeadershipRow) {
+    this.#context = context;
+    this.log = log;
+    this.e = row.e;
+    this.start = log.epochs.find((epoch) => epoch.e === row.e)?.start ?? log.last.s + 1;
+    this.opened = row.opened;
+    this.ackAfter = row.ackAfter;
+    this.leaseUntil = row.leaseUntil;
+    this.peers = context.peers().map((region) => ({
+      region,
+      match: null,
+      next: log.last.s + 1,
+      inFlight: 0,
+      toldCommit: -1,
+      lastSentAt: 0,
+      answered: 0,
+      grantedAt: 0,
+      stamp: 0,
+      failures: 0,
+      retryAt: 0,
+      distant: false,
+      storeId: "",
+      inc: 0,
+      amnesiac: false,
+    }));
+  }
+
+  standing(): Standing {
+    return {
+      leads: this.opened && !this.deposed && this.log.promised === this.e,
+      ackAfter: this.ackAfter,
+      leaseUntil: this.leaseUntil,
+    };
+  }
+
+  leaseValid(): boolean {
+    return this.#context.rules.leaseValid(this.standing(), this.#context.now);
+  }
+
+  matches(): number[] {
+    return this.peers.map((peer) => (peer.amnesiac ? 0 : (peer.match ?? 0)));
+  }
+
+  /** Regions that are known to hold the entry. */
+  durableIn(s: number): RegionIndex[] {
+    return [this.#context.config.region, ...this.peers.filter((peer) => (peer.match ?? 0) >= s).map(({ region }) => region)];
+  }
+
+  /** Somebody waits for entries up to `s` to reach the others. */
+  hurry(s: number): void {
+    this.#urgentThrough = Math.max(this.#urgentThrough, s);
+  }
+
+  /** A number to compare with `confirmed`: a majority has answered an append sent after this moment. */
+  readIndex(): number {
+    this.#roundWanted = Math.max(this.#roundWanted, this.#sends + 1);
+    return this.#sends + 1;
+  }
+
+  confirmed(round: number): boolean {
+    return this.standing().leads && this.#context.now >= this.ackAfter && this.#quorumOf(this.peers.map((peer) => peer.answered)) >= round;
+  }
+
+  /** Somebody can only be answered under a lease. */
+  wantLease(): void {
+    if (this.#context.config.timing.leaseMs > 0) this.#leaseWanted = true;
+    if (this.ackAfter > this.#context.now) this.#context.wakeAt(this.ackAfter);
+  }
+
+  settled(peer: Peer): boolean {
+    return peer.match !== null && peer.match >= this.log.last.s && peer.toldCommit >= this.log.commit;
+  }
+
+  /** Sends what is due; asks for a turn when something will be. */
+  advance(): void {
+    if (this.deposed) return;
+    this.#advanceCommit();
+    for (const peer of this.peers) this.#advancePeer(peer);
+    if (this.#roundWanted <= this.#sends) this.#roundWanted = 0;
+    this.#leaseWanted = false;
+  }
+
+  /** Durable, so that a restart does not go on with this epoch. */
+  depose(): void {
+    this.deposed = true;
+    this.#context.storage.putLeadership({ o: this.log.o, e: 0, opened: false, ackAfter: 0, leaseUntil: 0 });
+    this.#context.changed = true;
+  }
+
+  /** A probe or a retry by the schedule: sends now, whatever the backoff says. */
+  probe(region: RegionIndex): void {
+    const peer = this.peers.find((candidate) => candidate.region === region);
+    if (peer === undefined || peer.inFlight > 0) return;
+    this.#send(peer);
+  }
+
+  /** A peer says by itself how far it is (after a queue batch, or when it has caught up). */
+  onProgress(from: RegionIndex, message: Progress): void {
+    const peer = this.peers.find((candidate) => candidate.region === from);
+    if (peer === undefined || message.e !== this.e) return;
+    this.#identify(peer, message.storeId, message.inc);
+    this.#matched(peer, message.match);
+  }
+
+  #advancePeer(peer: Peer): void {
+    const { now } = this.#context;
+    const entriesDue = peer.match === null || (!peer.distant && peer.next <= this.log.last.s);
+    const newsDue = peer.toldCommit < this.log.commit && !peer.distant;
+    const roundDue = this.#roundWanted > this.#sends || (this.#roundWanted > peer.answered && peer.inFlight === 0);
+    const grantDue = this.#leaseWanted && this.#renewalDue() && peer.inFlight === 0;
+    if (!entriesDue && !newsDue && !roundDue && !grantDue) return;
+    const urgent = roundDue || grantDue || (peer.next <= this.log.last.s && peer.next <= this.#urgentThrough) || !this.opened;
+    if (now < peer.retryAt) {
+      // Only what somebody waits for is worth a turn of its own; the rest goes with the next write or the schedule.
+      if (urgent) this.#context.wakeAt(peer.retryAt);
+      return;
+    }
+    if (peer.inFlight >= IN_FLIGHT_MAX || (peer.match === null && peer.inFlight > 0)) return;
+    if (urgent) return this.#send(peer);
+    const due = peer.lastSentAt + PACE_MS;
+    // While an append is under way the next one waits for its answer or the pace, whichever is later.
+    if (now >= due && peer.inFlight === 0) return this.#send(peer);
+    if (peer.inFlight === 0) this.#context.wakeAt(due);
+  }
+
+  #renewalDue(): boolean {
+    return this.leaseUntil - this.#context.now < this.#context.config.timing.leaseMs / 2;
+  }
+
+  #send(peer: Peer): void {
+    const { config, now, storage } = this.#context;
+    const { log } = this;
+    const behind = log.last.s - peer.next + 1;
+    const inline = peer.match !== null && !peer.distant && behind > 0 && behind <= config.limits.inlineEntriesMax && peer.next > log.base.s;
+    const page = inline ? storage.entries(log.o, peer.next - 1, config.limits.batchBytesMax, config.limits.batchEntriesMax) : null;
+    const prev = inline ? peer.next - 1 : log.last.s;
+    const grant = config.timing.leaseMs > 0 && (this.#renewalDue() || this.#leaseWanted);
+    const number = ++this.#sends;
+    const commit = log.commit;
+    const message: Append = {
+      type: "append",
+      o: log.o,
+      e: this.e,
+      inc: this.#context.incarnation,
+      prev: { e: log.epochAt(prev), s: prev },
+      entries: page?.entries ?? [],
+      chain: page !== null && page.entries.length > 0 ? page.chain : inline ? new Uint8Array(0) : log.chain,
+      commit,
+      ...(this.leaseValid() ? { closed: { s: log.last.s, hlc: log.hlc, echo: peer.stamp } } : {}),
+      grant,
+      pv: PROTOCOL_VERSION,
+    };
+    const through = page?.entries.at(-1)?.s ?? prev;
+    if (inline) peer.next = through + 1;
+    peer.inFlight += 1;
+    peer.lastSentAt = now;
+    this.#context.call(peer.region, message, (reply, reason) => {
+      peer.inFlight -= 1;
+      this.#onAnswer(peer, { number, sentAt: now, grant, commit }, reply, reason);
+    });
+  }
+
+  #onAnswer(
+    peer: Peer,
+    sent: { readonly number: number; readonly sentAt: number; readonly grant: boolean; readonly commit: number },
+    reply: PeerReply | null,
+    reason: CallFailure | null,
+  ): void {
+    const { log } = this;
+    this.#context.changed = true;
+    if (this.deposed || log.promised !== this.e) return;
+    if (reply?.type === "append-ok" && reply.e === this.e) {
+      this.#identify(peer, reply.storeId, reply.inc);
+      peer.failures = 0;
+      peer.retryAt = 0;
+      peer.answered = Math.max(peer.answered, sent.number);
+      peer.stamp = Math.max(peer.stamp, reply.stamp);
+      this.#matched(peer, reply.match);
+      if (reply.match >= sent.commit) peer.toldCommit = Math.max(peer.toldCommit, sent.commit);
+      if (sent.grant && !peer.amnesiac) this.#granted(peer, sent.sentAt);
+      return;
+    }
+    if (reply?.type === "append-stale") {
+      // Somebody else was promised: this epoch is over for this replica.
+      log.promise({ maxCounter: Math.max(log.acceptor.maxCounter, counterOf(reply.promised)) });
+      if (reply.promised > this.e) this.depose();
+      return;
+    }
+    if (reply?.type === "append-mismatch") return this.#onMismatch(peer, reply);
+    // Overloaded, refused, timed out, or an answer that makes no sense: wait a little. Overload is never more than that.
+    peer.failures += 1;
+    peer.retryAt = this.#context.now + Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** Math.min(peer.failures - 1, 10));
+    peer.next = (peer.match ?? log.last.s) + 1;
+    void reason;
+  }
+
+  #onMismatch(peer: Peer, reply: AppendMismatch): void {
+    const { log } = this;
+    peer.failures = 0;
+    const { inlineEntriesMax } = this.#context.config.limits;
+    const agree = divergencePoint(log.epochs, log.last.s, log.base.s, reply.epochs, reply.last.s, reply.base.s);
+    peer.match ??= 0;
+    if (reply.last.s < log.base.s || agree < log.base.s || log.last.s - agree > inlineEntriesMax) {
+      // Too far behind to be fed: it pulls (or takes a snapshot) by itself and reports progress when it is there.
+      peer.distant = true;
+      return;
+    }
+    peer.distant = false;
+    peer.next = Math.max(agree, peer.match) + 1;
+    peer.retryAt = 0;
+  }
+
+  #matched(peer: Peer, match: number): void {
+    const held = Math.min(match, this.log.last.s);
+    peer.match = Math.max(peer.match ?? 0, held);
+    peer.next = Math.max(peer.next, peer.match + 1);
+    if (this.log.last.s - peer.match <= this.#context.config.limits.inlineEntriesMax) peer.distant = false;
+    this.#context.changed = true;
+  }
+
+  /** A voter whose storage is another one than before has forgotten promises: it is not counted and shown as such (R8). */
+  #identify(peer: Peer, storeId: string, inc: number): void {
+    if (peer.storeId !== "" && (peer.storeId !== storeId || inc < peer.inc)) peer.amnesiac = true;
+    if (peer.storeId === "") peer.storeId = storeId;
+    peer.inc = Math.max(peer.inc, inc);
+  }
+
+  #granted(peer: Peer, sentAt: number): void {
+    peer.grantedAt = Math.max(peer.grantedAt, sentAt);
+    const since = this.#quorumOf(this.peers.map((candidate) => candidate.grantedAt));
+    if (since === 0) return;
+    const until = this.#context.rules.leaseUntil(since, this.#context.config.timing);
+    if (until <= this.leaseUntil) return;
+    this.leaseUntil = until;
+    this.#persist();
+  }
+
+  /** The greatest number that a majority (this replica included) has reached. */
+  #quorumOf(numbers: readonly number[]): number {
+    return [Infinity, ...numbers].toSorted((a, b) => b - a)[majorityOf(this.#context.config) - 1] ?? 0;
+  }
+
+  #advanceCommit(): void {
+    const { log } = this;
+    if (log.promised !== this.e) return;
+    const commit = this.#context.rules.commitPosition([log.last.s, ...this.matches()], majorityOf(this.#context.config), this.start, log.commit);
+    if (log.advanceCommit(commit)) this.#context.changed = true;
+    if (!this.opened && log.commit >= this.start) {
+      this.opened = true;
+      this.#persist();
+      this.#context.changed = true;
+    }
+  }
+
+  #persist(): void {
+    this.#context.storage.putLeadership({ o: this.log.o, e: this.e, opened: this.opened, ackAfter: this.ackAfter, leaseUntil: this.leaseUntil });
+  }
+}

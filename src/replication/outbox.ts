@@ -1,0 +1,164 @@
+/**
+ * What happens to entries that a region does not acknowledge: its queue gets them a moment later, and direct appends are
+ * tried again by a schedule that ends.
+ *
+ * Intuition: the head of the log and each peer's match are the outbox; nothing is written for a write whose peers answer
+ * in time. Only the way out of idle arms the durable alarm, as the backstop of a crash right after an acknowledgement;
+ * a row appears when a destination misses its first deadline, and remembers how far its schedule has come.
+ */
+import type { Context } from "./context.ts";
+import { PROTOCOL_VERSION } from "./entry.ts";
+import type { Leadership, Peer } from "./leader.ts";
+import type { Leaderships } from "./leaderships.ts";
+import type { Batch } from "./message.ts";
+import type { RegionIndex } from "./position.ts";
+import type { OutboxRow } from "./storage.ts";
+
+/** Messages of one flush to one queue. */
+const MESSAGES_MAX = 50;
+/** What an envelope and the framing of entries take of a queue message. */
+const ENVELOPE_BYTES = 1_000;
+
+interface Destination {
+  unsettledSince: number | null;
+  /** Seq up to which its queue has been given entries, or a doorbell for them. */
+  queuedThrough: number;
+  enqueuing: boolean;
+}
+
+export class Outbox {
+  readonly #context: Context;
+  readonly #leaderships: Leaderships;
+  readonly #destinations = new Map<string, Destination>();
+  readonly #rows = new Map<string, OutboxRow>();
+
+  constructor(context: Context, leaderships: Leaderships) {
+    this.#context = context;
+    this.#leaderships = leaderships;
+    for (const row of context.storage.outbox()) this.#rows.set(`${row.o}:${row.dest}`, row);
+    const earliest = Math.min(...[...this.#rows.values()].map((row) => row.nextAt));
+    if (earliest < Infinity) context.alarmAt(earliest);
+  }
+
+  /** A write has left the peers of this log behind. */
+  onWritten(leadership: Leadership): void {
+    const { timing } = this.#context.config;
+    this.#context.alarmAt(this.#context.now + timing.retryMs[0]!);
+    for (const peer of leadership.peers) {
+      const row = this.#rows.get(keyOf(leadership, peer));
+      // The schedule had ended: a new write begins it again.
+      if (row !== undefined && row.stage >= timing.retryMs.length) this.#schedule(leadership, peer, 0);
+    }
+  }
+
+  advance(): void {
+    for (const leadership of this.#leaderships.all()) {
+      if (!leadership.opened) continue;
+      for (const peer of leadership.peers) this.#advanceDestination(leadership, peer);
+    }
+  }
+
+  onAlarm(): void {
+    const { now, config } = this.#context;
+    for (const leadership of this.#leaderships.all()) {
+      for (const peer of leadership.peers) {
+        if (acknowledged(leadership, peer)) continue;
+        const row = this.#rows.get(keyOf(leadership, peer));
+        if (row !== undefined && row.nextAt > now) {
+          this.#context.alarmAt(row.nextAt);
+          continue;
+        }
+        const stage = row === undefined ? 0 : row.stage;
+        if (stage >= config.timing.retryMs.length) continue;
+        leadership.probe(peer.region);
+        this.#schedule(leadership, peer, stage + 1);
+      }
+    }
+  }
+
+  #schedule(leadership: Leadership, peer: Peer, stage: number): void {
+    const { now, config, storage } = this.#context;
+    const delay = config.timing.retryMs[stage];
+    const row: OutboxRow = { o: leadership.log.o, dest: peer.region, stage, nextAt: delay === undefined ? Number.MAX_SAFE_INTEGER : now + delay };
+    this.#rows.set(keyOf(leadership, peer), row);
+    storage.putOutbox(row);
+    if (delay !== undefined) this.#context.alarmAt(row.nextAt);
+  }
+
+  #advanceDestination(leadership: Leadership, peer: Peer): void {
+    const { now, config, storage } = this.#context;
+    const key = keyOf(leadership, peer);
+    let destination = this.#destinations.get(key);
+    if (destination === undefined) {
+      destination = { unsettledSince: null, queuedThrough: 0, enqueuing: false };
+      this.#destinations.set(key, destination);
+    }
+    if (acknowledged(leadership, peer)) {
+      destination.unsettledSince = null;
+      if (this.#rows.delete(key)) storage.deleteOutbox(leadership.log.o, peer.region);
+      return;
+    }
+    const queued = Math.max(destination.queuedThrough, peer.match ?? 0);
+    if (destination.queuedThrough > leadership.log.last.s) destination.queuedThrough = 0;
+    if (queued >= leadership.log.last.s || destination.enqueuing) return;
+    destination.unsettledSince ??= now;
+    const due = destination.unsettledSince + config.timing.queueAfterMs;
+    if (now < due) return this.#context.wakeAt(due);
+    this.#enqueue(leadership, peer, destination, queued);
+  }
+
+  #enqueue(leadership: Leadership, peer: Peer, destination: Destination, after: number): void {
+    const { messages, through } = this.#pack(leadership, after);
+    destination.enqueuing = true;
+    this.#context.enqueue(peer.region, messages, (ok) => {
+      destination.enqueuing = false;
+      // A queue that refuses is no matter: the schedule goes on, and the next round tries again.
+      destination.unsettledSince = this.#context.now;
+      if (ok) destination.queuedThrough = through;
+    });
+  }
+
+  /** Entries after `after` as messages of one billing unit each; a doorbell for what does not fit. */
+  #pack(leadership: Leadership, after: number): { messages: Batch[]; through: number } {
+    const { storage, config, incarnation } = this.#context;
+    const { limits } = config;
+    const { log } = leadership;
+    const message = (prev: number, entries: Batch["entries"], chain: Uint8Array): Batch => ({
+      type: "batch",
+      o: log.o,
+      e: leadership.e,
+      inc: incarnation,
+      prev: { e: log.epochAt(prev), s: prev },
+      entries,
+      chain,
+      last: log.last,
+      commit: log.commit,
+      pv: PROTOCOL_VERSION,
+    });
+    const doorbell = (): Batch => message(log.last.s, [], log.chain);
+    if (log.last.s - after > limits.inlineEntriesMax || after < log.base.s) return { messages: [doorbell()], through: log.last.s };
+    const messages: Batch[] = [];
+    let prev = after;
+    let bytes = 0;
+    while (prev < log.last.s) {
+      const page = storage.entries(log.o, prev, limits.queueMessageBytes - ENVELOPE_BYTES, limits.batchEntriesMax);
+      const size = page.entries.reduce((sum, raw) => sum + raw.bytes.length, 0);
+      if (size > limits.queueEntryBytesMax || bytes + size > limits.inlineBytesMax || messages.length >= MESSAGES_MAX) {
+        return { messages: [...messages, doorbell()], through: log.last.s };
+      }
+      messages.push(message(prev, page.entries, page.chain));
+      bytes += size;
+      prev = page.entries.at(-1)!.s;
+    }
+    return { messages, through: prev };
+  }
+}
+
+/** Settled means acknowledged, not sent. */
+function acknowledged(leadership: Leadership, peer: Peer): boolean {
+  return peer.match !== null && peer.match >= leadership.log.last.s;
+}
+
+function keyOf(leadership: Leadership, peer: Peer): `${RegionIndex}:${RegionIndex}` {
+  return `${leadership.log.o}:${peer.region}`;
+}

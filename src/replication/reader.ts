@@ -1,0 +1,307 @@
+/**
+ * Answering reads, level by level.
+ *
+ * Near levels (eventual, prefix, session, bounded) answer from what is applied here; session and bounded say first what
+ * has to be applied, fetch it for a moment, and otherwise send the client on. Levels that rely on the leader are worked
+ * out at once and given when they are anchored; strong ones also wait until a majority holds what they show. Applying
+ * is gated by dependencies, so every local state is a causal prefix of the partition.
+ */
+import { Anchor } from "./anchor.ts";
+import type { Context } from "./context.ts";
+import { factsOf, Shown } from "./facts.ts";
+import type { Follower } from "./follower.ts";
+import type { Leadership } from "./leader.ts";
+import type { Leaderships } from "./leaderships.ts";
+import type { OwnerRow } from "./message.ts";
+import type { Position, RegionIndex } from "./position.ts";
+import type { ClientReply, HomeRequest, ItemView, ReadList, ReadRequest, ReceiptRequest } from "./request.ts";
+import { coverage } from "./session.ts";
+import type { StoredItem } from "./storage.ts";
+import type { Waiter } from "./waiters.ts";
+import { homeReply, live, receiptOf } from "./writer.ts";
+import { wallOf } from "./hlc.ts";
+
+/** Rows of one page of a list's scan: tombstones and expired items are skipped on the way. */
+const SCAN_ROWS = 1_001;
+
+type Answer = { readonly reply: ClientReply; readonly through: ReadonlyMap<RegionIndex, number> };
+
+export class Reader {
+  readonly #context: Context;
+  readonly #leaderships: Leaderships;
+  readonly #followers: ReadonlyMap<RegionIndex, Follower>;
+
+  constructor(context: Context, leaderships: Leaderships, followers: ReadonlyMap<RegionIndex, Follower>) {
+    this.#context = context;
+    this.#leaderships = leaderships;
+    this.#followers = followers;
+  }
+
+  read(id: number, request: ReadRequest): Waiter {
+    const startedAt = this.#context.now;
+    let settle: (() => ClientReply | null) | null = null;
+    const nearUntil = request.level === "session" ? Math.min(request.deadlineAt, startedAt + request.waitMs) : request.deadlineAt;
+    return {
+      id,
+      deadlineAt: nearUntil,
+      poll: () => {
+        if (settle !== null) return settle();
+        const next = this.#decide(request, startedAt);
+        if (next === null) return null;
+        settle = next;
+        return settle();
+      },
+      expire: () => this.#expired(request, startedAt),
+    };
+  }
+
+  /** Who is the user's home, and is it certain that there is none? */
+  home(id: number, request: HomeRequest): Waiter {
+    let settle: (() => ClientReply | null) | null = null;
+    return {
+      id,
+      deadlineAt: request.deadlineAt,
+      poll: () => {
+        if (settle !== null) return settle();
+        const owner = this.#context.storage.owner(request.user);
+        if (!request.certain) return owner === null ? { kind: "unknown-user" } : homeReply(this.#context, owner);
+        const { anchor, region } = this.#context.config;
+        const leadership = this.#leaderships.want(anchor);
+        if (leadership === null) return anchor === region ? null : { kind: "not-leader", leader: this.#context.log(anchor).leader };
+        const guard = new Anchor(this.#context, leadership, owner !== null && owner.o === anchor ? owner.s : 0);
+        const answer: ClientReply = owner === null ? { kind: "refused", reason: "no-user" } : homeReply(this.#context, owner);
+        settle = () => (guard.holds() ? answer : null);
+        return settle();
+      },
+      expire: () => ({ kind: "refused", reason: "no-leader" }),
+    };
+  }
+
+  /** How a write stands, asked of the leader of its log. */
+  receipt(id: number, request: ReceiptRequest): Waiter {
+    const startedAt = this.#context.now;
+    const { position } = request;
+    let anchor: Anchor | null = null;
+    const answer = (leadership: Leadership, met: boolean): ClientReply => this.#receipt(request, leadership, met, startedAt);
+    return {
+      id,
+      deadlineAt: request.deadlineAt,
+      poll: () => {
+        const log = this.#context.logs.get(position.o);
+        if (log === undefined || position.s === 0) return { kind: "refused", reason: "no-receipt" };
+        const leadership = this.#leaderships.want(position.o);
+        if (leadership === null) return position.o === this.#context.config.region ? null : { kind: "not-leader", leader: log.leader };
+        anchor ??= new Anchor(this.#context, leadership, 0);
+        if (!anchor.holds()) return null;
+        const concern = request.concern;
+        const judgement = log.judge(this.#context.rules, position.e, position.s);
+        if (concern === undefined || judgement !== "contained") return answer(leadership, concern === undefined);
+        const holding = { s: position.s, commit: log.commit, matches: leadership.matches(), depsSettled: true };
+        if (this.#context.rules.concernMet(concern, leadership.standing(), holding, this.#context.now)) return answer(leadership, true);
+        leadership.hurry(position.s);
+        return null;
+      },
+      expire: () => {
+        const leadership = this.#leaderships.of(position.o);
+        return leadership !== null && anchor?.holds() === true ? answer(leadership, false) : { kind: "refused", reason: "no-leader" };
+      },
+    };
+  }
+
+  #receipt(request: ReceiptRequest, leadership: Leadership, met: boolean, startedAt: number): ClientReply {
+    const { context, position } = { context: this.#context, position: request.position };
+    const { log } = leadership;
+    const owner = context.storage.owner(request.user);
+    if (owner === null) return { kind: "refused", reason: "no-receipt" };
+    const shown = new Shown();
+    const facts = () => factsOf(context, owner, { shown, why: "leader", stalenessMs: 0, waitedMs: context.now - startedAt, leadership });
+    const judgement = log.judge(context.rules, position.e, position.s);
+    const row = judgement === "contained" && position.s > log.base.s ? context.storage.entry(log.o, position.s) : null;
+    const cut = row === null ? context.storage.divergent().find((d) => d.o === position.o && d.e === position.e && d.s === position.s) : undefined;
+    const bytes = row?.bytes ?? cut?.entry;
+    if (bytes === undefined) return { kind: "refused", reason: "no-receipt" };
+    const entry = context.codec.decode(bytes);
+    if (entry.user !== request.user || entry.ops.length === 0) return { kind: "refused", reason: "no-receipt" };
+    if (cut === undefined) shown.position(context, position);
+    const single = entry.ops.length === 1 ? entry.ops[0]!.key : undefined;
+    const base = receiptOf(context, leadership, entry.user, single, position, entry.concern, wallOf(entry.hlc));
+    const lost = cut !== undefined;
+    const receipt = lost ? { ...base, committed: false, durableIn: [] } : base;
+    return { kind: "receipt", receipt, state: lost ? "lost" : receipt.committed ? "committed" : "pending", met: met && !lost, facts: facts() };
+  }
+
+  #decide(request: ReadRequest, startedAt: number): (() => ClientReply | null) | null {
+    const context = this.#context;
+    const now = context.now;
+    const owner = context.storage.owner(request.user);
+    if (owner === null) {
+      if (request.claim === undefined) return answered({ kind: "unknown-user" });
+      this.#followers.get(request.claim.o)?.want();
+      return null;
+    }
+    const log = context.log(owner.home);
+    const near = (why: string, lost: readonly Position[]) => this.#near(request, owner, why, lost, startedAt);
+    if (request.stale === true) return answered(this.#answer(request, owner, null, "stale", [], startedAt).reply);
+    const session = coverage(context, request.session.positions);
+    if (request.level === "eventual") return near("at-hand", []);
+    if (request.level === "prefix") return near("at-hand", []);
+    if (session.lost.length > 0 && request.reportLost !== true) {
+      const facts = factsOf(context, owner, { shown: new Shown(), why: "lost", stalenessMs: null, waitedMs: now - startedAt, leadership: null });
+      return answered({ kind: "refused", reason: "session-lost", lost: session.lost, facts });
+    }
+    if (session.missing !== null) {
+      this.#followers.get(session.missing.o)?.want();
+      return null;
+    }
+    if (request.level === "session") return near("covered", session.lost);
+    if (request.level === "bounded") {
+      const bound = request.stalenessMsMax ?? 0;
+      const staleness = this.#stalenessMs(owner.home);
+      if (staleness !== null && staleness <= bound) return near("fresh", session.lost);
+      const follower = this.#followers.get(owner.home);
+      // A question that came back later than the bound allows would come back as late again: the leader has to answer.
+      const asked = follower?.freshSince(startedAt) ?? false;
+      if (this.#leaderships.of(owner.home) === null && owner.home !== context.config.region && !asked && bound > 0) {
+        follower?.wantFresh(startedAt);
+        return null;
+      }
+    }
+    const leadership = this.#leaderships.want(owner.home);
+    if (leadership === null) {
+      if (owner.home === context.config.region && log.leader === context.config.region) return null;
+      if (owner.home !== context.config.region) return answered({ kind: "moved", home: owner.home, version: owner.version });
+      return answered({ kind: "not-leader", leader: log.leader });
+    }
+    const answer = this.#answer(request, owner, leadership, "leader", session.lost, startedAt);
+    const covers = request.level === "strong" || request.committed ? (answer.through.get(owner.home) ?? 0) : 0;
+    const anchor = new Anchor(context, leadership, covers);
+    const others = request.level === "strong" || request.committed ? this.#uncommitted(answer.through, owner.home) : [];
+    return () => (anchor.holds() && others.every((position) => this.#committed(position)) ? answer.reply : null);
+  }
+
+  /** An answer of this replica, at the read concern asked for. */
+  #near(request: ReadRequest, owner: OwnerRow, why: string, lost: readonly Position[], startedAt: number): () => ClientReply | null {
+    const leadership = this.#leaderships.of(owner.home);
+    const answer = this.#answer(request, owner, null, why, lost, startedAt);
+    if (!request.committed) return answered(answer.reply);
+    const waiting = this.#uncommitted(answer.through, -1);
+    return () => {
+      leadership?.hurry(leadership.log.last.s);
+      return waiting.every((position) => this.#committed(position)) ? answer.reply : null;
+    };
+  }
+
+  #uncommitted(through: ReadonlyMap<RegionIndex, number>, except: RegionIndex): { o: RegionIndex; s: number }[] {
+    return [...through].filter(([o]) => o !== except).map(([o, s]) => ({ o, s }));
+  }
+
+  #committed({ o, s }: { o: RegionIndex; s: number }): boolean {
+    if (this.#context.log(o).commit >= s) return true;
+    this.#followers.get(o)?.want(true);
+    return false;
+  }
+
+  #expired(request: ReadRequest, startedAt: number): ClientReply {
+    const session = coverage(this.#context, request.session.positions);
+    if (request.level === "session") {
+      // Not covered, or covered and not known to be committed: either way the leader can tell.
+      const needed = session.missing ?? request.session.positions[0] ?? { o: this.#context.config.region, e: 0, s: 0 };
+      const log = this.#context.logs.get(needed.o);
+      const found = log === undefined ? { o: needed.o, e: 0, s: 0 } : { o: log.o, e: log.last.e, s: log.applied };
+      return { kind: "behind", waitedMs: this.#context.now - startedAt, needed: { o: needed.o, e: needed.e, s: needed.s }, found };
+    }
+    if (session.missing !== null || request.committed) return { kind: "refused", reason: "read-timeout" };
+    return { kind: "refused", reason: "no-leader" };
+  }
+
+  #stalenessMs(o: RegionIndex): number | null {
+    const leadership = this.#leaderships.of(o);
+    if (leadership !== null) return leadership.leaseValid() ? 0 : null;
+    return this.#followers.get(o)?.stalenessMs() ?? null;
+  }
+
+  #answer(
+    request: ReadRequest,
+    owner: OwnerRow,
+    leadership: Leadership | null,
+    why: string,
+    lost: readonly Position[],
+    startedAt: number,
+  ): Answer {
+    const context = this.#context;
+    const shown = new Shown();
+    const at = Math.max(context.now, request.session.seenAt);
+    const log = context.log(owner.home);
+    // What is not there may have been deleted so long ago that no tombstone is left of it.
+    const nothing = (): void => shown.position(context, { o: owner.home, ...log.base.reclaimed });
+    const facts = () =>
+      factsOf(context, owner, {
+        shown,
+        why,
+        stalenessMs: leadership === null ? this.#stalenessMs(owner.home) : 0,
+        waitedMs: context.now - startedAt,
+        leadership: leadership ?? this.#leaderships.of(owner.home),
+      });
+    const losses = lost.length === 0 ? {} : { lost };
+    const { what } = request;
+    if (what.kind === "item") {
+      const stored = context.storage.item(request.user, what.key, !what.head);
+      if (stored !== null) shown.row(context, stored);
+      else nothing();
+      const item = live(stored, at);
+      if (item === null && stored !== null && !stored.tombstone) shown.expired(stored.expiresAt);
+      return { reply: { kind: "item", item: item === null ? null : view(item, !what.head), facts: facts(), ...losses }, through: shown.through };
+    }
+    nothing();
+    const page = this.#page(request.user, what, at, shown);
+    const next = page.next === null ? {} : { next: page.next };
+    return { reply: { kind: "list", items: page.items, ...next, facts: facts(), ...losses }, through: shown.through };
+  }
+
+  #page(user: string, list: ReadList, at: number, shown: Shown): { items: ItemView[]; next: string | null } {
+    const context = this.#context;
+    const items: ItemView[] = [];
+    let after = list.after;
+    let bytes = 0;
+    for (;;) {
+      const rowsMax = Math.min(SCAN_ROWS, list.limit + 1 - items.length);
+      const rows = context.storage.list({
+        user,
+        prefix: list.prefix,
+        ...(list.start === undefined ? {} : { start: list.start }),
+        ...(list.end === undefined ? {} : { end: list.end }),
+        ...(after === undefined ? {} : { after }),
+        reverse: list.reverse,
+        rowsMax,
+      });
+      for (const row of rows) {
+        const item = live(row, at);
+        if (item !== null) {
+          const size = list.values ? row.size + row.key.length : row.key.length;
+          if (items.length >= list.limit || (items.length > 0 && bytes + size > list.bytesMax)) return { items, next: after ?? null };
+          const full = list.values ? context.storage.item(user, row.key, true) : item;
+          items.push(view(full ?? item, list.values));
+          bytes += size;
+        } else if (!row.tombstone) shown.expired(row.expiresAt);
+        shown.row(context, row);
+        after = row.key;
+      }
+      if (rows.length < rowsMax) return { items, next: null };
+    }
+  }
+}
+
+function answered(reply: ClientReply): () => ClientReply {
+  return () => reply;
+}
+
+function view(item: StoredItem, withValue: boolean): ItemView {
+  return {
+    key: item.key,
+    version: { o: item.o, e: item.e, s: item.s },
+    contentType: item.contentType,
+    size: item.size,
+    expiresAt: item.expiresAt,
+    ...(withValue ? { value: item.value } : {}),
+  };
+}

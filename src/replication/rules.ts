@@ -1,0 +1,131 @@
+/**
+ * The protocol's rules as pure decisions, each in one place. The rest of the core asks them and does the work. A test
+ * breaks one at a time (a mutant) and the simulator has to notice.
+ *
+ * R1 promise, R2 append, R3 open, R4 commit, R5 lease, R6 deferred acknowledgements, R7 incarnation.
+ */
+import { guardMs, type Timing } from "./config.ts";
+import type { Concern } from "./entry.ts";
+import { judge, type Judgement, type LogKnowledge } from "./epoch-table.ts";
+import type { Promise_ } from "./message.ts";
+import { compareTails, type Epoch, type Position, type RegionIndex, type Tail } from "./position.ts";
+import type { GrantRow } from "./storage.ts";
+
+/** What a leader knows of itself when it asks whether it may acknowledge. */
+export interface Standing {
+  /** It has promised nobody else, and its OPEN is on a majority. */
+  readonly leads: boolean;
+  readonly ackAfter: number;
+  readonly leaseUntil: number;
+}
+
+/** What is known of one entry when its concern is judged. */
+export interface Holding {
+  readonly s: number;
+  readonly commit: number;
+  /** matchS of the other voters. */
+  readonly matches: readonly number[];
+  /** Every dependency is committed or lost here. */
+  readonly depsSettled: boolean;
+}
+
+export interface Rules {
+  /** R1: a promise is given to a greater ballot only, and so never twice to the same. */
+  acceptsPrepare(b: Epoch, promised: Epoch): boolean;
+  /** R1: what is left of the longest grant to anybody but the candidate and this voter itself. */
+  leaseRemainingMs(grants: readonly GrantRow[], o: RegionIndex, candidate: RegionIndex, self: RegionIndex, now: number): number;
+  /** R2: nothing of an epoch below the promise enters the log. */
+  acceptsAppend(e: Epoch, promised: Epoch): boolean;
+  /** R7: an older instance of the leader's object cannot add to an epoch that a younger one leads. */
+  acceptsIncarnation(inc: number, seen: number): boolean;
+  /** R3: the log to adopt is the greatest one among a majority's. */
+  bestPromise<P extends { readonly last: Tail }>(promises: readonly P[]): P;
+  /** R4: the greatest seq on a majority, if it is of the leader's own epoch; else the old commit position. */
+  commitPosition(matches: readonly number[], majority: number, start: number, commit: number): number;
+  /** R4: a follower believes a commit position only as far as its log is verified to be the leader's. */
+  followerCommit(said: number, verified: number, commit: number): number;
+  /** R5: until when a voter that grants at `now` reports the lease. */
+  grantUntil(now: number, timing: Timing): number;
+  /** R5: until when a leader whose round was sent at `sentAt` may act on it. */
+  leaseUntil(sentAt: number, timing: Timing): number;
+  /** R6: when the longest lease that any promise reported has surely ended. */
+  ackAfter(promises: readonly { readonly receivedAt: number; readonly promise: Promise_ }[], timing: Timing): number;
+  /** May an answer that relies on being the only leader be given on the lease alone (R5, R6)? */
+  leaseValid(standing: Standing, now: number): boolean;
+  /** When is what was asked for on enough voters? (Sections 1.6 and 2.8; dependencies: decision 16.) */
+  concernMet(concern: Concern, standing: Standing, holding: Holding, now: number): boolean;
+  /** The fate of a position (section 4.2 of the protocol). */
+  judge(log: LogKnowledge, e: Epoch, s: number): Judgement;
+  /** A lost dependency counts as satisfied: it must not block other logs for ever. */
+  dependencySatisfied(judgement: Judgement): boolean;
+  /** May entries through `s` be dropped? */
+  mayCompact(s: number, bounds: { readonly commit: number; readonly applied: number; readonly pinned: number; readonly matches: readonly number[] }): boolean;
+  /** Is a snapshot's image whole: is everything it may show committed? */
+  imageWhole(until: readonly Position[], commitOf: (o: RegionIndex) => number): boolean;
+  /** Does a replay of a known idempotency key get the first answer? */
+  remembersKeys(): boolean;
+  /** Does truncation restore what the entry replaced? */
+  undoes(): boolean;
+}
+
+export const RULES: Rules = {
+  acceptsPrepare: (b, promised) => b > promised,
+
+  leaseRemainingMs: (grants, o, candidate, self, now) =>
+    grants
+      .filter((grant) => grant.o === o && grant.grantee !== candidate && grant.grantee !== self)
+      .reduce((longest, grant) => Math.max(longest, grant.until - now), 0),
+
+  acceptsAppend: (e, promised) => e >= promised,
+
+  acceptsIncarnation: (inc, seen) => inc >= seen,
+
+  bestPromise: (promises) => promises.reduce((best, next) => (compareTails(next.last, best.last) > 0 ? next : best)),
+
+  commitPosition: (matches, majority, start, commit) => {
+    const held = matches.toSorted((a, b) => b - a)[majority - 1] ?? 0;
+    return held >= start ? Math.max(commit, held) : commit;
+  },
+
+  followerCommit: (said, verified, commit) => Math.max(commit, Math.min(said, verified)),
+
+  grantUntil: (now, timing) => now + timing.leaseMs + guardMs(timing),
+
+  leaseUntil: (sentAt, timing) => sentAt + timing.leaseMs,
+
+  ackAfter: (promises, timing) =>
+    promises.reduce(
+      (latest, { receivedAt, promise }) => Math.max(latest, receivedAt + Math.ceil(promise.leaseRemainingMs * (1 + timing.clockDrift))),
+      0,
+    ),
+
+  leaseValid: (standing, now) => standing.leads && now >= standing.ackAfter && now < standing.leaseUntil,
+
+  concernMet(concern, standing, holding, now) {
+    const committed = standing.leads && holding.commit >= holding.s && now >= standing.ackAfter;
+    const local = this.leaseValid(standing, now) || committed;
+    const held = holding.matches.filter((match) => match >= holding.s).length;
+    switch (concern) {
+      case "local":
+        return local;
+      case "one":
+        return local && held >= 1;
+      case "majority":
+        return committed && holding.depsSettled;
+      case "all":
+        return committed && holding.depsSettled && held === holding.matches.length;
+    }
+  },
+
+  judge: (log, e, s) => judge(log, e, s, (openCommitted) => openCommitted),
+
+  dependencySatisfied: (judgement) => judgement === "contained" || judgement === "lost",
+
+  mayCompact: (s, bounds) => s <= bounds.commit && s <= bounds.applied && s <= bounds.pinned && bounds.matches.every((match) => s <= match),
+
+  imageWhole: (until, commitOf) => until.every((position) => commitOf(position.o) >= position.s),
+
+  remembersKeys: () => true,
+
+  undoes: () => true,
+};

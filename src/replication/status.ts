@@ -1,0 +1,51 @@
+/** How a replica stands, for people and drills. Logs that were never opened are not listed. */
+import type { Context } from "./context.ts";
+import type { Follower } from "./follower.ts";
+import type { Leaderships } from "./leaderships.ts";
+import type { Log } from "./log.ts";
+import type { RegionIndex } from "./position.ts";
+import type { LogStatus, ReplicaStatus } from "./request.ts";
+
+export function statusOf(
+  context: Context,
+  parts: { readonly leaderships: Leaderships; readonly followers: ReadonlyMap<RegionIndex, Follower>; readonly restoring: boolean },
+): ReplicaStatus {
+  const logs = [...context.logs.values()].filter((log) => log.last.s > 0);
+  return {
+    region: context.config.region,
+    partition: context.config.partition,
+    storeId: context.storeId,
+    incarnation: context.incarnation,
+    restoring: parts.restoring,
+    logs: logs.map((log) => logStatus(context, log, parts)),
+  };
+}
+
+function logStatus(context: Context, log: Log, parts: Parameters<typeof statusOf>[1]): LogStatus {
+  const leadership = parts.leaderships.of(log.o);
+  return {
+    origin: log.o,
+    leader: log.leader,
+    epoch: log.last.e,
+    head: log.last.s,
+    applied: log.applied,
+    committed: log.commit,
+    base: log.base.s,
+    lagMs: leadership !== null ? 0 : (parts.followers.get(log.o)?.stalenessMs() ?? null),
+    state: stateOf(context, log, parts),
+    peers: (leadership?.peers ?? []).map((peer) => ({
+      region: peer.region,
+      match: peer.match ?? 0,
+      state: peer.amnesiac ? "amnesiac" : peer.distant ? "catching-up" : peer.failures > 0 ? "unreachable" : "following",
+    })),
+  };
+}
+
+function stateOf(context: Context, log: Log, parts: Parameters<typeof statusOf>[1]): string {
+  if (parts.restoring) return "restoring";
+  if (log.parkedAt !== null) return "parked";
+  if (parts.leaderships.campaigning(log.o)) return "campaigning";
+  const leadership = parts.leaderships.of(log.o);
+  if (leadership === null) return "following";
+  return leadership.opened && context.now >= leadership.ackAfter ? "leading" : "waiting";
+}

@@ -1,0 +1,435 @@
+/**
+ * Deciding writes at the leader of the user's log.
+ *
+ * Order of the questions: is this the user's home and do I lead its log; was this request answered before (idempotency);
+ * does the token's past lie before this write; do the conditions hold; may I take more without a majority. Then one log
+ * entry, applied at once, and an acknowledgement when the concern is met. A refusal that depends on state is a read
+ * and is anchored like one.
+ */
+import { Anchor } from "./anchor.ts";
+import type { Applier } from "./apply.ts";
+import { idempotencyDigest } from "./apply.ts";
+import type { Context } from "./context.ts";
+import { EntryKind, OpKind, PROTOCOL_VERSION, type Concern, type Entry, type Op } from "./entry.ts";
+import { factsOf, Shown } from "./facts.ts";
+import type { Follower } from "./follower.ts";
+import { hlcAt, wallOf } from "./hlc.ts";
+import type { Leadership } from "./leader.ts";
+import type { Leaderships } from "./leaderships.ts";
+import type { IdempotencyRow, OwnerRow } from "./message.ts";
+import { samePosition, type Position, type RegionIndex } from "./position.ts";
+import { RecentKeys } from "./recent-keys.ts";
+import type { ClaimRequest, ClientReply, Receipt, WriteRequest } from "./request.ts";
+import { coverage } from "./session.ts";
+import type { StoredItem } from "./storage.ts";
+import type { Waiter } from "./waiters.ts";
+
+const NO_BYTES = new Uint8Array(0);
+const REFUSED_RETRY_MS = 1_000;
+/** Physical removal of expired idempotency rows: so many, at every so many entries of a log. */
+const SWEEP_EVERY = 1_024;
+const SWEEP_ROWS = 2_048;
+
+type Known = Pick<IdempotencyRow, "o" | "e" | "s" | "status" | "hlc" | "fingerprint">;
+type Deciding = (() => ClientReply | null) | null;
+
+export class Writer {
+  readonly #context: Context;
+  readonly #applier: Applier;
+  readonly #leaderships: Leaderships;
+  readonly #followers: ReadonlyMap<RegionIndex, Follower>;
+  readonly #onWritten: (leadership: Leadership) => void;
+  readonly #recent = new Map<RegionIndex, RecentKeys>();
+  /** Per led log: dependencies that an earlier entry of this leader already names. */
+  readonly #implied = new Map<string, number>();
+
+  constructor(
+    context: Context,
+    applier: Applier,
+    leaderships: Leaderships,
+    followers: ReadonlyMap<RegionIndex, Follower>,
+    onWritten: (leadership: Leadership) => void,
+  ) {
+    this.#context = context;
+    this.#applier = applier;
+    this.#leaderships = leaderships;
+    this.#followers = followers;
+    this.#onWritten = onWritten;
+  }
+
+  write(id: number, request: WriteRequest): Waiter {
+    const startedAt = this.#context.now;
+    // Once decided, what is left is to wait until the decision may be told.
+    let decided: Deciding = null;
+    let logged: Extract<Outcome, { kind: "logged" }> | null = null;
+    return {
+      id,
+      deadlineAt: request.deadlineAt,
+      poll: () => {
+        if (decided !== null) return decided();
+        const outcome = this.#decide(request, startedAt);
+        if (outcome.kind === "wait") return null;
+        if (outcome.kind === "reply") return outcome.reply;
+        if (outcome.kind === "logged") logged = outcome;
+        decided = outcome.settle;
+        return decided();
+      },
+      expire: () => (logged === null ? { kind: "refused", reason: "no-leader" } : this.#unmet(request, logged, startedAt)),
+    };
+  }
+
+  /** The home of a user, claimed in the anchor's log by a majority (decision 11). */
+  claim(id: number, request: ClaimRequest): Waiter {
+    let decided: Deciding = null;
+    return {
+      id,
+      deadlineAt: request.deadlineAt,
+      poll: () => {
+        if (decided !== null) return decided();
+        const { anchor, region } = this.#context.config;
+        const leadership = this.#leaderships.want(anchor);
+        if (leadership === null) return anchor === region ? null : { kind: "not-leader", leader: this.#context.log(anchor).leader };
+        const owner = this.#context.storage.owner(request.user) ?? this.#appendClaim(leadership, request);
+        const guard = new Anchor(this.#context, leadership, owner.o === anchor ? owner.s : 0);
+        decided = () => (guard.holds() ? homeReply(this.#context, owner) : null);
+        return decided();
+      },
+      expire: () => ({ kind: "refused", reason: "no-leader" }),
+    };
+  }
+
+  #decide(request: WriteRequest, startedAt: number): Outcome {
+    const context = this.#context;
+    if (context.now > request.deadlineAt) return reply({ kind: "refused", reason: "no-leader" });
+    const owner = context.storage.owner(request.user);
+    if (owner === null) {
+      if (request.claim === undefined) return reply({ kind: "unknown-user" });
+      this.#followers.get(request.claim.o)?.want();
+      return WAIT;
+    }
+    const leadership = this.#leaderships.want(owner.home);
+    if (leadership === null) {
+      if (owner.home === context.config.region && context.log(owner.home).leader === context.config.region) return WAIT;
+      if (owner.home !== context.config.region) return reply({ kind: "moved", home: owner.home, version: owner.version });
+      return reply({ kind: "not-leader", leader: context.log(owner.home).leader });
+    }
+    const past = this.#replay(request, owner, leadership, startedAt);
+    if (past !== null) return past;
+    const session = coverage(context, request.session.positions);
+    if (session.lost.length > 0) {
+      const facts = this.#facts(owner, leadership, new Shown(), startedAt);
+      return reply({ kind: "refused", reason: "session-lost", lost: session.lost, facts });
+    }
+    if (session.missing !== null) {
+      this.#followers.get(session.missing.o)?.want();
+      return WAIT;
+    }
+    return this.#execute(request, owner, leadership, startedAt);
+  }
+
+  /** The same request again gets the same answer; the key used for another request is refused. */
+  #replay(request: WriteRequest, owner: OwnerRow, leadership: Leadership, startedAt: number): Outcome | null {
+    const context = this.#context;
+    const mark = request.idempotency;
+    if (mark === undefined || !context.rules.remembersKeys()) return null;
+    const known = mark.by === "client" ? this.#knownClientKey(request, mark.key) : this.#knownEdgeKey(request, leadership, mark.key);
+    if (known === null) return null;
+    const position: Position = { o: known.o, e: known.e, s: known.s };
+    if (!sameBytes(known.fingerprint, mark.fingerprint)) {
+      return this.#refuse(leadership, request.concern, known.o === leadership.log.o ? known.s : 0, () => ({ kind: "refused", reason: "idempotency-key-reused" }));
+    }
+    return this.#logged(request, owner, leadership, { position, status: known.status, at: wallOf(known.hlc), deps: [], replayed: true }, startedAt);
+  }
+
+  #knownEdgeKey(request: WriteRequest, leadership: Leadership, key: string): Known | null {
+    const entry = this.#recentKeys(leadership).find(request.principal, request.user, key);
+    return entry === null ? null : { ...entry, fingerprint: entry.idempotency!.fingerprint };
+  }
+
+  #knownClientKey(request: WriteRequest, key: string): Known | null {
+    const { storage, hash, now, config } = this.#context;
+    const row = storage.idempotency(request.user, idempotencyDigest(hash, request.principal, key));
+    return row !== null && row.hlc >= hlcAt(now - config.timing.idempotencyMs) ? row : null;
+  }
+
+  #execute(request: WriteRequest, owner: OwnerRow, leadership: Leadership, startedAt: number): Outcome {
+    const context = this.#context;
+    const { command } = request;
+    const hlc = context.nextHlc();
+    const stored = context.storage.item(request.user, command.key, false);
+    const current = live(stored, wallOf(hlc));
+    const shown = new Shown();
+    if (stored !== null) shown.row(context, stored);
+    if (stored !== null && current === null && !stored.tombstone) shown.expired(stored.expiresAt);
+    const judged = stored !== null && stored.o === leadership.log.o ? stored.s : 0;
+    if (!conditionsHold(request, current)) {
+      const version = current === null ? null : { o: current.o, e: current.e, s: current.s };
+      return this.#refuse(leadership, request.concern, judged, () => ({
+        kind: "refused",
+        reason: "precondition-failed",
+        current: version,
+        facts: this.#facts(owner, leadership, shown, startedAt),
+      }));
+    }
+    if (command.kind === "delete" && current === null) {
+      return this.#refuse(leadership, request.concern, judged, () => ({
+        kind: "refused",
+        reason: "not-found",
+        facts: this.#facts(owner, leadership, shown, startedAt),
+      }));
+    }
+    const bound = context.config.timing.rpoMsMax;
+    if (bound > 0 && request.concern === "local" && this.#oldestUncommittedMs(leadership) > bound) {
+      leadership.hurry(leadership.log.last.s);
+      return reply({ kind: "refused", reason: "rpo-bound", retryAfterMs: REFUSED_RETRY_MS });
+    }
+    const status = command.kind === "put" && current === null ? 201 : 200;
+    const entry = this.#entry(request, owner, leadership, hlc, status);
+    this.#append(leadership, entry);
+    const position: Position = { o: entry.o, e: entry.e, s: entry.s };
+    return this.#logged(request, owner, leadership, { position, status, at: wallOf(hlc), deps: entry.deps, replayed: false }, startedAt);
+  }
+
+  #entry(request: WriteRequest, owner: OwnerRow, leadership: Leadership, hlc: number, status: number): Entry {
+    const { log } = leadership;
+    return {
+      pv: PROTOCOL_VERSION,
+      kind: EntryKind.txn,
+      o: log.o,
+      e: leadership.e,
+      s: log.last.s + 1,
+      inc: this.#context.incarnation,
+      hlc,
+      user: request.user,
+      principal: request.principal,
+      concern: request.concern,
+      ...(request.idempotency === undefined ? {} : { idempotency: request.idempotency }),
+      deps: this.#dependencies(leadership, [owner, ...request.session.positions]),
+      xdeps: request.session.others,
+      ops: [operation(request, hlc)],
+      status,
+    };
+  }
+
+  /** Positions of other logs that no earlier entry of this leader has named. */
+  #dependencies(leadership: Leadership, positions: readonly Position[]): Position[] {
+    const deps = new Map<string, Position>();
+    for (const { o, e, s } of positions) {
+      if (o === leadership.log.o) continue;
+      const key = `${leadership.log.o}:${leadership.e}:${o}:${e}`;
+      if ((this.#implied.get(key) ?? 0) >= s) continue;
+      this.#implied.set(key, s);
+      deps.set(key, { o, e, s });
+    }
+    return [...deps.values()];
+  }
+
+  #append(leadership: Leadership, entry: Entry): void {
+    const { codec, storage, config } = this.#context;
+    const { log } = leadership;
+    this.#applier.append(log, { e: entry.e, s: entry.s, bytes: codec.encode(entry) }, entry);
+    this.#recentKeys(leadership).note(entry);
+    if (entry.s % SWEEP_EVERY === 0) {
+      storage.expireIdempotency(hlcAt(this.#context.now - config.timing.idempotencyMs), SWEEP_ROWS);
+      if (storage.countIdempotency(entry.user) > config.limits.idempotencyPerUserMax) storage.trimIdempotency(entry.user, config.limits.idempotencyPerUserMax);
+    }
+    this.#onWritten(leadership);
+  }
+
+  #appendClaim(leadership: Leadership, request: ClaimRequest): OwnerRow {
+    const { log } = leadership;
+    const entry: Entry = {
+      pv: PROTOCOL_VERSION,
+      kind: EntryKind.claim,
+      o: log.o,
+      e: leadership.e,
+      s: log.last.s + 1,
+      inc: this.#context.incarnation,
+      hlc: this.#context.nextHlc(),
+      user: request.user,
+      principal: request.principal,
+      concern: "majority",
+      deps: [],
+      xdeps: [],
+      ops: [],
+      status: 0,
+      claim: { home: request.home, version: 1 },
+    };
+    this.#append(leadership, entry);
+    const owner = this.#context.storage.owner(request.user);
+    if (owner === null) throw new Error("a claim was appended and not applied");
+    return owner;
+  }
+
+  /** The write is in the log: wait for its concern. */
+  #logged(
+    request: WriteRequest,
+    owner: OwnerRow,
+    leadership: Leadership,
+    write: { position: Position; status: number; at: number; deps: readonly Position[]; replayed: boolean },
+    startedAt: number,
+  ): Outcome {
+    const ticket = this.#context.syncTicket(false);
+    const { position } = write;
+    const settle = (): ClientReply | null => {
+      if (this.#superseded(leadership, position)) return { kind: "outcome-unknown" };
+      if (!this.#context.isSynced(ticket) || !this.#met(request.concern, leadership, position, write.deps)) return null;
+      return {
+        kind: "written",
+        status: write.status,
+        receipt: receiptOf(this.#context, leadership, request.user, request.command.key, position, request.concern, write.at),
+        facts: this.#facts(owner, leadership, shownAt(this.#context, position), startedAt),
+        replayed: write.replayed,
+      };
+    };
+    return { kind: "logged", leadership, position, status: write.status, at: write.at, replayed: write.replayed, settle };
+  }
+
+  /** Asks for what the concern needs; true when it is met. */
+  #met(concern: Concern, leadership: Leadership, position: Position, deps: readonly Position[]): boolean {
+    const context = this.#context;
+    const ownLog = position.o === leadership.log.o;
+    const s = ownLog ? position.s : 0;
+    const depsSettled = deps.every((dep) => this.#depSettled(dep));
+    const met = context.rules.concernMet(concern, leadership.standing(), { s, commit: leadership.log.commit, matches: leadership.matches(), depsSettled }, context.now);
+    if (met) return true;
+    if (concern !== "local" || context.config.timing.leaseMs === 0) leadership.hurry(s);
+    leadership.wantLease();
+    if (!depsSettled) for (const dep of deps) if (!this.#depSettled(dep)) this.#followers.get(dep.o)?.want(true);
+    return false;
+  }
+
+  #depSettled(dep: Position): boolean {
+    const log = this.#context.log(dep.o);
+    const judgement = log.judge(this.#context.rules, dep.e, dep.s);
+    return judgement === "lost" || (judgement === "contained" && dep.s <= log.commit);
+  }
+
+  #superseded(leadership: Leadership, position: Position): boolean {
+    if (!leadership.deposed && leadership.log.promised === leadership.e) return false;
+    return leadership.log.judge(this.#context.rules, position.e, position.s) !== "contained";
+  }
+
+  #refuse(leadership: Leadership, concern: Concern, judged: number, answer: () => ClientReply): Outcome {
+    const anchor = new Anchor(this.#context, leadership, concern === "majority" || concern === "all" ? judged : 0);
+    const given = answer();
+    return { kind: "refused", settle: () => (anchor.holds() ? given : null) };
+  }
+
+  /** The deadline came first: durable here, its concern not met. */
+  #unmet(request: WriteRequest, logged: Extract<Outcome, { kind: "logged" }>, startedAt: number): ClientReply {
+    const owner = this.#context.storage.owner(request.user);
+    if (owner === null || !logged.leadership.standing().leads) return { kind: "outcome-unknown" };
+    const { leadership, position } = logged;
+    return {
+      kind: "concern-timeout",
+      status: logged.status,
+      receipt: receiptOf(this.#context, leadership, request.user, request.command.key, position, request.concern, logged.at),
+      facts: this.#facts(owner, leadership, shownAt(this.#context, position), startedAt),
+    };
+  }
+
+  #facts(owner: OwnerRow, leadership: Leadership, shown: Shown, startedAt: number) {
+    return factsOf(this.#context, owner, { shown, why: "leader", stalenessMs: 0, waitedMs: this.#context.now - startedAt, leadership });
+  }
+
+  #recentKeys(leadership: Leadership): RecentKeys {
+    let keys = this.#recent.get(leadership.log.o);
+    if (keys === undefined) {
+      keys = new RecentKeys(this.#context, leadership.log);
+      this.#recent.set(leadership.log.o, keys);
+    }
+    return keys;
+  }
+
+  #oldestUncommittedMs(leadership: Leadership): number {
+    const { log } = leadership;
+    if (log.commit >= log.last.s) return 0;
+    const row = this.#context.storage.entry(log.o, log.commit + 1);
+    return row === null ? 0 : this.#context.now - wallOf(row.hlc);
+  }
+}
+
+type Outcome =
+  | { readonly kind: "wait" }
+  | { readonly kind: "reply"; readonly reply: ClientReply }
+  | { readonly kind: "refused"; readonly settle: () => ClientReply | null }
+  | {
+      readonly kind: "logged";
+      readonly leadership: Leadership;
+      readonly position: Position;
+      readonly status: number;
+      readonly at: number;
+      readonly replayed: boolean;
+      readonly settle: () => ClientReply | null;
+    };
+
+const WAIT: Outcome = { kind: "wait" };
+
+function reply(answer: ClientReply): Outcome {
+  return { kind: "reply", reply: answer };
+}
+
+function shownAt(context: Context, position: Position): Shown {
+  const shown = new Shown();
+  shown.position(context, position);
+  return shown;
+}
+
+/** The item as far as it counts at an instant: no tombstone, not expired. */
+export function live(item: StoredItem | null, at: number): StoredItem | null {
+  return item === null || item.tombstone || (item.expiresAt !== 0 && item.expiresAt <= at) ? null : item;
+}
+
+function conditionsHold(request: WriteRequest, current: StoredItem | null): boolean {
+  const { ifMatch, ifNoneMatch } = request.conditions;
+  const isCurrent = (version: Position): boolean => current !== null && samePosition(version, current);
+  if (ifMatch !== undefined && !(ifMatch === "any" ? current !== null : ifMatch.some(isCurrent))) return false;
+  return ifNoneMatch === undefined || !(ifNoneMatch === "any" ? current !== null : ifNoneMatch.some(isCurrent));
+}
+
+function operation(request: WriteRequest, hlc: number): Op {
+  const { command } = request;
+  if (command.kind === "delete") return { kind: OpKind.delete, key: command.key };
+  const expiresAt = command.expiresInS === undefined ? 0 : wallOf(hlc) + command.expiresInS * 1000;
+  return { kind: OpKind.put, key: command.key, after: { contentType: command.contentType, value: command.value ?? NO_BYTES, expiresAt } };
+}
+
+export function receiptOf(
+  context: Context,
+  leadership: Leadership,
+  user: string,
+  key: string | undefined,
+  position: Position,
+  concern: Concern,
+  at: number,
+): Receipt {
+  const committed = position.s <= context.log(position.o).commit;
+  return {
+    user,
+    ...(key === undefined ? {} : { key }),
+    version: position,
+    position,
+    leader: context.config.region,
+    concern,
+    durableIn: leadership.durableIn(position.s),
+    committed,
+    at,
+  };
+}
+
+export function homeReply(context: Context, owner: OwnerRow): ClientReply {
+  const log = context.log(owner.home);
+  return {
+    kind: "home",
+    home: owner.home,
+    version: owner.version,
+    leader: log.leader,
+    epoch: log.last.e,
+    position: { o: owner.o, e: owner.e, s: owner.s },
+  };
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, n) => byte === b[n]);
+}
