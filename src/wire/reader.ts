@@ -84,14 +84,14 @@ export class Reader {
     this.pos = end;
     const bytes = this.#bytes;
     if (end - start <= SHORT_TEXT_BYTES) {
-      let text = "";
+      const codes: number[] = [];
       let at = start;
       for (; at < end; at++) {
         const byte = bytes[at] as number;
         if (byte > 0x7f) break;
-        text += String.fromCharCode(byte);
+        codes.push(byte);
       }
-      if (at === end) return text;
+      if (at === end) return String.fromCharCode.apply(undefined, codes);
     }
     // Strict: a replacement character would be another user's key.
     return getTextEncoding().decodeUtf8(bytes.subarray(start, end), true);
