@@ -15,6 +15,7 @@ export type IncidentName =
   | "queue-refused"
   | "pending-overflow"
   | "dead-letter"
+  | "delivery-failed"
   | "progress-failed";
 
 const counts = new Map<IncidentName, number>();

@@ -11,6 +11,7 @@ import { migrate } from "../src/storage/schema.ts";
 import { SqlStorage } from "../src/storage/sql-storage.ts";
 import { entryCodec } from "../src/wire/entry-codec.ts";
 import { decodePeerRequest } from "../src/wire/peer-codec.ts";
+import { chainHash } from "./chain-hash.ts";
 import { Correspondent, queuesOf } from "./correspondent.ts";
 import { FaultGate } from "./fault-gate.ts";
 import type { FaultRecord } from "./faults.ts";
@@ -19,9 +20,8 @@ import { Letterbox } from "./letterbox.ts";
 import { ObjectClock } from "./object-clock.ts";
 import type { Ingested, Interference, QueuedMessage, RegionObject } from "./region-object.ts";
 import { ReplicaHost } from "./replica-host.ts";
-import { replicaConfig, settleIdentity } from "./replica-identity.ts";
+import { replicaConfig } from "./replica-config.ts";
 import { isAddressedTo, parseObjectName, type ReplicaName } from "./replica-name.ts";
-import { sha256 } from "./sha256.ts";
 import { ObjectSqlDriver } from "./sql-driver.ts";
 import { ObjectTransport, type RegionNamespace } from "./transport.ts";
 
@@ -50,12 +50,9 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
     const name = parseObjectName(deployment, where);
     const driver = new ObjectSqlDriver(ctx.storage);
     const storage: Storage = new SqlStorage(driver);
-    driver.transaction(() => {
-      migrate(driver, Date.now());
-      settleIdentity(storage, name, () => crypto.randomUUID());
-    });
+    driver.transaction(() => migrate(driver, Date.now()));
     const config = replicaConfig(deployment, name);
-    const core = new Replica({ config, storage, codec: entryCodec, hash: sha256 });
+    const core = new Replica({ config, storage, codec: entryCodec, hash: chainHash });
 
     this.#name = name;
     this.#faults = deployment.drills ? new FaultStore(driver, Date.now()) : null;
