@@ -9,11 +9,11 @@
  *  - a read that fits now changes nothing, so if any order works, one works that takes it now: no other way is tried;
  *  - an operation of unknown outcome may be left out, so it is taken only where the very next one looks at what it did
  *    (otherwise the order without it is as good). A hundred unknown writes that nobody saw cost nothing;
- *  - where an item knows only plain writes and reads, a write that no read can have shown is taken as soon as it may be:
- *    what follows it has to be another write, which covers it;
- *  - other writes are tried in the order of their versions first, which is nearly always the right one.
+ *  - of several unknown operations that are alike, the one that began first will do wherever another would;
+ *  - where the order of two updates is known from elsewhere, no other is tried.
  */
-import { IMPOSSIBLE, type Register, type RegisterStep } from "./register.ts";
+import { canonical } from "./operation.ts";
+import { changes, IMPOSSIBLE, isBlind, type Register, type RegisterStep } from "./register.ts";
 
 export interface Interval {
   readonly step: RegisterStep;
@@ -21,13 +21,11 @@ export interface Interval {
   readonly completedAt: number;
   /** Unknown outcome: need not have happened, and if it did, then at any time after its invocation. */
   readonly optional: boolean;
-  /** No answer shows its effect, and nothing but reads and plain writes touches the item. */
-  readonly covered: boolean;
-  /** Rank in which to try it among others that would do. */
-  readonly rank: number;
+  /** Must come somewhere after this one, which is not optional. */
+  readonly follows: Interval | undefined;
 }
 
-export type SearchResult =
+export type SearchResult<I extends Interval> =
   | { readonly outcome: "found"; readonly visited: number }
   | { readonly outcome: "undecided"; readonly visited: number }
   /** The longest explained prefix: how many it took, the state it ended in, and what then fitted no more. */
@@ -36,7 +34,7 @@ export type SearchResult =
       readonly visited: number;
       readonly taken: number;
       readonly state: number;
-      readonly stuck: readonly Interval[];
+      readonly stuck: readonly I[];
     };
 
 interface Frame {
@@ -55,32 +53,39 @@ interface Choice {
   readonly unseen: boolean;
 }
 
-export function searchLinearization(
-  intervals: readonly Interval[],
+export function searchLinearization<I extends Interval>(
+  intervals: readonly I[],
   register: Register,
   budget: number,
-): SearchResult {
+): SearchResult<I> {
   return new Search(intervals, register).run(budget);
 }
 
-class Search {
-  readonly #required: readonly Interval[];
-  readonly #all: readonly Interval[];
+class Search<I extends Interval> {
+  readonly #required: readonly I[];
+  readonly #all: readonly I[];
   readonly #register: Register;
+  /** By index of an optional one: the one before it that is like it, -1 for none. */
+  readonly #twins: readonly number[];
+  /** By index: the one that it follows, -1 for none. */
+  readonly #follows: readonly number[];
   readonly #taken: Uint32Array;
   readonly #seen = new Set<string>();
   #count = 0;
-  #deepest: { taken: number; state: number; stuck: readonly Interval[] } = { taken: -1, state: 0, stuck: [] };
+  #deepest: { taken: number; state: number; stuck: readonly I[] } = { taken: -1, state: 0, stuck: [] };
 
-  constructor(intervals: readonly Interval[], register: Register) {
+  constructor(intervals: readonly I[], register: Register) {
     const sorted = intervals.toSorted((a, b) => a.invokedAt - b.invokedAt);
     this.#required = sorted.filter((interval) => !interval.optional);
     this.#all = [...this.#required, ...sorted.filter((interval) => interval.optional)];
     this.#register = register;
+    this.#twins = twinsIn(this.#all);
+    const indices = new Map<Interval, number>(this.#all.map((interval, index) => [interval, index]));
+    this.#follows = this.#all.map(({ follows }) => (follows && indices.get(follows)) ?? -1);
     this.#taken = new Uint32Array(Math.ceil(this.#all.length / 32));
   }
 
-  run(budget: number): SearchResult {
+  run(budget: number): SearchResult<I> {
     const path: number[] = [];
     const stack: Frame[] = [this.#frame(0, 0, false)];
     for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
@@ -130,27 +135,25 @@ class Search {
     for (let index = this.#required.length; index < this.#all.length; index += 1) {
       const interval = this.#all[index];
       if (interval === undefined || interval.invokedAt > bound) break;
-      if (!this.#isTaken(index)) optional.push(index);
+      const twin = this.#twins[index] ?? -1;
+      if (!this.#isTaken(index) && (twin < 0 || this.#isTaken(twin))) optional.push(index);
     }
     return { open, optional };
   }
 
   #choices(state: number, unseen: boolean, window: { open: number[]; optional: number[] }): Choice[] {
     const choices: Choice[] = [];
-    let covered: Choice | undefined;
     for (const index of window.open) {
       const interval = this.#all[index];
       if (interval === undefined || (unseen && isBlind(interval.step))) continue;
+      const follows = this.#follows[index] ?? -1;
+      if (follows >= 0 && !this.#isTaken(follows)) continue;
       const after = this.#register.apply(state, interval.step);
       if (after === IMPOSSIBLE) continue;
       const choice: Choice = { index, state: after, unseen: false };
-      if (after === state && !isUpdate(interval.step)) return [choice];
-      if (interval.covered) covered ??= choice;
+      if (after === state && !changes(interval.step)) return [choice];
       choices.push(choice);
     }
-    // Only now: a read that fits goes first.
-    if (covered !== undefined) return [covered];
-    choices.sort((a, b) => this.#rank(a) - this.#rank(b));
     for (const index of window.optional) {
       const interval = this.#all[index];
       if (interval === undefined || (unseen && isBlind(interval.step))) continue;
@@ -158,10 +161,6 @@ class Search {
       if (after !== IMPOSSIBLE && after !== state) choices.push({ index, state: after, unseen: true });
     }
     return choices;
-  }
-
-  #rank(choice: Choice): number {
-    return this.#all[choice.index]?.rank ?? 0;
   }
 
   #isNew(first: number, choice: Choice): boolean {
@@ -189,11 +188,23 @@ class Search {
   }
 }
 
-function isUpdate(step: RegisterStep): boolean {
-  return step.kind !== "read" && step.kind !== "refused";
-}
-
-/** Takes effect whatever stood there before: it looks at nothing. */
-function isBlind(step: RegisterStep): boolean {
-  return (step.kind === "write" || step.kind === "set") && step.required === undefined;
+function twinsIn(intervals: readonly Interval[]): number[] {
+  const latest = new Map<string, number>();
+  return intervals.map(({ step, optional }, index) => {
+    if (!optional) return -1;
+    const { kind, version, input, output, required, state } = step;
+    const parts = [
+      kind,
+      version,
+      canonical(input),
+      canonical(output),
+      required,
+      state?.version,
+      canonical(state?.value),
+    ];
+    const name = parts.map((part) => JSON.stringify(part) ?? "").join();
+    const twin = latest.get(name) ?? -1;
+    latest.set(name, index);
+    return twin;
+  });
 }

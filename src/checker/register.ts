@@ -25,6 +25,15 @@ export interface RegisterStep extends Pick<Touch, "version" | "input" | "output"
   readonly state?: RegisterState;
 }
 
+export function changes(step: RegisterStep): boolean {
+  return step.kind !== "read" && step.kind !== "refused";
+}
+
+/** Takes effect whatever stood there before: it looks at nothing. */
+export function isBlind(step: RegisterStep): boolean {
+  return (step.kind === "write" || step.kind === "set") && step.required === undefined;
+}
+
 export const IMPOSSIBLE = -1;
 export const ABSENT: RegisterState = { present: false, version: null, value: undefined };
 

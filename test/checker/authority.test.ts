@@ -23,6 +23,12 @@ describe("the final order of a user's writes", () => {
     expect(cut.includes("alice", v(2), "weur.16.99")).toBeUndefined();
   });
 
+  it("goes by epochs before seqs: a new leader may well have written past the seq of what was cut", () => {
+    const raced = new Authority([entry(v(1)), entry("weur.33.3")], [entry(v(5))]);
+    expect(raced.includes("alice", v(5), v(1))).toBe(true);
+    expect(raced.includes("alice", v(5), "weur.33.3")).toBe(false);
+  });
+
   it("finds the cut also after the home moved", () => {
     const moved = new Authority(
       [entry(v(1)), entry(v(2)), entry("enam.17.4"), entry("enam.18.6")],

@@ -102,10 +102,7 @@ function run(plan: readonly Planned[]): Operation[] {
 
 /** Every order of every subset that keeps the known ones: slow, and too simple to be wrong. */
 function bruteForce(operations: readonly Operation[]): boolean {
-  return extend(
-    operations.filter((op) => op.outcome !== "failed"),
-    undefined,
-  );
+  return extend(withSeenVersions(operations), undefined);
 }
 
 interface Held {
@@ -117,6 +114,7 @@ function extend(left: readonly Operation[], held: Held | undefined): boolean {
   if (left.every((op) => op.outcome === "unknown")) return true;
   return left.some((op) => {
     if (left.some((other) => other.completedAt < op.invokedAt && other.outcome === "ok")) return false;
+    if (left.some((other) => logged(other) < logged(op))) return false;
     const rest = left.filter((other) => other !== op);
     if (op.op === "read")
       return op.outcome === "unknown" || shows(op, held) ? extend(rest, settle(op, held)) : false;
@@ -131,6 +129,19 @@ function extend(left: readonly Operation[], held: Held | undefined): boolean {
     if (op.applied === false) return (unsure || !met) && extend(rest, held);
     return (unsure || met) && extend(rest, { value: op.valueWritten, version });
   });
+}
+
+/** Versions are places in the log, and updates happen in its order. Who saw an unknown write knows its version. */
+function withSeenVersions(operations: readonly Operation[]): Operation[] {
+  return operations.map((op) => {
+    if (op.outcome !== "unknown" || op.op === "delete") return op;
+    const seen = operations.find((read) => read.op === "read" && read.valueRead === op.valueWritten);
+    return seen === undefined ? op : { ...op, version: seen.version };
+  });
+}
+
+function logged(op: Operation): number {
+  return op.op === "read" || typeof op.version !== "string" ? NaN : Number(op.version.split(".").at(-1));
 }
 
 function shows(op: Operation, held: Held | undefined): boolean {

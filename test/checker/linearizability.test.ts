@@ -69,6 +69,23 @@ describe("linearizability", () => {
     expect(verdict(story)).toBe(false);
   });
 
+  it("does not take a value for proof of a write that may be another's", () => {
+    const twins = new Story();
+    twins.unknown({ op: "write", value: "x" });
+    twins.did(strong, { version: v(1), value: "x" });
+    twins.did({ op: "write", value: 2 }, { version: v(2) });
+    twins.unknown({ op: "write", value: "x" });
+    twins.did(strong, { version: v(2), value: 2 });
+    expect(verdict(twins)).toBe(true);
+    const merged = new Story();
+    merged.did({ op: "write" }, { version: v(1) });
+    merged.did(strong, { version: v(1), value: "x" });
+    merged.did({ op: "write", value: 2 }, { version: v(2) });
+    merged.unknown({ op: "write", value: "x" });
+    merged.did(strong, { version: v(2), value: 2 });
+    expect(verdict(merged)).toBe(true);
+  });
+
   it("rejects two versions for one unknown write", () => {
     const story = new Story();
     story.unknown({ op: "write", value: 2 });
@@ -168,6 +185,46 @@ describe("linearizability", () => {
     expect(verdict(story, new Authority([entry(v(1), { value: 1 })], [entry(v(2), { value: 2 })]))).toBe(
       false,
     );
+  });
+
+  it("takes attempts under one idempotency key for one write: a replayed answer brings nothing back", () => {
+    const keyed = { op: "write", value: 1, idempotencyKey: "i" } as const;
+    const story = new Story();
+    story.unknown(keyed);
+    story.did({ op: "write", value: 2 }, { version: v(2) });
+    story.did(keyed, { version: v(1) });
+    story.did(strong, { version: v(2), value: 2 });
+    expect(verdict(story)).toBe(true);
+    story.did(strong, { version: v(1), value: 1 });
+    expect(verdict(story)).toBe(false);
+  });
+
+  it("lets a retry execute again after a failover lost the first execution", () => {
+    const keyed = { op: "write", value: 1, idempotencyKey: "i" } as const;
+    const authority = new Authority(
+      [entry("weur.33.2", { value: 1, idempotencyKey: "i" })],
+      [entry(v(1), { value: 1, idempotencyKey: "i" })],
+    );
+    const story = new Story();
+    story.unknown(keyed);
+    story.did(strong, { version: v(1), value: 1 });
+    story.did(strong, { version: null });
+    story.did(keyed, { version: "weur.33.2" });
+    story.did(strong, { version: "weur.33.2", value: 1 });
+    expect(verdict(story, authority)).toBe(true);
+    story.did(strong, { version: null });
+    expect(verdict(story, authority)).toBe(false);
+  });
+
+  it("orders acknowledged writes as their log does, even where no read looked in between", () => {
+    const story = (first: number, second: number): Story => {
+      const made = new Story();
+      made.did({ op: "write", value: 1 }, { version: v(first) });
+      made.did({ op: "write", value: 2 }, { version: v(second) });
+      return made;
+    };
+    expect(verdict(story(1, 2))).toBe(true);
+    expect(verdict(story(2, 1))).toBe(false);
   });
 
   it("takes lists and transactions item by item", () => {
