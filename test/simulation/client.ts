@@ -1,0 +1,353 @@
+/**
+ * Simulated clients: devices of users, with and without tokens, in regions that they change, at every level and concern.
+ *
+ * Each device does one thing at a time and records it. An unknown outcome is retried with the same idempotency key, under a new
+ * process number, as a real client would after a reconnect.
+ */
+import type { History } from "../../src/checker/history.ts";
+import type { Invocation, Level } from "../../src/checker/operation.ts";
+import type { Concern } from "../../src/replication/entry.ts";
+import type { Position } from "../../src/replication/position.ts";
+import type { ClientReply, Conditions, ItemView, ReadLevel } from "../../src/replication/request.ts";
+import type { Cluster } from "./cluster.ts";
+import { position } from "./describe.ts";
+import type { Edge, EdgeAnswer } from "./edge.ts";
+import type { Random } from "./random.ts";
+import { Session } from "./session.ts";
+import { sleep, type Task } from "./task.ts";
+
+export interface Workload {
+  readonly users: number;
+  readonly devicesPerUser: number;
+  readonly opsPerDevice: number;
+  readonly thinkMs: readonly [low: number, high: number];
+  readonly keys: number;
+  readonly concerns: Readonly<Partial<Record<Concern, number>>>;
+  readonly levels: Readonly<Partial<Record<ReadLevel, number>>>;
+  readonly actions: Readonly<Partial<Record<Action, number>>>;
+  /** Per operation: the device moves to another region first. */
+  readonly roam: number;
+  /** Per device: it keeps no token. */
+  readonly tokenless: number;
+  readonly budgetMs: readonly [low: number, high: number];
+}
+
+export type Action = "put" | "cas" | "delete" | "read" | "list" | "receipt" | "expiring";
+
+export const WORKLOAD: Workload = {
+  users: 4,
+  devicesPerUser: 2,
+  opsPerDevice: 14,
+  thinkMs: [10, 900],
+  keys: 3,
+  concerns: { local: 4, one: 2, majority: 3, all: 1 },
+  levels: { leader: 4, strong: 2, bounded: 1, session: 4, prefix: 1, eventual: 1 },
+  actions: { put: 9, cas: 2, delete: 1, read: 9, list: 2, receipt: 2, expiring: 1 },
+  roam: 0.15,
+  tokenless: 0.3,
+  budgetMs: [800, 5_000],
+};
+
+const EXPIRING_KEY = "ttl";
+const RETRIES_MAX = 3;
+
+export class Shared {
+  processes = 0;
+  values = 0;
+  keys = 0;
+}
+
+export class Device {
+  readonly name: string;
+  readonly user: string;
+  readonly #userIndex: number;
+  readonly #cluster: Cluster;
+  readonly #edges: readonly Edge[];
+  readonly #random: Random;
+  readonly #history: History;
+  readonly #workload: Workload;
+  readonly #shared: Shared;
+  readonly #session: Session | null;
+  #process: number;
+  #edge: Edge;
+  /** Positions of own writes, for receipts. */
+  readonly #written: Position[] = [];
+  readonly #versions = new Map<string, string | null>();
+
+  constructor(options: { name: string; userIndex: number; region: number; cluster: Cluster; edges: readonly Edge[]; random: Random; history: History; workload: Workload; shared: Shared }) {
+    this.name = options.name;
+    this.#userIndex = options.userIndex;
+    this.user = userName(options.userIndex);
+    this.#cluster = options.cluster;
+    this.#edges = options.edges;
+    this.#random = options.random;
+    this.#history = options.history;
+    this.#workload = options.workload;
+    this.#shared = options.shared;
+    this.#session = this.#random.chance(options.workload.tokenless) ? null : new Session();
+    this.#process = options.shared.processes++;
+    this.#edge = options.edges[options.region] as Edge;
+  }
+
+  *live(): Task<void> {
+    for (let n = 0; n < this.#workload.opsPerDevice; n++) {
+      yield* sleep(this.#cluster.timeline, this.#random.between(...this.#workload.thinkMs));
+      if (this.#random.chance(this.#workload.roam)) this.#edge = this.#random.pick(this.#edges);
+      yield* this.act(this.#random.weighted(this.#workload.actions));
+    }
+  }
+
+  *act(action: Action): Task<void> {
+    const key = `k${this.#random.below(this.#workload.keys)}`;
+    if (action === "read") return yield* this.#read(key);
+    if (action === "list") return yield* this.#list();
+    if (action === "receipt") return yield* this.#receipt();
+    if (action === "expiring") return yield* this.#random.chance(0.5) ? this.#putExpiring() : this.#readExpiring();
+    yield* this.write(action, key, this.#random.weighted(this.#workload.concerns));
+  }
+
+  *write(action: "put" | "cas" | "delete", key: string, concern: Concern): Task<boolean> {
+    const budgetMs = this.#random.between(...this.#workload.budgetMs);
+    const value = ++this.#shared.values;
+    const idempotencyKey = this.#random.chance(0.8) ? `i${++this.#shared.keys}` : undefined;
+    const seen = this.#versions.get(key);
+    const expected = action === "cas" ? (this.#random.chance(0.5) && seen !== undefined ? seen : this.#random.pick([null, "*"] as const)) : undefined;
+    const command = action === "delete" ? ({ kind: "delete", key } as const) : ({ kind: "put", key, value: encode(value), contentType: "application/json" } as const);
+    const fingerprint = encode([command.kind, key, expected ?? 0, value]);
+    const invocation: Omit<Invocation, "process" | "token"> = {
+      op: action === "cas" ? "cas" : action === "delete" ? "delete" : "write",
+      user: this.user,
+      key,
+      ...(action === "delete" ? {} : { value }),
+      ...(expected === undefined ? {} : { expected }),
+      concern,
+      region: String(this.#edge.region),
+      ...(this.#session === null ? {} : { session: this.name }),
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      principal: this.user,
+    };
+    for (let attempt = 0; ; attempt++) {
+      const partition = this.#partition();
+      const id = this.#invoke(invocation);
+      const answer = yield* this.#edge.write(
+        partition,
+        {
+          user: this.user,
+          principal: this.user,
+          command,
+          conditions: conditions(expected),
+          ...(idempotencyKey === undefined ? {} : { idempotency: { key: idempotencyKey, fingerprint, by: "client" } }),
+          concern,
+          session: this.#part(partition),
+        },
+        budgetMs,
+      );
+      const known = this.#wrote(id, key, partition, answer);
+      if (known !== "unknown") return known === "done";
+      this.#process = this.#shared.processes++;
+      if (idempotencyKey === undefined || attempt >= RETRIES_MAX || !this.#random.chance(0.8)) return false;
+      this.#cluster.tally.add("retries of unknown outcomes");
+      yield* sleep(this.#cluster.timeline, this.#random.between(50, 1_500));
+    }
+  }
+
+  #wrote(id: number, key: string, partition: number, { reply, unsure }: EdgeAnswer): "done" | "refused" | "unknown" {
+    const { tally, timeline } = this.#cluster;
+    const time = timeline.now;
+    if (reply === null) {
+      tally.add("writes unknown");
+      this.#history.info(id, time);
+      return "unknown";
+    }
+    if (reply.kind === "written") {
+      const version = position(reply.receipt.position);
+      tally.add(`writes acknowledged: ${reply.receipt.concern}`);
+      if (reply.replayed) tally.add("replays by idempotency key");
+      this.#session?.saw(partition, reply.facts, true);
+      this.#written.push(reply.receipt.position);
+      this.#versions.set(key, version);
+      this.#history.ok(id, { version, servedBy: String(reply.facts.servedBy), committed: reply.receipt.committed, applied: true }, time);
+      return "done";
+    }
+    if (reply.kind === "concern-timeout") {
+      tally.add("writes with their concern not met in time");
+      this.#session?.saw(partition, reply.facts, true);
+      this.#history.info(id, time, { version: position(reply.receipt.position) });
+      return "unknown";
+    }
+    if (reply.kind === "refused" && (reply.reason === "not-found" || reply.reason === "precondition-failed")) {
+      tally.add(`writes refused: ${reply.reason}`);
+      this.#session?.saw(partition, reply.facts, true);
+      if (unsure) this.#history.info(id, time);
+      else this.#history.ok(id, { applied: false, servedBy: String(reply.facts.servedBy) }, time);
+      return unsure ? "unknown" : "refused";
+    }
+    tally.add(`writes refused: ${reply.kind === "refused" ? reply.reason : reply.kind}`);
+    const lostReported = this.#takeLost(partition, reply);
+    if (unsure) this.#history.info(id, time, { lostReported });
+    else this.#history.fail(id, time, { lostReported });
+    return unsure ? "unknown" : "refused";
+  }
+
+  *#read(key: string): Task<void> {
+    const level = this.#random.weighted(this.#workload.levels);
+    // Mostly the own user; sometimes somebody else's item, which is how sessions cross partitions.
+    const index = this.#random.chance(0.2) ? this.#random.below(this.#workload.users) : this.#userIndex;
+    const user = userName(index);
+    const committed = this.#random.chance(0.15);
+    const partition = this.#partition(index);
+    const id = this.#invoke({ op: "read", user, key, level: levelName(level), readConcern: committed ? "committed" : "latest", region: String(this.#edge.region), ...this.#sessionName() });
+    const answer = yield* this.#ask(partition, user, { kind: "item", key, head: false }, level, committed);
+    const { reply } = answer;
+    if (reply?.kind === "refused" && (reply.reason === "no-user" || reply.reason === "not-found")) this.#history.ok(id, { version: null }, this.#cluster.timeline.now);
+    else if (reply?.kind === "unknown-user") this.#history.ok(id, { version: null }, this.#cluster.timeline.now);
+    else if (reply?.kind === "item") {
+      const version = reply.item === null ? null : position(reply.item.version);
+      if (user === this.user) this.#versions.set(key, version);
+      this.#session?.saw(partition, reply.facts, covers(level));
+      this.#cluster.tally.add(`reads: ${level} (${reply.facts.why})`);
+      this.#history.ok(
+        id,
+        {
+          version,
+          ...(reply.item === null ? {} : { value: decode(reply.item) }),
+          position: position(reply.facts.position),
+          servedBy: String(reply.facts.servedBy),
+          lostReported: this.#takeLost(partition, reply),
+        },
+        this.#cluster.timeline.now,
+      );
+    } else this.#failed(id, partition, reply, level);
+  }
+
+  *#list(): Task<void> {
+    const level = this.#random.weighted(this.#workload.levels);
+    const partition = this.#partition();
+    const reverse = this.#random.chance(0.3);
+    let after: string | undefined;
+    // Pages are separate answers: each is judged for itself.
+    for (let page = 0; page < 3; page++) {
+      const id = this.#invoke({ op: "list", user: this.user, level: levelName(level), readConcern: "latest", region: String(this.#edge.region), ...this.#sessionName() });
+      const limit = this.#random.between(1, 4);
+      const what = { kind: "list", prefix: "k", limit, reverse, values: true, bytesMax: 4_000_000, ...(after === undefined ? {} : { after }) } as const;
+      const { reply } = yield* this.#ask(partition, this.user, what, level, false);
+      if (reply?.kind !== "list") {
+        if (reply?.kind === "unknown-user" || (reply?.kind === "refused" && reply.reason === "no-user")) this.#history.ok(id, { items: [] }, this.#cluster.timeline.now);
+        else this.#failed(id, partition, reply, level);
+        return;
+      }
+      this.#session?.saw(partition, reply.facts, covers(level));
+      this.#cluster.tally.add(`lists: ${level}`);
+      const items = reply.items.map((item) => ({ key: item.key, version: position(item.version), value: decode(item) }));
+      this.#history.ok(id, { items, servedBy: String(reply.facts.servedBy), lostReported: this.#takeLost(partition, reply) }, this.#cluster.timeline.now);
+      if (reply.next === undefined) return;
+      after = reply.next;
+    }
+  }
+
+  *#ask(partition: number, user: string, what: Parameters<Edge["read"]>[1]["what"], level: ReadLevel, committed: boolean): Task<EdgeAnswer> {
+    const session = this.#part(partition);
+    const hasToken = this.#session !== null && !this.#session.isEmpty;
+    const bound = level === "bounded" ? { stalenessMsMax: this.#random.pick([50, 500, 5_000]) } : {};
+    const reportLost = this.#random.chance(0.3) ? { reportLost: true } : {};
+    return yield* this.#edge.read(partition, { user, what, level, committed, session, ...bound, ...reportLost }, hasToken, this.#random.between(...this.#workload.budgetMs));
+  }
+
+  #failed(id: number, partition: number, reply: ClientReply | null, level: ReadLevel): void {
+    const reason = reply === null ? "no answer" : reply.kind === "refused" ? reply.reason : reply.kind;
+    this.#cluster.tally.add(`reads failed: ${level}: ${reason}`);
+    this.#history.fail(id, this.#cluster.timeline.now, reply === null ? {} : { lostReported: this.#takeLost(partition, reply) });
+  }
+
+  /** The receipt of an earlier write, at its log's home. What it says is judged where it is said. */
+  *#receipt(): Task<void> {
+    if (this.#written.length === 0) return;
+    const at = this.#random.pick(this.#written);
+    const concern = this.#random.chance(0.5) ? { concern: this.#random.weighted(this.#workload.concerns) } : {};
+    const { reply } = yield* this.#edge.receipt(this.#partition(), { user: this.user, position: at, ...concern }, this.#random.between(500, 3_000));
+    if (reply?.kind === "receipt") this.#cluster.tally.add(`receipts: ${reply.state}`);
+  }
+
+  *#putExpiring(): Task<void> {
+    const partition = this.#partition();
+    const command = { kind: "put", key: EXPIRING_KEY, value: encode("soon gone"), contentType: "application/json", expiresInS: this.#random.between(1, 4) } as const;
+    const { reply } = yield* this.#edge.write(partition, { user: this.user, principal: this.user, command, conditions: {}, concern: "local", session: this.#part(partition) }, 2_000);
+    if (reply?.kind === "written") this.#session?.saw(partition, reply.facts, true);
+    else if (reply !== null) this.#takeLost(partition, reply);
+  }
+
+  *#readExpiring(): Task<void> {
+    const level = this.#random.weighted(this.#workload.levels);
+    const partition = this.#partition();
+    const seenAt = this.#part(partition).seenAt;
+    const { reply } = yield* this.#ask(partition, this.user, { kind: "item", key: EXPIRING_KEY, head: false }, level, false);
+    if (reply?.kind !== "item") {
+      if (reply !== null) this.#takeLost(partition, reply);
+      return;
+    }
+    this.#session?.saw(partition, reply.facts, covers(level));
+    this.#takeLost(partition, reply);
+    if (reply.item !== null && reply.item.expiresAt !== 0 && reply.item.expiresAt <= seenAt) this.expiredCameBack.push(`${this.name} saw an item again that expired at ${reply.item.expiresAt}, after ${seenAt}`);
+    this.#cluster.tally.add(reply.item === null ? "expiring items gone" : "expiring items there");
+  }
+
+  /** What is wrong about expiry, in words. */
+  readonly expiredCameBack: string[] = [];
+
+  #invoke(invocation: Omit<Invocation, "process" | "token">): number {
+    const token = this.#session !== null && !this.#session.isEmpty;
+    return this.#history.invoke({ ...invocation, process: this.#process, ...(invocation.session === undefined ? {} : { token }) }, this.#cluster.timeline.now);
+  }
+
+  #sessionName(): { session?: string } {
+    return this.#session === null ? {} : { session: this.name };
+  }
+
+  #part(partition: number): ReturnType<Session["part"]> {
+    return this.#session?.part(partition) ?? { positions: [], others: [], seenAt: 0 };
+  }
+
+  #partition(userIndex: number = this.#userIndex): number {
+    return userIndex % this.#cluster.partitions;
+  }
+
+  /** Drops what the answer says is lost from the token, as the edge would, and passes it on for the record. */
+  #takeLost(partition: number, reply: ClientReply): string[] {
+    const lost = reply.kind === "refused" && reply.reason === "session-lost" ? reply.lost : reply.kind === "item" || reply.kind === "list" ? (reply.lost ?? []) : [];
+    if (lost.length === 0) return [];
+    this.#session?.lost(partition, lost);
+    this.#cluster.tally.add("positions reported lost", lost.length);
+    return lost.map(position);
+  }
+}
+
+export function userName(index: number): string {
+  return `user${index}`;
+}
+
+function covers(level: ReadLevel): boolean {
+  return level === "session" || level === "leader" || level === "strong";
+}
+
+function levelName(level: ReadLevel): Level {
+  return level === "leader" ? "user" : level;
+}
+
+function conditions(expected: string | null | undefined): Conditions {
+  if (expected === undefined) return {};
+  if (expected === null) return { ifNoneMatch: "any" };
+  if (expected === "*") return { ifMatch: "any" };
+  const [o = 0, e = 0, s = 0] = expected.split(".").map(Number);
+  return { ifMatch: [{ o, e, s }] };
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+function encode(value: unknown): Uint8Array {
+  return encoder.encode(JSON.stringify(value));
+}
+
+function decode(item: ItemView): string | number {
+  return JSON.parse(decoder.decode(item.value)) as string | number;
+}

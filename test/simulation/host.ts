@@ -1,0 +1,388 @@
+/**
+ * One object of one region: it performs a replica's effects in the stated order, and dies at every place where the platform
+ * may let it die.
+ *
+ *   event → [crash: the turn is undone] → commit → [crash] → effect → [crash] → effect → … → [crash]
+ *
+ * What survives is the database and the alarm. The next event, if the object is not down, makes a new instance, which gets
+ * `start` first. Answers to calls of a dead instance are dropped, its wake-ups and syncs never come, and whoever waits for
+ * an answer of it is refused or left to time out.
+ */
+import { createHash } from "node:crypto";
+import type { ReplicaConfig } from "../../src/replication/config.ts";
+import type { Effect, Event } from "../../src/replication/effect.ts";
+import type { EntryCodec } from "../../src/replication/entry.ts";
+import type { PeerReply } from "../../src/replication/message.ts";
+import { Replica } from "../../src/replication/replica.ts";
+import type { ClientReply, ClientRequest } from "../../src/replication/request.ts";
+import type { Rules } from "../../src/replication/rules.ts";
+import { migrate } from "../../src/storage/schema.ts";
+import { SqlStorage } from "../../src/storage/sql-storage.ts";
+import { WatchedSqlDriver } from "./watched-driver.ts";
+import type { RegionClock } from "./clock.ts";
+import { describeEffect, describeEvent } from "./describe.ts";
+import type { CrashFaults } from "./faults.ts";
+import type { Network } from "./network.ts";
+import type { Queue, QueueBytes } from "./queue.ts";
+import type { Random } from "./random.ts";
+import type { Tally } from "./tally.ts";
+import type { Planned, Timeline } from "./timeline.ts";
+import type { Transcript } from "./transcript.ts";
+import { envelope, wire } from "./wire.ts";
+
+/** The hash that shells hand to a replica: SHA-256, the first 16 bytes. */
+export function sha256(...parts: Uint8Array[]): Uint8Array {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return new Uint8Array(hash.digest().subarray(0, 16));
+}
+
+/** What a host needs of the world around it. */
+export interface Surroundings {
+  readonly timeline: Timeline;
+  readonly network: Network;
+  readonly random: Random;
+  readonly tally: Tally;
+  readonly transcript: Transcript;
+  readonly codec: EntryCodec;
+  queue(region: number): Queue;
+  host(region: number, partition: number): Endpoint | null;
+  /** After a committed turn, before its effects are performed. */
+  turned(host: Host, event: Event, effects: readonly Effect[], now: number): void;
+  /** The replica threw: always a finding. */
+  threw(host: Host, event: Event, error: unknown): void;
+}
+
+/** Something that answers calls of other regions. */
+export interface Endpoint {
+  peer(from: number, bytes: Uint8Array, reply: (bytes: Uint8Array) => void, refuse: () => void): void;
+}
+
+/** A request without its deadline: that is set on arrival, from the time that is left, by the replica's own clock. */
+export type Undated<R = ClientRequest> = R extends ClientRequest ? Omit<R, "deadlineAt"> : never;
+
+class CrashBeforeCommit extends Error {}
+
+interface Caller<T> {
+  readonly answer: (answer: T) => void;
+  readonly refuse: () => void;
+}
+
+/** The platform retries a failed alarm after about this long. */
+const ALARM_RETRY_MS = 2_000;
+
+export class Host implements Endpoint {
+  readonly config: ReplicaConfig;
+  readonly clock: RegionClock;
+  readonly driver = new WatchedSqlDriver();
+  readonly name: string;
+  readonly #world: Surroundings;
+  readonly #rules: Rules | undefined;
+  #faults: CrashFaults;
+  #replica: Replica | null = null;
+  /** Counts instances: what belongs to an older one is dropped. */
+  generation = 0;
+  #down = false;
+  #nextId = 1;
+  #peers = new Map<number, Caller<PeerReply>>();
+  #clients = new Map<number, Caller<ClientReply>>();
+  #batches = new Map<number, (ok: boolean) => void>();
+  #wake: Planned | null = null;
+  #alarm: Planned | null = null;
+
+  constructor(world: Surroundings, config: ReplicaConfig, clock: RegionClock, faults: CrashFaults, rules?: Rules) {
+    this.#world = world;
+    this.config = config;
+    this.clock = clock;
+    this.#faults = faults;
+    this.#rules = rules;
+    this.name = `${config.partition}/${config.region}`;
+    this.driver.transaction(() => migrate(this.driver, this.now()));
+  }
+
+  get region(): number {
+    return this.config.region;
+  }
+  get partition(): number {
+    return this.config.partition;
+  }
+  get isDown(): boolean {
+    return this.#down;
+  }
+  /** An instance is in memory. */
+  get isAwake(): boolean {
+    return this.#replica !== null;
+  }
+  /** Requests that this instance took and has not answered. */
+  get openClients(): number {
+    return this.#clients.size;
+  }
+  get alarmPending(): boolean {
+    return this.#alarm !== null;
+  }
+
+  setFaults(faults: CrashFaults): void {
+    this.#faults = faults;
+  }
+
+  now(): number {
+    return this.clock.read(this.#world.timeline.now);
+  }
+
+  peer(from: number, bytes: Uint8Array, reply: (bytes: Uint8Array) => void, refuse: () => void): void {
+    if (this.#refuses(refuse) || !this.#awaken(refuse)) return;
+    const id = this.#nextId++;
+    this.#peers.set(id, { answer: (message) => reply(wire.encodeReply(envelope(this.partition, this.region, from), message)), refuse });
+    this.#step({ type: "peer", id, from, message: wire.decodeRequest(bytes) });
+  }
+
+  /** `taken`: the request got this number at a new turn, which follows. */
+  client(request: Undated, leftMs: number, answer: (reply: ClientReply) => void, refuse: () => void, taken: (id: number) => void): void {
+    if (this.#refuses(refuse) || !this.#awaken(refuse)) return;
+    const id = this.#nextId++;
+    this.#clients.set(id, { answer, refuse });
+    taken(id);
+    const dated = { ...structuredClone(request), deadlineAt: this.now() + leftMs } as ClientRequest;
+    this.#step({ type: "client", id, request: dated });
+  }
+
+  batch(messages: readonly QueueBytes[], settled: (ok: boolean) => void): void {
+    if (this.#down) {
+      settled(false);
+      return;
+    }
+    const id = this.#nextId++;
+    this.#batches.set(id, settled);
+    this.#step({ type: "batch", id, messages: messages.map((bytes) => (bytes === null ? null : wire.decodeBatch(bytes))) });
+  }
+
+  /** Loses the instance. The object is down for so long; 0: the next event finds a new instance. */
+  crash(why: string, downMs: number): void {
+    const { timeline, transcript, tally, random } = this.#world;
+    transcript.line(timeline.now, `${this.name} crashes ${why}, down ${downMs} ms`);
+    tally.add("crashes");
+    this.generation++;
+    this.#replica = null;
+    timeline.cancel(this.#wake);
+    this.#wake = null;
+    const callers = [...this.#peers.values(), ...this.#clients.values()];
+    this.#peers = new Map();
+    this.#clients = new Map();
+    for (const caller of callers) if (random.chance(0.5)) caller.refuse();
+    const batches = [...this.#batches.values()];
+    this.#batches = new Map();
+    for (const settled of batches) settled(false);
+    if (downMs > 0) {
+      this.#down = true;
+      const generation = this.generation;
+      timeline.after(downMs, () => {
+        if (this.generation === generation) this.#down = false;
+      });
+    }
+  }
+
+  /** Is up again whatever it was. */
+  revive(): void {
+    this.#down = false;
+  }
+
+  #refuses(refuse: () => void): boolean {
+    if (!this.#down) return false;
+    if (this.#world.random.chance(0.5)) refuse();
+    return true;
+  }
+
+  /** Makes an instance where there is none; false when it died at once. */
+  #awaken(refuse: () => void): boolean {
+    if (this.#replica !== null || this.#step({ type: "start" })) return true;
+    refuse();
+    return false;
+  }
+
+  #downMs(): number {
+    const { long, longMs, downMs } = this.#faults;
+    return this.#world.random.between(...(this.#world.random.chance(long) ? longMs : downMs));
+  }
+
+  /** Runs one turn and performs what it wants done. False when the object did not live through it. */
+  #step(event: Event): boolean {
+    if (this.#down) return false;
+    if (this.#replica === null && event.type !== "start" && !this.#step({ type: "start" })) return false;
+    const { timeline, transcript, random, tally } = this.#world;
+    const now = this.now();
+    const dies = random.chance(this.#faults.beforeCommit);
+    let effects: Effect[] = [];
+    try {
+      this.driver.transaction(() => {
+        const replica = event.type === "start" ? this.#construct() : this.#replica;
+        if (replica === null) throw new Error("no instance");
+        this.#replica = replica;
+        effects = replica.step(event, now);
+        if (dies) throw new CrashBeforeCommit();
+      });
+    } catch (error) {
+      if (error instanceof CrashBeforeCommit) {
+        tally.add("crashes before commit");
+        this.crash(`before the commit of ${describeEvent(event)}`, this.#downMs());
+      } else {
+        transcript.line(timeline.now, `${this.name} THREW at ${describeEvent(event)}: ${String(error)}`);
+        this.#world.threw(this, event, error);
+        this.crash("of an error", this.#downMs());
+      }
+      return false;
+    }
+    tally.add("turns");
+    transcript.line(timeline.now, `${this.name} ${describeEvent(event)}`);
+    this.#world.turned(this, event, effects, now);
+    const ordered = effects.some(isAlarm) ? [...effects.filter(isAlarm), ...effects.filter((effect) => !isAlarm(effect))] : effects;
+    const crashAt = this.#crashPoint(event, ordered);
+    for (const [n, effect] of ordered.entries()) {
+      if (n === crashAt) break;
+      transcript.line(timeline.now, `${this.name}   → ${describeEffect(effect)}`);
+      this.#perform(effect, now);
+    }
+    if (crashAt === -1) return true;
+    tally.add("crashes between effects");
+    this.crash(`at effect ${crashAt} of ${ordered.length}`, this.#downMs());
+    return false;
+  }
+
+  #construct(): Replica {
+    this.#world.tally.add("starts");
+    return new Replica({
+      config: this.config,
+      storage: new SqlStorage(this.driver),
+      codec: this.#world.codec,
+      hash: sha256,
+      ...(this.#rules === undefined ? {} : { rules: this.#rules }),
+    });
+  }
+
+  /** Before which effect this turn dies (their number: after the last); -1 for not at all. */
+  #crashPoint(event: Event, effects: readonly Effect[]): number {
+    const { betweenEffects, delicate } = this.#faults;
+    if (betweenEffects === 0) return -1;
+    const probability = betweenEffects * (isDelicate(event, effects) ? delicate : 1);
+    return this.#world.random.chance(probability) ? this.#world.random.below(effects.length + 1) : -1;
+  }
+
+  #perform(effect: Effect, now: number): void {
+    const { timeline, random, tally } = this.#world;
+    const generation = this.generation;
+    const alive = (event: Event): void => {
+      if (this.generation === generation) this.#step(event);
+    };
+    switch (effect.type) {
+      case "alarm":
+        this.#setAlarm(effect.at, now);
+        return;
+      case "reply":
+        this.#peers.get(effect.id)?.answer(effect.message);
+        this.#peers.delete(effect.id);
+        return;
+      case "respond":
+        this.#clients.get(effect.id)?.answer(structuredClone(effect.reply));
+        this.#clients.delete(effect.id);
+        return;
+      case "call": {
+        tally.add(`calls: ${effect.message.type}`);
+        this.#call(effect, alive);
+        return;
+      }
+      case "enqueue":
+        this.#world
+          .queue(effect.to)
+          .send(this.partition, effect.messages.map((message) => wire.encodeBatch(envelope(this.partition, this.region, effect.to), message)), (ok) => {
+            alive({ type: "enqueued", call: effect.call, ok });
+          });
+        return;
+      case "batch-done": {
+        this.#batches.get(effect.id)?.(true);
+        this.#batches.delete(effect.id);
+        for (const verdict of effect.verdicts) tally.add(`batches ${verdict}`);
+        // The queue's consumer sends these, so that they outlive the instance.
+        for (const { to, message } of effect.progress) this.#tell(to, wire.encodeRequest(envelope(this.partition, this.region, to), message));
+        return;
+      }
+      case "sync": {
+        const { syncMs, syncStall, syncStallMs } = this.#faults;
+        const ms = random.between(...(random.chance(syncStall) ? syncStallMs : syncMs));
+        timeline.after(ms, () => alive({ type: "synced", sync: effect.sync }));
+        return;
+      }
+      case "wake": {
+        timeline.cancel(this.#wake);
+        this.#wake = timeline.after(this.clock.realUntil(effect.at, timeline.now), () => {
+          this.#wake = null;
+          alive({ type: "wake" });
+        });
+      }
+    }
+  }
+
+  #call(effect: Extract<Effect, { type: "call" }>, alive: (event: Event) => void): void {
+    const bytes = wire.encodeRequest(envelope(this.partition, this.region, effect.to), effect.message);
+    const { call, to } = effect;
+    this.#world.network.call<Uint8Array>({
+      from: this.region,
+      to,
+      timeoutMs: effect.timeoutMs,
+      replication: effect.message.type === "append",
+      deliver: (reply, refuse) => {
+        const target = this.#world.host(to, this.partition);
+        if (target === null) refuse();
+        else target.peer(this.region, bytes, reply, refuse);
+      },
+      done: (end) => {
+        if (end.end === "answer") alive({ type: "answer", call, from: to, message: wire.decodeReply(end.answer) });
+        else alive({ type: "failed", call, from: to, reason: end.reason });
+      },
+    });
+  }
+
+  #tell(to: number, bytes: Uint8Array): void {
+    this.#world.network.call<Uint8Array>({
+      from: this.region,
+      to,
+      timeoutMs: 2_500,
+      replication: false,
+      deliver: (reply, refuse) => {
+        const target = this.#world.host(to, this.partition);
+        if (target === null) refuse();
+        else target.peer(this.region, bytes, reply, refuse);
+      },
+      done: () => {},
+    });
+  }
+
+  #setAlarm(at: number, now: number): void {
+    const { timeline } = this.#world;
+    timeline.cancel(this.#alarm);
+    this.#alarm = timeline.after(this.clock.realUntil(at, timeline.now) + (at > now ? 0 : 1), () => this.#ring());
+  }
+
+  /** At least once: an alarm whose turn failed, or whose instance died, rings again. */
+  #ring(): void {
+    const { timeline, random, tally } = this.#world;
+    tally.add("alarms");
+    const ringing = this.#alarm;
+    const lived = this.#step({ type: "alarm" });
+    // The turn may have set a new alarm, which replaces this one.
+    if (this.#alarm !== ringing) return;
+    const again = !lived || random.chance(this.#faults.betweenEffects);
+    this.#alarm = again ? timeline.after(ALARM_RETRY_MS, () => this.#ring()) : null;
+  }
+}
+
+function isAlarm(effect: Effect): boolean {
+  return effect.type === "alarm";
+}
+
+/** Turns around a promise or an OPEN: where a crash has found bugs before. */
+function isDelicate(event: Event, effects: readonly Effect[]): boolean {
+  if (event.type === "answer" && event.message.type === "promise") return true;
+  return effects.some(
+    (effect) =>
+      (effect.type === "reply" && effect.message.type === "promise") || (effect.type === "call" && effect.message.type === "prepare"),
+  );
+}

@@ -1,0 +1,59 @@
+/** Invariants that speak of time: bounded staleness, expiry, and how much may be exposed to loss (I32). */
+import { leaderOf } from "../../src/replication/position.ts";
+import type { Turn } from "./turn.ts";
+
+/** A bounded read shows everything that was acknowledged so long before it was asked. */
+export function boundedReadsAreFresh(turn: Turn): void {
+  if (!turn.clocksKept) return;
+  const { host, ghost } = turn;
+  for (const { reply, request, askedAt } of turn.answered) {
+    if (request.op !== "read" || request.level !== "bounded" || request.stale === true) continue;
+    if (reply.kind !== "item" && reply.kind !== "list") continue;
+    const bound = request.stalenessMsMax ?? 0;
+    const slack = 2 * turn.timing.clockBoundMs + 10;
+    const log = ghost.log(host.partition, reply.facts.home);
+    const mirror = ghost.mirror(host, reply.facts.home);
+    for (const { position, at, user } of log.acknowledged) {
+      if (user !== request.user || at > askedAt - bound - slack) continue;
+      const there = position.s <= mirror.applied && mirror.holds(position.e, position.s);
+      // A write that was cut off is not owed; whether it may be is judged elsewhere.
+      if (there || log.isSuperseded(position.e, position.s) || !isOfPresentLine(turn, position.o, position.e, position.s)) continue;
+      turn.fail("bounded reads are fresh", `${host.name} answers within ${bound} ms without ${position.o}.${position.e}.${position.s}, acknowledged ${(askedAt - at).toFixed(0)} ms before the question`);
+    }
+  }
+}
+
+/** Whether the replica that would be elected now could still have the entry; a cut-off one is not owed to anybody. */
+function isOfPresentLine(turn: Turn, o: number, e: number, s: number): boolean {
+  const highest = Math.max(...turn.peers.map((peer) => turn.ghost.mirror(peer, o).last.e));
+  if (highest <= e) return true;
+  return turn.peers.some((peer) => turn.ghost.mirror(peer, o).last.e === highest && turn.ghost.mirror(peer, o).holds(e, s));
+}
+
+/** An item is not shown after it expired, by the clock of the replica or the time in the token. */
+export function nothingExpiredIsShown(turn: Turn): void {
+  for (const { reply, request } of turn.answered) {
+    if (request.op !== "read") continue;
+    const items = reply.kind === "item" ? [reply.item] : reply.kind === "list" ? reply.items : [];
+    for (const item of items) {
+      if (item === null || item.expiresAt === 0) continue;
+      if (item.expiresAt <= request.session.seenAt) turn.fail("nothing expired is shown", `${turn.host.name} shows ${request.user}/${item.key}, which expired at ${item.expiresAt}; the token has seen ${request.session.seenAt}`);
+    }
+  }
+}
+
+/** I32: a write at `local` is not acknowledged while the oldest one without a majority is older than the bound. */
+export function exposureIsBounded(turn: Turn): void {
+  const bound = turn.timing.rpoMsMax;
+  if (bound === 0) return;
+  for (const { reply, request } of turn.answered) {
+    if (reply.kind !== "written" || request.op !== "write" || request.concern !== "local" || reply.replayed) continue;
+    const log = turn.ghost.log(turn.host.partition, reply.receipt.position.o);
+    const { e, s } = reply.receipt.position;
+    const oldest = log.acknowledged.find(({ position }) => position.e === e && position.s < s && position.s > log.commit);
+    const held = oldest === undefined ? 0 : turn.peers.filter((peer) => turn.ghost.mirror(peer, oldest.position.o).holds(oldest.position.e, oldest.position.s)).length;
+    if (oldest === undefined || held >= turn.ghost.majority || leaderOf(e) !== turn.host.region) continue;
+    const age = turn.at - oldest.at;
+    if (age > bound + 2 * turn.timing.clockBoundMs + 1_000) turn.fail("I32 exposure is bounded", `${turn.host.name} acknowledges ${e}.${s} while ${oldest.position.e}.${oldest.position.s} is ${age.toFixed(0)} ms old`);
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * All invariants that are judged after each turn, by name of function, and what runs them.
+ *
+ * Judged elsewhere: I12 (nothing acknowledged vanishes), I14, I23, I25, I28, I29 at the end and now and then (state-check.ts,
+ * verdict.ts); I17 and whole sessions by the checkers; L1, L4 in liveness.ts.
+ *
+ * Not applicable yet: I24 (moves of users), I30 (voters with amnesia: detected by the core, not simulated), I31 (activation of
+ * entry kinds; there is one version), forced epochs.
+ */
+import type { Effect, Event } from "../../src/replication/effect.ts";
+import type { Cluster, Observer } from "./cluster.ts";
+import { describeEvent } from "./describe.ts";
+import type { Ghost } from "./ghost.ts";
+import type { Host, Undated } from "./host.ts";
+import { acknowledgementsAreHeld, actsOnlyWhoLeads, dependenciesComeFirst, oneLeaderAtATime, tokensAreCovered, writesFollowReads } from "./invariants-answers.ts";
+import { boundedReadsAreFresh, exposureIsBounded, nothingExpiredIsShown } from "./invariants-time.ts";
+import {
+  chainsHash,
+  commitsAreValid,
+  entriesAreWhatTheirWriterWrote,
+  leadersAreComplete,
+  logsAreContiguous,
+  nothingCommittedIsCut,
+  nothingStaleIsAccepted,
+  onlyTheStoredIsSent,
+  promisesNeverDecrease,
+} from "./invariants-log.ts";
+import { stateIsWhatWasApplied } from "./state-check.ts";
+import type { Answered, Turn } from "./turn.ts";
+
+type Invariant = (turn: Turn) => void;
+
+/** In this order: later ones rely on what earlier ones noted in the ghost. */
+const INVARIANTS: readonly Invariant[] = [
+  entriesAreWhatTheirWriterWrote,
+  chainsHash,
+  logsAreContiguous,
+  promisesNeverDecrease,
+  nothingStaleIsAccepted,
+  leadersAreComplete,
+  nothingCommittedIsCut,
+  commitsAreValid,
+  onlyTheStoredIsSent,
+  dependenciesComeFirst,
+  acknowledgementsAreHeld,
+  oneLeaderAtATime,
+  actsOnlyWhoLeads,
+  tokensAreCovered,
+  writesFollowReads,
+  boundedReadsAreFresh,
+  nothingExpiredIsShown,
+  exposureIsBounded,
+];
+
+/** Whole tables are compared once in so many turns of a replica. */
+const STATE_EVERY = 150;
+/** I22: how long after its deadline a request may stand open; clocks jump and storage stalls. */
+const DEADLINE_SLACK_MS = 6_000;
+
+interface Open {
+  readonly request: Undated;
+  readonly askedAt: number;
+  readonly generation: number;
+  readonly overdueAt: number;
+}
+
+export class Invariants implements Observer {
+  readonly #cluster: Cluster;
+  readonly #ghost: Ghost;
+  readonly #clocksKept: boolean;
+  readonly #open = new Map<Host, Map<number, Open>>();
+  readonly #turns = new Map<Host, number>();
+
+  constructor(cluster: Cluster, ghost: Ghost, clocksKept: boolean) {
+    this.#cluster = cluster;
+    this.#ghost = ghost;
+    this.#clocksKept = clocksKept;
+  }
+
+  /** Called before the request's turn. */
+  asked(host: Host, id: number, request: Undated, leftMs: number): void {
+    const { now } = this.#cluster.timeline;
+    let open = this.#open.get(host);
+    if (open === undefined) this.#open.set(host, (open = new Map()));
+    open.set(id, { request, askedAt: now, generation: host.generation, overdueAt: now + leftMs + DEADLINE_SLACK_MS });
+  }
+
+  turned(host: Host, event: Event, effects: readonly Effect[], now: number): void {
+    if (this.#ghost.problems.length > 0) return;
+    const { timeline, tally } = this.#cluster;
+    const dirty = host.driver.takeDirty();
+    const deltas = this.#ghost.mirrors(host).map((mirror) => mirror.sync(host.driver, dirty));
+    for (const { o, appended, removed, baseBefore, baseAfter } of deltas) {
+      if (removed.length > 0) tally.add("entries cut off", removed.length);
+      if (appended.some((row) => row.prevE !== row.e && row.e % 16 === host.region)) tally.add("elections");
+      if (appended.length > 0 && event.type === "answer" && event.message.type === "pull-ok") tally.add("gaps repaired by pull");
+      if (appended.length > 0 && event.type === "batch") tally.add("entries by queue", appended.length);
+      if (baseAfter.s > baseBefore.s) tally.add(dirty.has("restore") ? "snapshots taken over" : "compactions");
+      void o;
+    }
+    const turn: Turn = {
+      host,
+      event,
+      effects,
+      now,
+      at: timeline.now,
+      deltas,
+      answered: this.#answered(host, effects),
+      ghost: this.#ghost,
+      peers: this.#cluster.hosts[host.partition] ?? [],
+      clocksKept: this.#clocksKept,
+      timing: this.#cluster.timing,
+      fail: (invariant, what) => this.#ghost.fail(invariant, what),
+    };
+    for (const invariant of INVARIANTS) invariant(turn);
+    const turns = (this.#turns.get(host) ?? 0) + 1;
+    this.#turns.set(host, turns);
+    if (turns % STATE_EVERY === 0) this.checkState(host);
+    this.#judgeDeadlines(host);
+  }
+
+  threw(host: Host, event: Event, error: unknown): void {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#ghost.fail("a replica never throws", `${host.name} at ${describeEvent(event)}: ${stack}`);
+  }
+
+  /** I14, I23, I28, I29. */
+  checkState(host: Host): void {
+    this.#cluster.tally.add("states compared");
+    for (const problem of stateIsWhatWasApplied(this.#ghost, host)) this.#ghost.fail("I14 state is what was applied", problem);
+  }
+
+  #answered(host: Host, effects: readonly Effect[]): Answered[] {
+    const open = this.#open.get(host);
+    return effects.flatMap((effect): Answered[] => {
+      if (effect.type !== "respond") return [];
+      const asked = open?.get(effect.id);
+      if (asked === undefined) return [];
+      open?.delete(effect.id);
+      return [{ request: asked.request, reply: effect.reply, askedAt: asked.askedAt }];
+    });
+  }
+
+  /** I22: no request stays open past its deadline, at an instance that lives. */
+  #judgeDeadlines(host: Host): void {
+    const now = this.#cluster.timeline.now;
+    for (const [id, open] of this.#open.get(host) ?? []) {
+      if (open.generation !== host.generation) this.#open.get(host)?.delete(id);
+      else if (now > open.overdueAt) {
+        this.#ghost.fail("I22 no request hangs", `${host.name} has not answered ${open.request.op} of ${open.askedAt.toFixed(0)}`);
+        return;
+      }
+    }
+  }
+}

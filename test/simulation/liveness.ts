@@ -1,0 +1,44 @@
+/**
+ * After the faults are over: every log gets a leader when somebody writes (L2), all replicas come to hold the same (L1), and then
+ * the deployment falls silent by itself (L4), which is what lets it cost nothing.
+ */
+import type { Cluster } from "./cluster.ts";
+import type { Ghost } from "./ghost.ts";
+
+/** The schedule of retries is finite: this much happening, or this much time, without silence is a fault. */
+const EVENTS_MAX = 60_000;
+const SILENCE_WITHIN_MS = 8 * 24 * 3_600_000;
+
+/** Runs until nothing is planned. L4. */
+export function fallsSilent(cluster: Cluster, ghost: Ghost): void {
+  const { timeline } = cluster;
+  const steps = timeline.steps;
+  const until = timeline.now + SILENCE_WITHIN_MS;
+  while (timeline.pending > 0) {
+    if (ghost.problems.length > 0) return;
+    if (timeline.steps - steps > EVENTS_MAX || timeline.nextAt > until) {
+      ghost.fail("L4 silence", `${timeline.pending} things are still planned after ${timeline.steps - steps} events and ${((timeline.now - until + SILENCE_WITHIN_MS) / 1000).toFixed(0)} s without a client`);
+      return;
+    }
+    timeline.step();
+  }
+}
+
+/** L1: the logs of all replicas are one, everything is applied, nothing waits. */
+export function replicasAgree(cluster: Cluster, ghost: Ghost): void {
+  for (const hosts of cluster.hosts) {
+    for (let o = 0; o < cluster.regions; o++) {
+      const furthest = hosts.map((host) => ghost.mirror(host, o).last).reduce((a, b) => (b.e > a.e || (b.e === a.e && b.s > a.s) ? b : a));
+      for (const host of hosts) {
+        const { last, applied } = ghost.mirror(host, o);
+        if (last.e !== furthest.e || last.s !== furthest.s) ghost.fail("L1 convergence", `log ${o} at ${host.name} ends at ${last.e}.${last.s}, elsewhere at ${furthest.e}.${furthest.s}`);
+        else if (applied !== last.s) ghost.fail("L1 convergence", `log ${o} at ${host.name} is applied through ${applied} of ${last.s}`);
+      }
+    }
+    for (const host of hosts) {
+      if (host.driver.rows(`SELECT 1 FROM outbox LIMIT 1`).length > 0) ghost.fail("L1 convergence", `${host.name} still has unsettled destinations: ${JSON.stringify(host.driver.rows(`SELECT o, dest, stage, next_at FROM outbox`))}`);
+      if (host.driver.rows(`SELECT 1 FROM restore LIMIT 1`).length > 0) ghost.fail("L1 convergence", `${host.name} is still restoring a snapshot`);
+      if (host.openClients > 0) ghost.fail("I22 no request hangs", `${host.name} still has ${host.openClients} open requests`);
+    }
+  }
+}

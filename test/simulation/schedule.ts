@@ -1,0 +1,162 @@
+/**
+ * Schedules by name: how many regions, which faults, which work. A seed and a schedule's name decide a run completely.
+ *
+ * A mild simulation proves little: most of these hold faults at rates at which no real deployment would be usable, because
+ * what matters happens where several coincide.
+ */
+import { DEFAULT_TIMING, type Limits, type Timing } from "../../src/replication/config.ts";
+import { WORKLOAD, type Workload } from "./client.ts";
+import { CALM, type Faults } from "./faults.ts";
+
+export interface Schedule {
+  readonly name: string;
+  readonly regions: readonly number[];
+  readonly partitions: readonly number[];
+  readonly faults: Faults;
+  readonly workload: Workload;
+  readonly timing: Partial<Timing>;
+  readonly limits: Partial<Limits>;
+  /** Clocks keep their bound: what rests on leases is judged. */
+  readonly clocksKept: boolean;
+  /** Latest end of the faults. */
+  readonly durationMs: number;
+}
+
+const DAY = 24 * 3_600_000;
+
+const LOSSY: Faults = {
+  network: {
+    ...CALM.network,
+    delayMs: [10, 160],
+    jitterMs: 30,
+    slow: 0.03,
+    slowMs: [200, 4_000],
+    loss: 0.03,
+    duplicate: 0.04,
+    cutsPerSecond: 0.25,
+    cutMs: [200, 6_000],
+    oneWay: 0.35,
+  },
+  queue: { delayMs: [10, 3_000], loss: 0.08, duplicate: 0.15, late: 0.1, lateMs: [10_000, DAY], sendFailure: 0.08, corrupt: 0.02 },
+  crash: {
+    beforeCommit: 0.003,
+    betweenEffects: 0.012,
+    delicate: 12,
+    idlePerSecond: 0.05,
+    downMs: [0, 1_500],
+    long: 0.08,
+    longMs: [3_000, 12_000],
+    syncMs: [1, 25],
+    syncStall: 0.03,
+    syncStallMs: [200, 3_500],
+  },
+  clock: { offsetMsMax: 200, jumpMsMax: DEFAULT_TIMING.clockBoundMs, drift: DEFAULT_TIMING.clockDrift },
+  clockJumpsPerSecond: 0.2,
+  takeover: { perSecond: 0.15, entriesMax: 4, bareMajority: 0.5, abandon: 0.2 },
+};
+
+/** Small enough that bounds are met within a short run. */
+const TIGHT: Partial<Limits> = {
+  batchEntriesMax: 6,
+  inboxEntriesMax: 5,
+  inlineEntriesMax: 8,
+};
+
+/** Logs so short that followers that fall behind need a snapshot. */
+const SHORT_LOGS: Partial<Limits> = { ...TIGHT, logBytesMax: 1_500, compactRowsMax: 4 };
+
+const BASE: Schedule = {
+  name: "chaos",
+  regions: [3, 3, 5],
+  partitions: [1, 2],
+  faults: LOSSY,
+  workload: WORKLOAD,
+  timing: { retainMs: 20_000, pinMs: 30_000, tombstoneMs: 60_000 },
+  limits: TIGHT,
+  clocksKept: true,
+  durationMs: 30_000,
+};
+
+const SCHEDULES: readonly Schedule[] = [
+  BASE,
+  {
+    ...BASE,
+    name: "calm",
+    regions: [3],
+    faults: CALM,
+    workload: { ...WORKLOAD, roam: 0.3 },
+  },
+  {
+    ...BASE,
+    name: "crashes",
+    faults: {
+      ...LOSSY,
+      network: { ...CALM.network, jitterMs: 20 },
+      takeover: { ...LOSSY.takeover, perSecond: 0.05 },
+      crash: { ...LOSSY.crash, beforeCommit: 0.02, betweenEffects: 0.05, delicate: 8, idlePerSecond: 0.2, downMs: [0, 400] },
+    },
+  },
+  {
+    ...BASE,
+    name: "takeovers",
+    faults: { ...LOSSY, crash: { ...LOSSY.crash, betweenEffects: 0.003, beforeCommit: 0.001 }, takeover: { perSecond: 0.6, entriesMax: 6, bareMajority: 0.7, abandon: 0.35 } },
+    workload: { ...WORKLOAD, concerns: { local: 8, one: 2, majority: 3 }, users: 3 },
+  },
+  {
+    ...BASE,
+    name: "queues",
+    // Replication has to do with the queues and with pulls, and with what leases need.
+    faults: { ...LOSSY, network: { ...LOSSY.network, appendLoss: 0.7, cutsPerSecond: 0.05 }, takeover: { ...LOSSY.takeover, perSecond: 0.03 } },
+    workload: { ...WORKLOAD, concerns: { local: 8, one: 1, majority: 1 }, levels: { leader: 2, session: 6, prefix: 2, eventual: 2, bounded: 2 } },
+  },
+  {
+    ...BASE,
+    name: "snapshots",
+    limits: SHORT_LOGS,
+    timing: { ...BASE.timing, retainMs: 1_500, pinMs: 6_000 },
+    workload: { ...WORKLOAD, opsPerDevice: 22, concerns: { local: 6, one: 1, majority: 4 } },
+    faults: { ...LOSSY, crash: { ...LOSSY.crash, long: 0.3, longMs: [5_000, 15_000] }, takeover: { ...LOSSY.takeover, perSecond: 0.05 } },
+  },
+  {
+    ...BASE,
+    name: "clocks",
+    faults: { ...LOSSY, network: { ...LOSSY.network, cutsPerSecond: 0.1 }, clockJumpsPerSecond: 2, clock: { ...LOSSY.clock, offsetMsMax: 4_000 }, takeover: { ...LOSSY.takeover, perSecond: 0.4 } },
+    workload: { ...WORKLOAD, concerns: { local: 8, majority: 2 }, levels: { leader: 6, strong: 4, bounded: 3, session: 2 } },
+  },
+  {
+    ...BASE,
+    name: "broken-clocks",
+    // Beyond the bound: leases promise nothing then, majorities still do.
+    faults: { ...LOSSY, clockJumpsPerSecond: 1, clock: { offsetMsMax: 60_000, jumpMsMax: 20_000, drift: 0.05 }, takeover: { ...LOSSY.takeover, perSecond: 0.3 } },
+    clocksKept: false,
+  },
+  {
+    ...BASE,
+    name: "no-leases",
+    timing: { ...BASE.timing, leaseMs: 0 },
+    faults: { ...LOSSY, clockJumpsPerSecond: 1, clock: { offsetMsMax: 60_000, jumpMsMax: 20_000, drift: 0.05 }, takeover: { ...LOSSY.takeover, perSecond: 0.3 } },
+    workload: { ...WORKLOAD, concerns: { majority: 4, all: 1 }, levels: { leader: 3, strong: 3, session: 3, prefix: 1 } },
+  },
+  {
+    ...BASE,
+    name: "exposure",
+    timing: { ...BASE.timing, rpoMsMax: 2_000 },
+    faults: { ...LOSSY, network: { ...LOSSY.network, appendLoss: 0.5, cutsPerSecond: 0.5 }, takeover: { ...LOSSY.takeover, perSecond: 0 } },
+    workload: { ...WORKLOAD, concerns: { local: 10, majority: 1 } },
+  },
+];
+
+export function scheduleNames(): string[] {
+  return SCHEDULES.map(({ name }) => name);
+}
+
+export function scheduleNamed(name: string): Schedule {
+  const schedule = SCHEDULES.find((candidate) => candidate.name === name);
+  if (schedule === undefined) throw new Error(`no schedule ${name}; there are ${scheduleNames().join(", ")}`);
+  return schedule;
+}
+
+/** Seeds without a schedule's name go through all of them in turn. */
+export function scheduleOf(seed: number): Schedule {
+  return SCHEDULES[seed % SCHEDULES.length] ?? BASE;
+}

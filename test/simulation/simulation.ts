@@ -1,0 +1,140 @@
+/**
+ * One run: clients work while faults happen; then the faults end, every log is written to once more, everything falls silent,
+ * every region is read once, everything falls silent again; and then all is judged.
+ */
+import { History } from "../../src/checker/history.ts";
+import type { Rules } from "../../src/replication/rules.ts";
+import { Device, Shared } from "./client.ts";
+import { Cluster, range } from "./cluster.ts";
+import { Edge } from "./edge.ts";
+import { Ghost } from "./ghost.ts";
+import { Invariants } from "./invariants.ts";
+import { fallsSilent, replicasAgree } from "./liveness.ts";
+import { Nemesis } from "./nemesis.ts";
+import { Random } from "./random.ts";
+import type { Schedule } from "./schedule.ts";
+import type { Tally } from "./tally.ts";
+import { runTask, sleep, type Task } from "./task.ts";
+import type { Transcript } from "./transcript.ts";
+import { Usurper } from "./usurper.ts";
+import { judge } from "./verdict.ts";
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly schedule: Schedule;
+  readonly rules?: Rules;
+  /** Lines of transcript to hold. */
+  readonly keep?: number;
+}
+
+export interface RunResult {
+  readonly seed: number;
+  readonly schedule: string;
+  /** Empty: the run was good. The first one is what happened first. */
+  readonly problems: readonly string[];
+  readonly tally: Tally;
+  readonly transcript: Transcript;
+  readonly steps: number;
+}
+
+/** After the faults: how long clients may still take to finish. */
+const FINISH_MS = 90_000;
+const RETRY_MS = 500;
+const TOUCHES_MAX = 60;
+
+export function simulate({ seed, schedule, rules, keep = 400 }: RunOptions): RunResult {
+  const random = new Random(seed).fork(schedule.name);
+  const cluster = new Cluster({
+    seed,
+    regions: random.pick(schedule.regions),
+    partitions: random.pick(schedule.partitions),
+    faults: schedule.faults,
+    timing: schedule.timing,
+    limits: schedule.limits,
+    ...(rules === undefined ? {} : { rules }),
+    keep,
+  });
+  const { timeline, tally } = cluster;
+  const ghost = new Ghost(cluster.partitions, cluster.regions, cluster.codec);
+  const invariants = new Invariants(cluster, ghost, schedule.clocksKept);
+  cluster.observe(invariants);
+  const nemesis = new Nemesis(cluster, random.fork("nemesis"), new Usurper(cluster, random.fork("usurper"), ghost));
+  const history = new History();
+  const edges = range(cluster.regions).map((region) => new Edge(cluster, region));
+  const devices = makeDevices(cluster, edges, schedule, history, random);
+  const isBad = (): boolean => ghost.problems.length > 0;
+
+  let busy = devices.length;
+  for (const device of devices) runTask(device.live(), () => busy--);
+  nemesis.start();
+  while (busy > 0 && timeline.now < schedule.durationMs && !isBad()) timeline.step();
+  nemesis.stop();
+  cluster.transcript.line(timeline.now, "the faults are over");
+  cluster.heal();
+  const finishBy = timeline.now + FINISH_MS;
+  while (busy > 0 && timeline.nextAt < finishBy && !isBad()) timeline.step();
+  if (busy > 0 && !isBad()) ghost.fail("I22 no request hangs", `${busy} clients did not finish within ${FINISH_MS} ms after the faults`);
+
+  const closing = [() => touchEveryLog(cluster, devices, ghost), () => readEverywhere(cluster, devices)];
+  for (const step of closing) {
+    if (isBad()) break;
+    let done = false;
+    runTask(step(), () => {
+      done = true;
+    });
+    while (!done && !isBad() && timeline.step());
+    if (!isBad()) fallsSilent(cluster, ghost);
+  }
+  if (!isBad()) replicasAgree(cluster, ghost);
+  if (!isBad()) for (const host of cluster.allHosts()) invariants.checkState(host);
+  const problems = [...ghost.problems];
+  if (!isBad()) {
+    for (const device of devices) problems.push(...device.expiredCameBack);
+    for (const verdict of judge(cluster, ghost, history, schedule.clocksKept)) {
+      for (const [what, count] of Object.entries(verdict.counted)) tally.add(`checked: ${verdict.checker}: ${what}`, count);
+      if (verdict.ok === "undecided") tally.add("undecided verdicts");
+      if (verdict.ok === false) problems.push(...verdict.violations.map((violation) => `${verdict.checker}: ${violation.message}`));
+    }
+    problems.push(...ghost.problems);
+  }
+  tally.add("events", timeline.steps);
+  tally.add("operations", history.operations().length);
+  tally.add("simulated seconds", Math.round(timeline.now / 1000));
+  for (const host of cluster.allHosts()) host.driver.close();
+  return { seed, schedule: schedule.name, problems, tally, transcript: cluster.transcript, steps: timeline.steps };
+}
+
+function makeDevices(cluster: Cluster, edges: readonly Edge[], schedule: Schedule, history: History, random: Random): Device[] {
+  const { workload } = schedule;
+  const shared = new Shared();
+  return range(workload.users).flatMap((userIndex) =>
+    range(workload.devicesPerUser).map((n) => {
+      const name = `user${userIndex} device${n}`;
+      // A user's first device is what decides the home: each region is somebody's home.
+      const region = n === 0 ? userIndex % cluster.regions : random.below(cluster.regions);
+      return new Device({ name, userIndex, region, cluster, edges, random: random.fork(name), history, workload, shared });
+    }),
+  );
+}
+
+/** L2: each user's log takes a majority write, after some tries, now that nothing is wrong. */
+function* touchEveryLog(cluster: Cluster, devices: readonly Device[], ghost: Ghost): Task<void> {
+  const first = new Map(devices.map((device) => [device.user, device]).toReversed() as [string, Device][]);
+  for (const device of first.values()) {
+    let done = false;
+    for (let n = 0; n < TOUCHES_MAX && !done; n++) {
+      done = yield* device.write("put", "k0", "majority");
+      if (!done) yield* sleep(cluster.timeline, RETRY_MS);
+    }
+    if (!done) ghost.fail("L2 a log gets a leader", `${device.name} got no majority write through after the faults`);
+  }
+}
+
+/** What has gone silent for good may have to be asked once to come back to it. */
+function* readEverywhere(cluster: Cluster, devices: readonly Device[]): Task<void> {
+  for (const device of devices) yield* device.act("read");
+  for (const host of cluster.allHosts()) {
+    yield (resume) =>
+      cluster.ask(host.region, host.region, host.partition, { op: "home", user: "nobody", certain: false, from: host.region }, 1_000, () => resume(undefined));
+  }
+}

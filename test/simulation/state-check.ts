@@ -1,0 +1,74 @@
+/**
+ * I14, I28, I29: a replica's items are what its applied entries make, in whatever way it came to them: by applying and taking
+ * back, or by a snapshot and replay.
+ *
+ * The expected state is replayed from the entries that the ghost knows, along the history of this replica's logs, so equal
+ * applied positions give equal items at every replica. Looks at whole tables, so it runs now and then and at the end.
+ */
+import { EntryKind, OpKind } from "../../src/replication/entry.ts";
+import type { Ghost, Known, LogGhost } from "./ghost.ts";
+import type { Host } from "./host.ts";
+import type { Mirror } from "./mirror.ts";
+
+interface Expected {
+  readonly value: string | null;
+  readonly version: string;
+}
+
+export function stateIsWhatWasApplied(ghost: Ghost, host: Host): string[] {
+  const { driver } = host;
+  if (driver.rows(`SELECT 1 FROM restore LIMIT 1`).length > 0) return [];
+  const problems: string[] = [];
+  const items = new Map<string, Expected>();
+  const owners = new Map<string, number>();
+  const keys = new Map<string, string>();
+  for (const mirror of ghost.mirrors(host)) {
+    const log = ghost.log(host.partition, mirror.o);
+    const history = appliedHistory(log, mirror);
+    if (history === null) return [`log ${mirror.o} at ${host.name}: its history is not known`];
+    for (const known of history) replay(known, items, owners, keys);
+  }
+  const found = new Set<string>();
+  for (const [user, key, o, e, s, tombstone, value] of driver.rows(`SELECT user, key, o, e, s, tombstone, value FROM items`)) {
+    const id = `${String(user)}/${String(key)}`;
+    const version = `${String(o)}.${String(e)}.${String(s)}`;
+    const expected = items.get(id);
+    found.add(id);
+    if (expected === undefined || expected.version !== version) problems.push(`${id} at ${host.name} is ${version}, and ${expected?.version ?? "nothing"} was applied`);
+    else if ((tombstone === 1) !== (expected.value === null)) problems.push(`${id} at ${host.name} is ${tombstone === 1 ? "deleted" : "there"} at ${version}, and should not be`);
+    else if (tombstone !== 1 && (value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : "") !== expected.value) problems.push(`${id} at ${host.name} has another value than ${version} wrote`);
+  }
+  // A tombstone may have been reclaimed; an item may not.
+  for (const [id, { value, version }] of items) if (value !== null && !found.has(id)) problems.push(`${id} at ${host.name} is missing, and ${version} was applied`);
+  const homes = new Map(driver.rows(`SELECT user, home FROM owners`).map((row) => [String(row[0]), Number(row[1])]));
+  for (const [user, home] of owners) if (homes.get(user) !== home) problems.push(`${host.name} has ${homes.get(user)} as the home of ${user}, and ${home} was applied`);
+  for (const user of homes.keys()) if (!owners.has(user)) problems.push(`${host.name} has a home for ${user}, and no claim was applied`);
+  for (const [user, o, e, s] of driver.rows(`SELECT user, o, e, s FROM idempotency`)) {
+    const place = `${String(o)}.${String(e)}.${String(s)}`;
+    if (keys.get(place) !== user) problems.push(`${host.name} remembers an idempotency key of ${String(user)} for ${place}, which was not applied`);
+  }
+  return problems;
+}
+
+/** Entries that the replica has applied of one log, oldest first. */
+function appliedHistory(log: LogGhost, mirror: Mirror): Known[] | null {
+  const out: Known[] = [];
+  for (let s = 1; s <= mirror.applied; s++) {
+    const e = s <= mirror.base.s ? log.committed[s] : mirror.epochAt(s);
+    const known = e === undefined ? undefined : log.known(e, s);
+    if (known === undefined) return null;
+    out.push(known);
+  }
+  return out;
+}
+
+function replay({ entry, raw }: Known, items: Map<string, Expected>, owners: Map<string, number>, keys: Map<string, string>): void {
+  const version = `${entry.o}.${raw.e}.${raw.s}`;
+  if (entry.kind === EntryKind.claim && entry.claim !== undefined) owners.set(entry.user, entry.claim.home);
+  if (entry.idempotency !== undefined) keys.set(version, entry.user);
+  for (const op of entry.ops) {
+    const gone = op.kind === OpKind.delete || op.kind === OpKind.expire;
+    const value = gone ? null : Buffer.from(op.after?.value ?? new Uint8Array(0)).toString("latin1");
+    items.set(`${entry.user}/${op.key}`, { value, version });
+  }
+}

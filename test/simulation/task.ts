@@ -1,0 +1,36 @@
+/**
+ * Clients as straight-line code: a task is a generator that yields what it waits for.
+ *
+ * Promises would do the same, but their turns are taken by the runtime; here everything that happens is an event of the
+ * timeline, in an order that the seed decides.
+ */
+import type { Timeline } from "./timeline.ts";
+
+/** Starts something and calls `resume` once with what came of it. */
+export type Wait = (resume: (value: unknown) => void) => void;
+export type Task<T> = Generator<Wait, T, unknown>;
+
+export function runTask<T>(task: Task<T>, done: (value: T) => void = () => {}): void {
+  const advance = (value: unknown): void => {
+    const next = task.next(value);
+    if (next.done) {
+      done(next.value);
+      return;
+    }
+    let resumed = false;
+    next.value((result) => {
+      if (resumed) return;
+      resumed = true;
+      advance(result);
+    });
+  };
+  advance(undefined);
+}
+
+export function* wait<T>(begin: (resume: (value: T) => void) => void): Task<T> {
+  return (yield begin as Wait) as T;
+}
+
+export function* sleep(timeline: Timeline, ms: number): Task<void> {
+  yield (resume) => timeline.after(ms, () => resume(undefined));
+}

@@ -1,0 +1,32 @@
+/** One committed turn of one replica, as the invariants see it: what came, what changed, what is about to be said. */
+import type { Effect, Event } from "../../src/replication/effect.ts";
+import type { Timing } from "../../src/replication/config.ts";
+import type { ClientReply } from "../../src/replication/request.ts";
+import type { Ghost } from "./ghost.ts";
+import type { Host, Undated } from "./host.ts";
+import type { Delta } from "./mirror.ts";
+
+export interface Answered {
+  readonly request: Undated;
+  readonly reply: ClientReply;
+  readonly askedAt: number;
+}
+
+export interface Turn {
+  readonly host: Host;
+  readonly event: Event;
+  readonly effects: readonly Effect[];
+  /** By the replica's clock. */
+  readonly now: number;
+  /** Real time. */
+  readonly at: number;
+  readonly deltas: readonly Delta[];
+  /** Replies of this turn with the requests that they answer. */
+  readonly answered: readonly Answered[];
+  readonly ghost: Ghost;
+  readonly peers: readonly Host[];
+  /** Clocks keep the bound: invariants that rest on it are judged. */
+  readonly clocksKept: boolean;
+  readonly timing: Timing;
+  fail(invariant: string, what: string): void;
+}

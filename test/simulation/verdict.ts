@@ -1,0 +1,92 @@
+/** The end of a run: what the logs say in the end, and what the checkers say to the history that clients recorded. */
+import { Authority, type LogEntry } from "../../src/checker/authority.ts";
+import { checkCausality } from "../../src/checker/causality.ts";
+import { checkConvergence, type ReplicaState } from "../../src/checker/convergence.ts";
+import { checkCrossDevice } from "../../src/checker/cross-device.ts";
+import { checkDurability } from "../../src/checker/durability.ts";
+import { checkExactlyOnce } from "../../src/checker/exactly-once.ts";
+import type { History } from "../../src/checker/history.ts";
+import { checkLinearizability } from "../../src/checker/linearizability.ts";
+import { checkSessions } from "../../src/checker/sessions.ts";
+import type { Verdict } from "../../src/checker/verdict.ts";
+import { OpKind } from "../../src/replication/entry.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Ghost, Known, LogGhost } from "./ghost.ts";
+
+const decoder = new TextDecoder();
+
+/** `clocksKept` false: what rests on leases is not judged, what rests on majorities is. */
+export function judge(cluster: Cluster, ghost: Ghost, history: History, clocksKept: boolean): Verdict[] {
+  const operations = history.operations();
+  const authority = authorityOf(cluster, ghost);
+  nothingVanishes(cluster, ghost);
+  const always = [checkDurability(operations, authority, { voters: cluster.regions }), checkConvergence(states(cluster), authority)];
+  if (!clocksKept) return always;
+  return [
+    ...always,
+    checkLinearizability(operations, { authority }),
+    checkSessions(operations, authority),
+    checkCrossDevice(operations, authority),
+    checkCausality(operations, authority),
+    checkExactlyOnce(operations, authority),
+  ];
+}
+
+/** I12: what was acknowledged is in the committed log, or kept as divergent at some replica. */
+function nothingVanishes(cluster: Cluster, ghost: Ghost): void {
+  for (const log of ghost.logs.flat()) {
+    for (const { position, concern } of log.acknowledged) {
+      if (log.isCommitted(position.e, position.s)) continue;
+      if (concern === "majority" || concern === "all") ghost.fail("I11 acknowledged at a majority, lost", `${position.e}.${position.s} of log ${log.partition}/${log.o}`);
+      else if (!isDivergentSomewhere(cluster, log, position.e, position.s)) ghost.fail("I12 nothing vanishes", `${position.e}.${position.s} of log ${log.partition}/${log.o}, acknowledged at ${concern}, is nowhere`);
+      else cluster.tally.add("acknowledged writes found as divergent");
+    }
+  }
+}
+
+function isDivergentSomewhere(cluster: Cluster, log: LogGhost, e: number, s: number): boolean {
+  return (cluster.hosts[log.partition] ?? []).some((host) => host.driver.rows(`SELECT 1 FROM divergent WHERE o = ? AND e = ? AND s = ?`, log.o, e, s).length > 0);
+}
+
+function authorityOf(cluster: Cluster, ghost: Ghost): Authority {
+  const kept: LogEntry[] = [];
+  const lost: LogEntry[] = [];
+  for (const log of ghost.logs.flat()) {
+    for (let s = 1; s <= log.commit; s++) {
+      const known = log.known(log.committed[s] ?? 0, s);
+      if (known !== undefined) kept.push(...entriesOf(known));
+    }
+    for (const known of log.entries.values()) if (!log.isCommitted(known.raw.e, known.raw.s)) lost.push(...entriesOf(known));
+  }
+  void cluster;
+  return new Authority(kept, lost);
+}
+
+const OPS: Readonly<Record<number, LogEntry["op"]>> = { [OpKind.put]: "put", [OpKind.delete]: "delete", [OpKind.merge]: "merge", [OpKind.add]: "add", [OpKind.expire]: "expire" };
+
+function entriesOf({ entry, raw }: Known): LogEntry[] {
+  return entry.ops.map((op) => ({
+    user: entry.user,
+    position: `${entry.o}.${raw.e}.${raw.s}`,
+    key: op.key,
+    op: OPS[op.kind] ?? "put",
+    value: op.after === undefined ? undefined : (JSON.parse(decoder.decode(op.after.value)) as string | number),
+    principal: entry.principal,
+    idempotencyKey: entry.idempotency?.key,
+    concern: entry.concern,
+  }));
+}
+
+/** Live items of every replica; what expires is left out, since replicas drop it in their own time. */
+function states(cluster: Cluster): ReplicaState[] {
+  return cluster.allHosts().map((host) => ({
+    region: String(host.region),
+    partition: String(host.partition),
+    items: host.driver.rows(`SELECT user, key, o, e, s, value FROM items WHERE tombstone = 0 AND expires_at = 0`).map(([user, key, o, e, s, value]) => ({
+      user: String(user),
+      key: String(key),
+      version: `${String(o)}.${String(e)}.${String(s)}`,
+      value: value instanceof Uint8Array ? (JSON.parse(decoder.decode(value)) as string | number) : undefined,
+    })),
+  }));
+}
