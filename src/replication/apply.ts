@@ -18,6 +18,19 @@ const NO_BYTES = new Uint8Array(0);
 const APPLICABLE_KINDS: ReadonlySet<number> = new Set([EntryKind.open, EntryKind.txn, EntryKind.claim]);
 const APPLICABLE_OPS: ReadonlySet<number> = new Set(Object.values(OpKind));
 
+const UNREADABLE_KIND = 0;
+const UNREADABLE = {
+  pv: 0,
+  inc: 0,
+  user: "",
+  principal: "",
+  concern: "local",
+  deps: [],
+  xdeps: [],
+  ops: [],
+  status: 0,
+} as const;
+
 export class Applier {
   readonly #context: Context;
   /** While a snapshot is taken over: entries up to these seqs are stored and not applied until the image is whole. */
@@ -25,6 +38,11 @@ export class Applier {
 
   constructor(context: Context) {
     this.#context = context;
+  }
+
+  /** Adds an entry that came from elsewhere. */
+  receive(log: Log, raw: RawEntry): void {
+    this.append(log, raw, this.#read(log, raw));
   }
 
   /** Adds the entry at the log's end, verbatim, and applies it if nothing stands in its way. One row, plus what it changes. */
@@ -51,13 +69,13 @@ export class Applier {
 
   /** Applies what can be applied now, in every log, until nothing moves. */
   applyWaiting(): void {
-    for (let moved = true; moved; ) {
+    for (let moved = true; moved;) {
       moved = false;
       for (const log of this.#context.logs.values()) {
         while (log.applied < log.last.s) {
           const row = this.#context.storage.entry(log.o, log.applied + 1);
           assert(row !== null, `log ${log.o}: entry ${log.applied + 1} is missing`);
-          const entry = this.#context.codec.decode(row.bytes);
+          const entry = this.#read(log, row);
           if (!this.#mayApply(log, entry)) break;
           this.#context.storage.markApplied(log.o, row.s, this.#apply(log, entry));
           log.applied = row.s;
@@ -73,14 +91,17 @@ export class Applier {
     if (log.applied >= log.last.s || log.parkedAt !== null) return null;
     const row = this.#context.storage.entry(log.o, log.applied + 1);
     if (row === null) return null;
-    const entry = this.#context.codec.decode(row.bytes);
+    const entry = this.#read(log, row);
     return entry.deps.find((dep) => !this.#satisfied(dep)) ?? null;
   }
 
   /** Cuts the log before `from`. Never at or below the commit position. What is cut is kept for its user. */
   truncate(log: Log, from: number): void {
     const { storage, now } = this.#context;
-    assert(from > log.commit, `log ${log.o}: truncating ${from} at or below the commit position ${log.commit}`);
+    assert(
+      from > log.commit,
+      `log ${log.o}: truncating ${from} at or below the commit position ${log.commit}`,
+    );
     for (let s = log.last.s; s >= from; s--) {
       const row = storage.entry(log.o, s);
       assert(row !== null, `log ${log.o}: entry ${s} is missing`);
@@ -88,7 +109,15 @@ export class Applier {
         assert(row.undo !== null, `log ${log.o}: entry ${s} above the commit position has no undo image`);
         this.#restore(row.undo);
       }
-      storage.putDivergent({ o: log.o, e: row.e, s, applied: row.applied, foundAt: now, entry: row.bytes, undo: row.undo });
+      storage.putDivergent({
+        o: log.o,
+        e: row.e,
+        s,
+        applied: row.applied,
+        foundAt: now,
+        entry: row.bytes,
+        undo: row.undo,
+      });
       storage.deleteEntry(log.o, s);
     }
     storage.dropEpochs(log.o, from);
@@ -105,6 +134,16 @@ export class Applier {
   /** Sets how far each log is only stored; an empty map releases. */
   hold(until: ReadonlyMap<number, number>): void {
     this.#held = new Map(until);
+  }
+
+  /** What newer code wrote may not even decode here: it is kept as it is, and parks the log like an unknown kind. */
+  #read(log: Log, raw: RawEntry): Entry {
+    try {
+      return this.#context.codec.decode(raw.bytes);
+    } catch {
+      const kind = raw.e === log.last.e ? UNREADABLE_KIND : EntryKind.open;
+      return { ...UNREADABLE, kind, o: log.o, e: raw.e, s: raw.s, hlc: log.hlc };
+    }
   }
 
   #mayApply(log: Log, entry: Entry): boolean {
@@ -126,14 +165,20 @@ export class Applier {
   /** Answers the undo image, or null where the entry is committed and will never be taken back. */
   #apply(log: Log, entry: Entry): UndoImage | null {
     const keep = entry.s > log.commit;
-    const undo: { items: UndoImage["items"][number][]; owner: UndoImage["owner"]; idempotency: UndoImage["idempotency"] } = {
+    const undo: {
+      items: UndoImage["items"][number][];
+      owner: UndoImage["owner"];
+      idempotency: UndoImage["idempotency"];
+    } = {
       items: [],
       owner: null,
       idempotency: null,
     };
     if (entry.kind === EntryKind.txn) this.#applyOps(log, entry, keep, undo.items);
-    if (entry.kind === EntryKind.claim && entry.claim !== undefined) undo.owner = this.#applyClaim(log, entry, entry.claim);
-    if (entry.idempotency?.by === "client") undo.idempotency = this.#applyIdempotency(log, entry, entry.idempotency);
+    if (entry.kind === EntryKind.claim && entry.claim !== undefined)
+      undo.owner = this.#applyClaim(log, entry, entry.claim);
+    if (entry.idempotency?.by === "client")
+      undo.idempotency = this.#applyIdempotency(log, entry, entry.idempotency);
     return keep ? undo : null;
   }
 
@@ -168,12 +213,23 @@ export class Applier {
     const { storage } = this.#context;
     const before = storage.owner(entry.user);
     if (before !== null && before.version >= claim.version) return null;
-    const row: OwnerRow = { user: entry.user, home: claim.home, version: claim.version, o: log.o, e: entry.e, s: entry.s };
+    const row: OwnerRow = {
+      user: entry.user,
+      home: claim.home,
+      version: claim.version,
+      o: log.o,
+      e: entry.e,
+      s: entry.s,
+    };
     storage.putOwner(row);
     return { user: entry.user, before };
   }
 
-  #applyIdempotency(log: Log, entry: Entry, mark: NonNullable<Entry["idempotency"]>): UndoImage["idempotency"] {
+  #applyIdempotency(
+    log: Log,
+    entry: Entry,
+    mark: NonNullable<Entry["idempotency"]>,
+  ): UndoImage["idempotency"] {
     const { storage } = this.#context;
     const k = idempotencyDigest(this.#context.hash, entry.principal, mark.key);
     const before = storage.idempotency(entry.user, k);
@@ -202,7 +258,8 @@ export class Applier {
       else storage.putOwner(undo.owner.before);
     }
     if (undo.idempotency !== null) {
-      if (undo.idempotency.before === null) storage.deleteIdempotency(undo.idempotency.user, undo.idempotency.k);
+      if (undo.idempotency.before === null)
+        storage.deleteIdempotency(undo.idempotency.user, undo.idempotency.k);
       else storage.putIdempotency(undo.idempotency.before);
     }
   }
@@ -219,6 +276,7 @@ function supersedes(before: ItemRow, o: number, s: number, ownerVersion: number)
 
 /** Why this code must not apply the entry; null: it may. */
 function strangeness(entry: Entry): string | null {
+  if (entry.pv === UNREADABLE.pv) return "an entry that does not decode";
   if (entry.pv > PROTOCOL_VERSION) return `protocol version ${entry.pv}`;
   if (!APPLICABLE_KINDS.has(entry.kind)) return `entry kind ${entry.kind}`;
   const op = entry.ops.find(({ kind }) => !APPLICABLE_OPS.has(kind));

@@ -92,7 +92,13 @@ export class Candidate {
       base: { e: log.base.e, s: log.base.s },
       epochs: log.epochs,
       commit: log.commit,
-      leaseRemainingMs: this.#context.rules.leaseRemainingMs(this.#context.storage.grants(), log.o, config.region, config.region, now),
+      leaseRemainingMs: this.#context.rules.leaseRemainingMs(
+        this.#context.storage.grants(),
+        log.o,
+        config.region,
+        config.region,
+        now,
+      ),
       hlc: this.#context.hlc,
       storeId: this.#context.storeId,
       inc: this.#context.incarnation,
@@ -111,7 +117,8 @@ export class Candidate {
 
   #onPromise(from: RegionIndex, reply: PeerReply | null): void {
     const { now } = this.#context;
-    if (reply?.type === "nack") this.log.promise({ maxCounter: Math.max(this.log.acceptor.maxCounter, counterOf(reply.promised)) });
+    if (reply?.type === "nack")
+      this.log.promise({ maxCounter: Math.max(this.log.acceptor.maxCounter, counterOf(reply.promised)) });
     if (reply?.type === "promise" && reply.b === this.#ballot) {
       this.#promises.push({ from, receivedAt: now, promise: reply, last: reply.last });
       this.#context.hlc = Math.max(this.#context.hlc, reply.hlc);
@@ -125,7 +132,8 @@ export class Candidate {
   /** R3. The best log must be had whole: an entry that only one promiser holds may be committed, so there is no second best. */
   #adopt(): void {
     const best = this.#context.rules.bestPromise(this.#promises);
-    if (best.from === this.#context.config.region || compareTails(best.last, this.log.last) === 0) return this.#open();
+    if (best.from === this.#context.config.region || compareTails(best.last, this.log.last) === 0)
+      return this.#open();
     this.#adopting = true;
     this.#fetch(best);
   }
@@ -146,11 +154,18 @@ export class Candidate {
       if (this.#ballot !== ballot || log.promised !== ballot) return;
       // Anything else than the promised log, or a part of it, starts the campaign again.
       if (reply?.type !== "pull-ok" || reply.e !== best.last.e) return this.#fail();
-      const agree = divergencePoint(log.epochs, log.last.s, log.base.s, best.promise.epochs, best.last.s, best.promise.base.s);
+      const agree = divergencePoint(
+        log.epochs,
+        log.last.s,
+        log.base.s,
+        best.promise.epochs,
+        best.last.s,
+        best.promise.base.s,
+      );
       if (reply.prev.s > log.last.s || reply.prev.s < Math.min(agree, log.last.s)) return this.#fail();
       if (reply.prev.s < log.last.s) this.#applier.truncate(log, reply.prev.s + 1);
       for (const raw of reply.entries) {
-        if (raw.s <= best.last.s) this.#applier.append(log, raw, this.#context.codec.decode(raw.bytes));
+        if (raw.s <= best.last.s) this.#applier.receive(log, raw);
       }
       if (compareTails(log.last, best.last) === 0) this.#open();
       else if (reply.entries.length > 0) this.#fetch(best);
@@ -182,7 +197,13 @@ export class Candidate {
     };
     this.#applier.append(log, { e, s, bytes: codec.encode(entry) }, entry);
     log.promise({ leaderE: e, leaderInc: incarnation });
-    const row: LeadershipRow = { o: log.o, e, opened: false, ackAfter: rules.ackAfter(this.#promises, config.timing), leaseUntil: 0 };
+    const row: LeadershipRow = {
+      o: log.o,
+      e,
+      opened: false,
+      ackAfter: rules.ackAfter(this.#promises, config.timing),
+      leaseUntil: 0,
+    };
     storage.putLeadership(row);
     this.#ballot = 0;
     this.#attempts = 0;
@@ -193,7 +214,8 @@ export class Candidate {
     this.#ballot = 0;
     this.#adopting = false;
     this.#graceUntil = Infinity;
-    this.#notBefore = this.#context.now + Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(this.#attempts, 10));
+    this.#notBefore =
+      this.#context.now + Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(this.#attempts, 10));
     this.#attempts += 1;
     this.#context.changed = true;
   }

@@ -42,7 +42,8 @@ export class Compaction {
     if (first === null) return 0;
     const horizon = hlcAt(now - config.timing.retainMs);
     const head = storage.entry(log.o, log.last.s);
-    const tooLong = (log.last.s - log.base.s) * ((head?.bytes.length ?? 0) + ROW_BYTES) > config.limits.logBytesMax;
+    const tooLong =
+      (log.last.s - log.base.s) * ((head?.bytes.length ?? 0) + ROW_BYTES) > config.limits.logBytesMax;
     if (first.hlc >= horizon && !tooLong) return 0;
     const leadership = this.#leaderships.of(log.o);
     const bounds = {
@@ -54,7 +55,11 @@ export class Compaction {
     let base: BaseRow | null = null;
     let reclaimed: Tail = log.base.reclaimed;
     let dropped = 0;
-    for (const row of storage.rowsForCompaction(log.o, Math.min(log.commit, log.applied), config.limits.compactRowsMax)) {
+    for (const row of storage.rowsForCompaction(
+      log.o,
+      Math.min(log.commit, log.applied),
+      config.limits.compactRowsMax,
+    )) {
       if (!rules.mayCompact(row.s, bounds) || (row.hlc >= horizon && !tooLong)) break;
       if (this.#reclaim(log, row.entry)) reclaimed = { e: row.e, s: row.s };
       base = { o: log.o, e: row.e, s: row.s, chain: row.chain, hlc: row.hlc, reclaimed };

@@ -55,7 +55,13 @@ export class Context {
   #alarmAt: number | null = null;
   readonly #sync: Sync = { asked: 0, done: 0, wanted: false, fence: false };
 
-  constructor(options: { config: ReplicaConfig; storage: Storage; codec: EntryCodec; hash: Hash; rules: Rules }) {
+  constructor(options: {
+    config: ReplicaConfig;
+    storage: Storage;
+    codec: EntryCodec;
+    hash: Hash;
+    rules: Rules;
+  }) {
     this.config = options.config;
     this.storage = options.storage;
     this.codec = options.codec;
@@ -114,7 +120,11 @@ export class Context {
     end(reply, reason);
   }
 
-  enqueue(to: RegionIndex, messages: Extract<Effect, { type: "enqueue" }>["messages"], end: (ok: boolean) => void): void {
+  enqueue(
+    to: RegionIndex,
+    messages: Extract<Effect, { type: "enqueue" }>["messages"],
+    end: (ok: boolean) => void,
+  ): void {
     const call = ++this.#lastCall;
     this.#enqueues.set(call, end);
     this.emit({ type: "enqueue", call, to, messages });

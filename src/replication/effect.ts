@@ -25,8 +25,18 @@ export type Event =
   /** First event of every instance. */
   | { readonly type: "start" }
   | { readonly type: "peer"; readonly id: number; readonly from: RegionIndex; readonly message: PeerRequest }
-  | { readonly type: "answer"; readonly call: number; readonly from: RegionIndex; readonly message: PeerReply }
-  | { readonly type: "failed"; readonly call: number; readonly from: RegionIndex; readonly reason: CallFailure }
+  | {
+      readonly type: "answer";
+      readonly call: number;
+      readonly from: RegionIndex;
+      readonly message: PeerReply;
+    }
+  | {
+      readonly type: "failed";
+      readonly call: number;
+      readonly from: RegionIndex;
+      readonly reason: CallFailure;
+    }
   /** Messages of one queue delivery for this replica. `null`: did not decode. */
   | { readonly type: "batch"; readonly id: number; readonly messages: readonly (Batch | null)[] }
   | { readonly type: "enqueued"; readonly call: number; readonly ok: boolean }
@@ -42,8 +52,19 @@ export type Effect =
   | { readonly type: "alarm"; readonly at: number }
   | { readonly type: "reply"; readonly id: number; readonly message: PeerReply }
   | { readonly type: "respond"; readonly id: number; readonly reply: ClientReply }
-  | { readonly type: "call"; readonly call: number; readonly to: RegionIndex; readonly message: PeerRequest; readonly timeoutMs: number }
-  | { readonly type: "enqueue"; readonly call: number; readonly to: RegionIndex; readonly messages: readonly Batch[] }
+  | {
+      readonly type: "call";
+      readonly call: number;
+      readonly to: RegionIndex;
+      readonly message: PeerRequest;
+      readonly timeoutMs: number;
+    }
+  | {
+      readonly type: "enqueue";
+      readonly call: number;
+      readonly to: RegionIndex;
+      readonly messages: readonly Batch[];
+    }
   | {
       readonly type: "batch-done";
       readonly id: number;

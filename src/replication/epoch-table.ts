@@ -9,9 +9,17 @@ import type { Epoch, Tail } from "./position.ts";
  * The last seq that two logs have in common. Right because an epoch has one writer and starts at one place: two logs
  * that both have it agree up to where the shorter one leaves it.
  */
-export function divergencePoint(a: EpochTable, lastA: number, baseA: number, b: EpochTable, lastB: number, baseB: number): number {
+export function divergencePoint(
+  a: EpochTable,
+  lastA: number,
+  baseA: number,
+  b: EpochTable,
+  lastB: number,
+  baseB: number,
+): number {
   let agree = Math.max(baseA, baseB);
-  const above = (table: EpochTable): EpochTable => table.filter((entry, n) => (table[n + 1]?.start ?? Infinity) > agree + 1 || entry.start > agree);
+  const above = (table: EpochTable): EpochTable =>
+    table.filter((entry, n) => (table[n + 1]?.start ?? Infinity) > agree + 1 || entry.start > agree);
   const [left, right] = [above(a), above(b)];
   for (let n = 0; ; n++) {
     const [x, y] = [left[n], right[n]];
@@ -47,10 +55,16 @@ export interface LogKnowledge {
  * What became of the entry (e, s), as far as this replica can say. Lost needs the superseding OPEN to be committed: an
  * uncommitted one can itself be cut off, and the entry can win after all.
  */
-export function judge(log: LogKnowledge, e: Epoch, s: number, superseded: (openCommitted: boolean) => boolean): Judgement {
+export function judge(
+  log: LogKnowledge,
+  e: Epoch,
+  s: number,
+  superseded: (openCommitted: boolean) => boolean,
+): Judgement {
   const known = log.epochs.some((entry) => entry.e === e);
   const next = log.epochs.find((entry) => entry.e > e);
-  if (next !== undefined && s >= next.start) return superseded(next.start <= log.commit) ? "lost" : "uncertain";
+  if (next !== undefined && s >= next.start)
+    return superseded(next.start <= log.commit) ? "lost" : "uncertain";
   if (!known && next === undefined) return "behind";
   // Either the epoch is known, or it lies below every epoch that this log kept: then its entries are in the prefix.
   if (!known) return superseded(next!.start <= log.commit) ? "lost" : "uncertain";

@@ -27,7 +27,8 @@ export class Shown {
     if (s === 0) return;
     const key = `${o}:${e}`;
     const present = this.#positions.get(key);
-    if (present === undefined || present.s < s) this.#positions.set(key, { o, e, s, durable: s <= context.log(o).commit });
+    if (present === undefined || present.s < s)
+      this.#positions.set(key, { o, e, s, durable: s <= context.log(o).commit });
     this.through.set(o, Math.max(this.through.get(o) ?? 0, s));
   }
 
@@ -37,14 +38,24 @@ export class Shown {
   }
 
   facts(): Pick<Facts, "shown" | "shownOthers" | "seenAt"> {
-    return { shown: [...this.#positions.values()], shownOthers: [...this.#others.values()], seenAt: this.#seenAt };
+    return {
+      shown: [...this.#positions.values()],
+      shownOthers: [...this.#others.values()],
+      seenAt: this.#seenAt,
+    };
   }
 }
 
 export function factsOf(
   context: Context,
   owner: OwnerRow,
-  options: { readonly shown: Shown; readonly why: string; readonly stalenessMs: number | null; readonly waitedMs: number; readonly leadership: Leadership | null },
+  options: {
+    readonly shown: Shown;
+    readonly why: string;
+    readonly stalenessMs: number | null;
+    readonly waitedMs: number;
+    readonly leadership: Leadership | null;
+  },
 ): Facts {
   const log = context.log(owner.home);
   const { leadership } = options;

@@ -15,7 +15,16 @@ import type { Context } from "./context.ts";
 import type { RawEntry } from "./entry.ts";
 import { Inbox } from "./inbox.ts";
 import type { Log } from "./log.ts";
-import type { Append, AppendMismatch, AppendOk, AppendStale, Batch, BatchVerdict, Closed, PeerReply } from "./message.ts";
+import type {
+  Append,
+  AppendMismatch,
+  AppendOk,
+  AppendStale,
+  Batch,
+  BatchVerdict,
+  Closed,
+  PeerReply,
+} from "./message.ts";
 import { compareTails, EMPTY_TAIL, leaderOf, type Epoch, type RegionIndex, type Tail } from "./position.ts";
 
 const PULL_BYTES = 1_000_000;
@@ -33,7 +42,10 @@ interface Run {
   readonly chain: Uint8Array;
   readonly commit: number;
 }
-type RunResult = { readonly kind: "ok"; readonly match: number } | { readonly kind: "gap" } | { readonly kind: "mismatch" };
+type RunResult =
+  | { readonly kind: "ok"; readonly match: number }
+  | { readonly kind: "gap" }
+  | { readonly kind: "mismatch" };
 
 export class Follower {
   readonly log: Log;
@@ -96,33 +108,57 @@ export class Follower {
   onAppend(from: RegionIndex, message: Append): AppendOk | AppendStale | AppendMismatch {
     const { log } = this;
     const { now, rules } = this.#context;
-    if (leaderOf(message.e) !== from || !this.#accepts(message.e, message.inc)) return { type: "append-stale", promised: log.promised };
+    if (leaderOf(message.e) !== from || !this.#accepts(message.e, message.inc))
+      return { type: "append-stale", promised: log.promised };
     log.promise({ promised: message.e, leaderE: message.e, leaderInc: message.inc });
     const result = this.#accept(message);
     if (result.kind !== "ok") {
       this.heardOf({ e: message.e, s: message.prev.s + message.entries.length });
-      return { type: "append-mismatch", epochs: log.epochs, last: log.last, base: { e: log.base.e, s: log.base.s }, stamp: now };
+      return {
+        type: "append-mismatch",
+        epochs: log.epochs,
+        last: log.last,
+        base: { e: log.base.e, s: log.base.s },
+        stamp: now,
+      };
     }
     if (message.grant) {
-      this.#context.storage.putGrant({ o: log.o, grantee: from, until: rules.grantUntil(now, this.#context.config.timing) });
+      this.#context.storage.putGrant({
+        o: log.o,
+        grantee: from,
+        until: rules.grantUntil(now, this.#context.config.timing),
+      });
     }
     if (message.closed !== undefined) this.#closed(message.closed);
-    return { type: "append-ok", e: message.e, match: result.match, stamp: now, storeId: this.#context.storeId, inc: this.#context.incarnation };
+    return {
+      type: "append-ok",
+      e: message.e,
+      match: result.match,
+      stamp: now,
+      storeId: this.#context.storeId,
+      inc: this.#context.incarnation,
+    };
   }
 
   onBatch(message: Batch): BatchVerdict {
     const { log } = this;
     this.heardOf(message.last);
     if (!this.#accepts(message.e, message.inc)) return "stale";
-    log.promise({ promised: message.e, leaderE: message.e, leaderInc: Math.max(message.inc, log.acceptor.leaderE === message.e ? log.acceptor.leaderInc : 0) });
-    if (message.entries.length === 0) return compareTails(message.last, log.last) <= 0 ? "duplicate" : "accepted";
+    log.promise({
+      promised: message.e,
+      leaderE: message.e,
+      leaderInc: Math.max(message.inc, log.acceptor.leaderE === message.e ? log.acceptor.leaderInc : 0),
+    });
+    if (message.entries.length === 0)
+      return compareTails(message.last, log.last) <= 0 ? "duplicate" : "accepted";
     const before = log.last;
     const result = this.#accept(message);
     if (result.kind === "ok") return compareTails(log.last, before) === 0 ? "duplicate" : "accepted";
     if (result.kind === "mismatch") return "accepted";
     let prevE = message.prev.e;
     for (const raw of message.entries) {
-      if (raw.s > log.last.s && !this.inbox.put({ e: message.e, inc: message.inc, prevE, raw })) return "dropped";
+      if (raw.s > log.last.s && !this.inbox.put({ e: message.e, inc: message.inc, prevE, raw }))
+        return "dropped";
       prevE = raw.e;
     }
     return "buffered";
@@ -172,11 +208,14 @@ export class Follower {
         if (log.epochAt(raw.s) === raw.e) continue;
         this.#applier.truncate(log, raw.s);
       }
-      this.#applier.append(log, raw, this.#context.codec.decode(raw.bytes));
+      this.#applier.receive(log, raw);
     }
     const match = run.prev.s + run.entries.length;
     if (run.chain.length > 0 && match === log.last.s) {
-      assert(sameBytes(run.chain, log.chain), `log ${log.o}: same place ${log.last.e}:${match}, another history`);
+      assert(
+        sameBytes(run.chain, log.chain),
+        `log ${log.o}: same place ${log.last.e}:${match}, another history`,
+      );
     }
     this.#commit(run.commit, match);
     this.#drain();
@@ -185,7 +224,11 @@ export class Follower {
   }
 
   #commit(said: number, verified: number): void {
-    const commit = this.#context.rules.followerCommit(said, Math.min(verified, this.log.last.s), this.log.commit);
+    const commit = this.#context.rules.followerCommit(
+      said,
+      Math.min(verified, this.log.last.s),
+      this.log.commit,
+    );
     if (this.log.advanceCommit(commit)) this.#context.changed = true;
   }
 
@@ -196,7 +239,7 @@ export class Follower {
     inbox.dropThrough(log.last.s);
     for (let next = inbox.take(log.last.s + 1); next !== null; next = inbox.take(log.last.s + 1)) {
       if (!this.#accepts(next.e, next.inc) || next.prevE !== log.last.e || next.raw.e < log.last.e) break;
-      this.#applier.append(log, next.raw, this.#context.codec.decode(next.raw.bytes));
+      this.#applier.receive(log, next.raw);
     }
   }
 
@@ -271,10 +314,17 @@ export class Follower {
         return;
       }
       // The leader's own word that there is no more settles what a stray message may have claimed.
-      if (result.kind === "ok" && from === log.leader && compareTails(reply.last, this.known) < 0 && reply.e >= this.known.e) this.known = reply.last;
+      if (
+        result.kind === "ok" &&
+        from === log.leader &&
+        compareTails(reply.last, this.known) < 0 &&
+        reply.e >= this.known.e
+      )
+        this.known = reply.last;
     }
     this.#fruitless += 1;
-    this.#notBefore = this.#context.now + Math.min(PULL_AGAIN_MS_MAX, PULL_AGAIN_MS * 2 ** Math.min(this.#fruitless - 1, 6));
+    this.#notBefore =
+      this.#context.now + Math.min(PULL_AGAIN_MS_MAX, PULL_AGAIN_MS * 2 ** Math.min(this.#fruitless - 1, 6));
   }
 
   /** Tells the leader that a long catch-up is over, so that it feeds this replica again. */
@@ -288,7 +338,14 @@ export class Follower {
     const { log } = this;
     // Our log is the leader's only as far as an entry of its epoch verifies it.
     const e = log.last.e;
-    return { type: "progress", o: log.o, e, match: log.last.s, storeId: this.#context.storeId, inc: this.#context.incarnation };
+    return {
+      type: "progress",
+      o: log.o,
+      e,
+      match: log.last.s,
+      storeId: this.#context.storeId,
+      inc: this.#context.incarnation,
+    };
   }
 }
 

@@ -36,7 +36,11 @@ export class Inbox {
     const present = this.#entries.get(entry.raw.s);
     if (present !== undefined && present.e >= entry.e) return true;
     const bytes = this.#bytes - (present?.raw.bytes.length ?? 0) + entry.raw.bytes.length;
-    if (bytes > this.#limits.inboxBytesMax || (present === undefined && this.#entries.size >= this.#limits.inboxEntriesMax)) return false;
+    if (
+      bytes > this.#limits.inboxBytesMax ||
+      (present === undefined && this.#entries.size >= this.#limits.inboxEntriesMax)
+    )
+      return false;
     this.#bytes = bytes;
     this.#entries.set(entry.raw.s, entry);
     return true;

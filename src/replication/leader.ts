@@ -38,7 +38,8 @@ export interface Peer {
   /** Commit position it was last told and has acknowledged. */
   toldCommit: number;
   lastSentAt: number;
-  /** Number of the last append sent, and the greatest number among those answered. */
+  /** Number of the last append sent to it, and the greatest number among those it answered. */
+  sent: number;
   answered: number;
   /** Sending time of the latest grant request it accepted. */
   grantedAt: number;
@@ -67,9 +68,11 @@ export class Leadership {
   deposed = false;
 
   readonly #context: Context;
+  /** Head of the log when this instance began; a restarted leader speaks only when there is something to say. */
+  readonly #bornAt: number;
   /** Appends are numbered; a round begun now is answered by those with a greater number. */
   #sends = 0;
-  /** Appends up to this number have to be sent for somebody who waits (a read index, a lease). */
+  /** Somebody waits for a majority to answer an append with this number or a greater one. Said anew each turn. */
   #roundWanted = 0;
   /** Entries up to this seq have to be sent at once. */
   #urgentThrough = 0;
@@ -83,13 +86,16 @@ export class Leadership {
     this.opened = row.opened;
     this.ackAfter = row.ackAfter;
     this.leaseUntil = row.leaseUntil;
+    this.#bornAt = row.opened ? log.last.s : this.start - 1;
     this.peers = context.peers().map((region) => ({
       region,
       match: null,
-      next: log.last.s + 1,
+      // A guess that is usually right: it has all that came before this instance, or before this epoch.
+      next: row.opened ? log.last.s + 1 : this.start,
       inFlight: 0,
       toldCommit: -1,
       lastSentAt: 0,
+      sent: 0,
       answered: 0,
       grantedAt: 0,
       stamp: 0,
@@ -120,7 +126,10 @@ export class Leadership {
 
   /** Regions that are known to hold the entry. */
   durableIn(s: number): RegionIndex[] {
-    return [this.#context.config.region, ...this.peers.filter((peer) => (peer.match ?? 0) >= s).map(({ region }) => region)];
+    return [
+      this.#context.config.region,
+      ...this.peers.filter((peer) => (peer.match ?? 0) >= s).map(({ region }) => region),
+    ];
   }
 
   /** Somebody waits for entries up to `s` to reach the others. */
@@ -128,14 +137,24 @@ export class Leadership {
     this.#urgentThrough = Math.max(this.#urgentThrough, s);
   }
 
-  /** A number to compare with `confirmed`: a majority has answered an append sent after this moment. */
+  /** This instance has added to the log. */
+  get active(): boolean {
+    return this.log.last.s > this.#bornAt;
+  }
+
+  /** A round to wait for: a majority has answered an append that was sent after this moment. */
   readIndex(): number {
-    this.#roundWanted = Math.max(this.#roundWanted, this.#sends + 1);
     return this.#sends + 1;
   }
 
+  /** Is the round over? Otherwise it is wanted. */
   confirmed(round: number): boolean {
-    return this.standing().leads && this.#context.now >= this.ackAfter && this.#quorumOf(this.peers.map((peer) => peer.answered)) >= round;
+    this.#roundWanted = Math.max(this.#roundWanted, round);
+    return (
+      this.standing().leads &&
+      this.#context.now >= this.ackAfter &&
+      this.#quorumOf(this.peers.map((peer) => peer.answered)) >= round
+    );
   }
 
   /** Somebody can only be answered under a lease. */
@@ -144,16 +163,12 @@ export class Leadership {
     if (this.ackAfter > this.#context.now) this.#context.wakeAt(this.ackAfter);
   }
 
-  settled(peer: Peer): boolean {
-    return peer.match !== null && peer.match >= this.log.last.s && peer.toldCommit >= this.log.commit;
-  }
-
   /** Sends what is due; asks for a turn when something will be. */
   advance(): void {
     if (this.deposed) return;
     this.#advanceCommit();
     for (const peer of this.peers) this.#advancePeer(peer);
-    if (this.#roundWanted <= this.#sends) this.#roundWanted = 0;
+    this.#roundWanted = 0;
     this.#leaseWanted = false;
   }
 
@@ -181,12 +196,17 @@ export class Leadership {
 
   #advancePeer(peer: Peer): void {
     const { now } = this.#context;
-    const entriesDue = peer.match === null || (!peer.distant && peer.next <= this.log.last.s);
-    const newsDue = peer.toldCommit < this.log.commit && !peer.distant;
-    const roundDue = this.#roundWanted > this.#sends || (this.#roundWanted > peer.answered && peer.inFlight === 0);
+    const entriesDue = peer.match === null ? this.active : !peer.distant && peer.next <= this.log.last.s;
+    const newsDue = peer.match !== null && !peer.distant && peer.toldCommit < this.log.commit;
+    const roundDue =
+      this.#roundWanted > peer.sent || (this.#roundWanted > peer.answered && peer.inFlight === 0);
     const grantDue = this.#leaseWanted && this.#renewalDue() && peer.inFlight === 0;
     if (!entriesDue && !newsDue && !roundDue && !grantDue) return;
-    const urgent = roundDue || grantDue || (peer.next <= this.log.last.s && peer.next <= this.#urgentThrough) || !this.opened;
+    const urgent =
+      roundDue ||
+      grantDue ||
+      (peer.next <= this.log.last.s && peer.next <= this.#urgentThrough) ||
+      !this.opened;
     if (now < peer.retryAt) {
       // Only what somebody waits for is worth a turn of its own; the rest goes with the next write or the schedule.
       if (urgent) this.#context.wakeAt(peer.retryAt);
@@ -208,8 +228,11 @@ export class Leadership {
     const { config, now, storage } = this.#context;
     const { log } = this;
     const behind = log.last.s - peer.next + 1;
-    const inline = peer.match !== null && !peer.distant && behind > 0 && behind <= config.limits.inlineEntriesMax && peer.next > log.base.s;
-    const page = inline ? storage.entries(log.o, peer.next - 1, config.limits.batchBytesMax, config.limits.batchEntriesMax) : null;
+    const inline =
+      !peer.distant && behind > 0 && behind <= config.limits.inlineEntriesMax && peer.next > log.base.s;
+    const page = inline
+      ? storage.entries(log.o, peer.next - 1, config.limits.batchBytesMax, config.limits.batchEntriesMax)
+      : null;
     const prev = inline ? peer.next - 1 : log.last.s;
     const grant = config.timing.leaseMs > 0 && (this.#renewalDue() || this.#leaseWanted);
     const number = ++this.#sends;
@@ -230,6 +253,7 @@ export class Leadership {
     const through = page?.entries.at(-1)?.s ?? prev;
     if (inline) peer.next = through + 1;
     peer.inFlight += 1;
+    peer.sent = number;
     peer.lastSentAt = now;
     this.#context.call(peer.region, message, (reply, reason) => {
       peer.inFlight -= 1;
@@ -239,7 +263,12 @@ export class Leadership {
 
   #onAnswer(
     peer: Peer,
-    sent: { readonly number: number; readonly sentAt: number; readonly grant: boolean; readonly commit: number },
+    sent: {
+      readonly number: number;
+      readonly sentAt: number;
+      readonly grant: boolean;
+      readonly commit: number;
+    },
     reply: PeerReply | null,
     reason: CallFailure | null,
   ): void {
@@ -266,7 +295,8 @@ export class Leadership {
     if (reply?.type === "append-mismatch") return this.#onMismatch(peer, reply);
     // Overloaded, refused, timed out, or an answer that makes no sense: wait a little. Overload is never more than that.
     peer.failures += 1;
-    peer.retryAt = this.#context.now + Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** Math.min(peer.failures - 1, 10));
+    peer.retryAt =
+      this.#context.now + Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** Math.min(peer.failures - 1, 10));
     peer.next = (peer.match ?? log.last.s) + 1;
     void reason;
   }
@@ -275,7 +305,14 @@ export class Leadership {
     const { log } = this;
     peer.failures = 0;
     const { inlineEntriesMax } = this.#context.config.limits;
-    const agree = divergencePoint(log.epochs, log.last.s, log.base.s, reply.epochs, reply.last.s, reply.base.s);
+    const agree = divergencePoint(
+      log.epochs,
+      log.last.s,
+      log.base.s,
+      reply.epochs,
+      reply.last.s,
+      reply.base.s,
+    );
     peer.match ??= 0;
     if (reply.last.s < log.base.s || agree < log.base.s || log.last.s - agree > inlineEntriesMax) {
       // Too far behind to be fed: it pulls (or takes a snapshot) by itself and reports progress when it is there.
@@ -320,7 +357,12 @@ export class Leadership {
   #advanceCommit(): void {
     const { log } = this;
     if (log.promised !== this.e) return;
-    const commit = this.#context.rules.commitPosition([log.last.s, ...this.matches()], majorityOf(this.#context.config), this.start, log.commit);
+    const commit = this.#context.rules.commitPosition(
+      [log.last.s, ...this.matches()],
+      majorityOf(this.#context.config),
+      this.start,
+      log.commit,
+    );
     if (log.advanceCommit(commit)) this.#context.changed = true;
     if (!this.opened && log.commit >= this.start) {
       this.opened = true;
@@ -330,6 +372,12 @@ export class Leadership {
   }
 
   #persist(): void {
-    this.#context.storage.putLeadership({ o: this.log.o, e: this.e, opened: this.opened, ackAfter: this.ackAfter, leaseUntil: this.leaseUntil });
+    this.#context.storage.putLeadership({
+      o: this.log.o,
+      e: this.e,
+      opened: this.opened,
+      ackAfter: this.ackAfter,
+      leaseUntil: this.leaseUntil,
+    });
   }
 }

@@ -23,7 +23,13 @@ export class Leaderships {
     // A restarted leader goes on in its epoch: what it may not do before `ackAfter` or after `leaseUntil` is durable.
     for (const row of context.storage.leaderships()) {
       const log = context.logs.get(row.o);
-      if (log === undefined || row.e === 0 || row.e !== log.promised || leaderOf(row.e) !== context.config.region) continue;
+      if (
+        log === undefined ||
+        row.e === 0 ||
+        row.e !== log.promised ||
+        leaderOf(row.e) !== context.config.region
+      )
+        continue;
       this.#leading.set(row.o, new Leadership(context, log, row));
     }
   }
@@ -31,7 +37,9 @@ export class Leaderships {
   /** The leadership of a log, opened or not; null when this replica does not lead it. */
   of(o: RegionIndex): Leadership | null {
     const leadership = this.#leading.get(o);
-    return leadership === undefined || leadership.deposed || leadership.log.promised !== leadership.e ? null : leadership;
+    return leadership === undefined || leadership.deposed || leadership.log.promised !== leadership.e
+      ? null
+      : leadership;
   }
 
   /** An opened leadership, or null; asks for one where this region is the log's own. */

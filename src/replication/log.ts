@@ -32,7 +32,11 @@ export class Log implements LogKnowledge {
   parkedAt: number | null = null;
   parkedWhy = "";
 
-  constructor(o: RegionIndex, storage: Storage, rows: { base: BaseRow | undefined; epochs: EpochStart[]; acceptor: AcceptorRow | undefined }) {
+  constructor(
+    o: RegionIndex,
+    storage: Storage,
+    rows: { base: BaseRow | undefined; epochs: EpochStart[]; acceptor: AcceptorRow | undefined },
+  ) {
     this.o = o;
     this.#storage = storage;
     this.base = rows.base ?? { o, e: 0, s: 0, chain: CHAIN_START, hlc: 0, reclaimed: EMPTY_TAIL };

@@ -62,7 +62,7 @@ export interface AppendMismatch {
   readonly epochs: EpochTable;
   readonly last: Tail;
   readonly base: Tail;
-  /** The follower's log was compacted or restored past what the leader can append to, or it is restoring a snapshot. */
+  /** A reading of the follower's clock. */
   readonly stamp: number;
 }
 

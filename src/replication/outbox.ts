@@ -20,7 +20,8 @@ const MESSAGES_MAX = 50;
 const ENVELOPE_BYTES = 1_000;
 
 interface Destination {
-  unsettledSince: number | null;
+  /** An entry that is not acknowledged yet, and since when it was watched: how long acknowledgements take. */
+  watched: { readonly s: number; readonly at: number } | null;
   /** Seq up to which its queue has been given entries, or a doorbell for them. */
   queuedThrough: number;
   enqueuing: boolean;
@@ -63,6 +64,12 @@ export class Outbox {
     for (const leadership of this.#leaderships.all()) {
       for (const peer of leadership.peers) {
         if (acknowledged(leadership, peer)) continue;
+        // Under load there is always something under way; what counts is how long it has been.
+        const watched = this.#destination(leadership, peer).watched;
+        if (watched !== null && now - watched.at < config.timing.retryMs[0]!) {
+          this.#context.alarmAt(watched.at + config.timing.retryMs[0]!);
+          continue;
+        }
         const row = this.#rows.get(keyOf(leadership, peer));
         if (row !== undefined && row.nextAt > now) {
           this.#context.alarmAt(row.nextAt);
@@ -79,7 +86,12 @@ export class Outbox {
   #schedule(leadership: Leadership, peer: Peer, stage: number): void {
     const { now, config, storage } = this.#context;
     const delay = config.timing.retryMs[stage];
-    const row: OutboxRow = { o: leadership.log.o, dest: peer.region, stage, nextAt: delay === undefined ? Number.MAX_SAFE_INTEGER : now + delay };
+    const row: OutboxRow = {
+      o: leadership.log.o,
+      dest: peer.region,
+      stage,
+      nextAt: delay === undefined ? Number.MAX_SAFE_INTEGER : now + delay,
+    };
     this.#rows.set(keyOf(leadership, peer), row);
     storage.putOutbox(row);
     if (delay !== undefined) this.#context.alarmAt(row.nextAt);
@@ -87,24 +99,38 @@ export class Outbox {
 
   #advanceDestination(leadership: Leadership, peer: Peer): void {
     const { now, config, storage } = this.#context;
+    const { log } = leadership;
+    const destination = this.#destination(leadership, peer);
+    if (acknowledged(leadership, peer)) {
+      destination.watched = null;
+      if (this.#rows.delete(keyOf(leadership, peer))) storage.deleteOutbox(log.o, peer.region);
+      return;
+    }
+    const match = peer.match ?? 0;
+    // A restarted leader that has written nothing leaves it to the alarm to find out what its peers have.
+    if (peer.match === null && !leadership.active) return;
+    if (destination.watched === null || match >= destination.watched.s)
+      destination.watched = { s: log.last.s, at: now };
+    if (destination.queuedThrough > log.last.s) destination.queuedThrough = 0;
+    if (destination.queuedThrough >= destination.watched.s || destination.enqueuing) return;
+    const due = destination.watched.at + config.timing.queueAfterMs;
+    if (now < due) return this.#context.wakeAt(due);
+    this.#enqueue(
+      leadership,
+      peer,
+      destination,
+      Math.max(destination.queuedThrough, peer.match ?? log.last.s - 1),
+    );
+  }
+
+  #destination(leadership: Leadership, peer: Peer): Destination {
     const key = keyOf(leadership, peer);
     let destination = this.#destinations.get(key);
     if (destination === undefined) {
-      destination = { unsettledSince: null, queuedThrough: 0, enqueuing: false };
+      destination = { watched: null, queuedThrough: 0, enqueuing: false };
       this.#destinations.set(key, destination);
     }
-    if (acknowledged(leadership, peer)) {
-      destination.unsettledSince = null;
-      if (this.#rows.delete(key)) storage.deleteOutbox(leadership.log.o, peer.region);
-      return;
-    }
-    const queued = Math.max(destination.queuedThrough, peer.match ?? 0);
-    if (destination.queuedThrough > leadership.log.last.s) destination.queuedThrough = 0;
-    if (queued >= leadership.log.last.s || destination.enqueuing) return;
-    destination.unsettledSince ??= now;
-    const due = destination.unsettledSince + config.timing.queueAfterMs;
-    if (now < due) return this.#context.wakeAt(due);
-    this.#enqueue(leadership, peer, destination, queued);
+    return destination;
   }
 
   #enqueue(leadership: Leadership, peer: Peer, destination: Destination, after: number): void {
@@ -112,8 +138,8 @@ export class Outbox {
     destination.enqueuing = true;
     this.#context.enqueue(peer.region, messages, (ok) => {
       destination.enqueuing = false;
-      // A queue that refuses is no matter: the schedule goes on, and the next round tries again.
-      destination.unsettledSince = this.#context.now;
+      // A queue that refuses is no matter: the schedule goes on, and this is tried again after the same wait.
+      destination.watched = { s: leadership.log.last.s, at: this.#context.now };
       if (ok) destination.queuedThrough = through;
     });
   }
@@ -136,14 +162,24 @@ export class Outbox {
       pv: PROTOCOL_VERSION,
     });
     const doorbell = (): Batch => message(log.last.s, [], log.chain);
-    if (log.last.s - after > limits.inlineEntriesMax || after < log.base.s) return { messages: [doorbell()], through: log.last.s };
+    if (log.last.s - after > limits.inlineEntriesMax || after < log.base.s)
+      return { messages: [doorbell()], through: log.last.s };
     const messages: Batch[] = [];
     let prev = after;
     let bytes = 0;
     while (prev < log.last.s) {
-      const page = storage.entries(log.o, prev, limits.queueMessageBytes - ENVELOPE_BYTES, limits.batchEntriesMax);
+      const page = storage.entries(
+        log.o,
+        prev,
+        limits.queueMessageBytes - ENVELOPE_BYTES,
+        limits.batchEntriesMax,
+      );
       const size = page.entries.reduce((sum, raw) => sum + raw.bytes.length, 0);
-      if (size > limits.queueEntryBytesMax || bytes + size > limits.inlineBytesMax || messages.length >= MESSAGES_MAX) {
+      if (
+        size > limits.queueEntryBytesMax ||
+        bytes + size > limits.inlineBytesMax ||
+        messages.length >= MESSAGES_MAX
+      ) {
         return { messages: [...messages, doorbell()], through: log.last.s };
       }
       messages.push(message(prev, page.entries, page.chain));

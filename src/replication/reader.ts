@@ -40,7 +40,10 @@ export class Reader {
   read(id: number, request: ReadRequest): Waiter {
     const startedAt = this.#context.now;
     let settle: (() => ClientReply | null) | null = null;
-    const nearUntil = request.level === "session" ? Math.min(request.deadlineAt, startedAt + request.waitMs) : request.deadlineAt;
+    const nearUntil =
+      request.level === "session"
+        ? Math.min(request.deadlineAt, startedAt + request.waitMs)
+        : request.deadlineAt;
     return {
       id,
       deadlineAt: nearUntil,
@@ -64,12 +67,19 @@ export class Reader {
       poll: () => {
         if (settle !== null) return settle();
         const owner = this.#context.storage.owner(request.user);
-        if (!request.certain) return owner === null ? { kind: "unknown-user" } : homeReply(this.#context, owner);
+        if (!request.certain)
+          return owner === null ? { kind: "unknown-user" } : homeReply(this.#context, owner);
         const { anchor, region } = this.#context.config;
         const leadership = this.#leaderships.want(anchor);
-        if (leadership === null) return anchor === region ? null : { kind: "not-leader", leader: this.#context.log(anchor).leader };
-        const guard = new Anchor(this.#context, leadership, owner !== null && owner.o === anchor ? owner.s : 0);
-        const answer: ClientReply = owner === null ? { kind: "refused", reason: "no-user" } : homeReply(this.#context, owner);
+        if (leadership === null)
+          return anchor === region ? null : { kind: "not-leader", leader: this.#context.log(anchor).leader };
+        const guard = new Anchor(
+          this.#context,
+          leadership,
+          owner !== null && owner.o === anchor ? owner.s : 0,
+        );
+        const answer: ClientReply =
+          owner === null ? { kind: "refused", reason: "no-user" } : homeReply(this.#context, owner);
         settle = () => (guard.holds() ? answer : null);
         return settle();
       },
@@ -82,7 +92,8 @@ export class Reader {
     const startedAt = this.#context.now;
     const { position } = request;
     let anchor: Anchor | null = null;
-    const answer = (leadership: Leadership, met: boolean): ClientReply => this.#receipt(request, leadership, met, startedAt);
+    const answer = (leadership: Leadership, met: boolean): ClientReply =>
+      this.#receipt(request, leadership, met, startedAt);
     return {
       id,
       deadlineAt: request.deadlineAt,
@@ -90,20 +101,32 @@ export class Reader {
         const log = this.#context.logs.get(position.o);
         if (log === undefined || position.s === 0) return { kind: "refused", reason: "no-receipt" };
         const leadership = this.#leaderships.want(position.o);
-        if (leadership === null) return position.o === this.#context.config.region ? null : { kind: "not-leader", leader: log.leader };
+        if (leadership === null)
+          return position.o === this.#context.config.region
+            ? null
+            : { kind: "not-leader", leader: log.leader };
         anchor ??= new Anchor(this.#context, leadership, 0);
         if (!anchor.holds()) return null;
         const concern = request.concern;
         const judgement = log.judge(this.#context.rules, position.e, position.s);
-        if (concern === undefined || judgement !== "contained") return answer(leadership, concern === undefined);
-        const holding = { s: position.s, commit: log.commit, matches: leadership.matches(), depsSettled: true };
-        if (this.#context.rules.concernMet(concern, leadership.standing(), holding, this.#context.now)) return answer(leadership, true);
+        if (concern === undefined || judgement !== "contained")
+          return answer(leadership, concern === undefined);
+        const holding = {
+          s: position.s,
+          commit: log.commit,
+          matches: leadership.matches(),
+          depsSettled: true,
+        };
+        if (this.#context.rules.concernMet(concern, leadership.standing(), holding, this.#context.now))
+          return answer(leadership, true);
         leadership.hurry(position.s);
         return null;
       },
       expire: () => {
         const leadership = this.#leaderships.of(position.o);
-        return leadership !== null && anchor?.holds() === true ? answer(leadership, false) : { kind: "refused", reason: "no-leader" };
+        return leadership !== null && anchor?.holds() === true
+          ? answer(leadership, false)
+          : { kind: "refused", reason: "no-leader" };
       },
     };
   }
@@ -114,20 +137,48 @@ export class Reader {
     const owner = context.storage.owner(request.user);
     if (owner === null) return { kind: "refused", reason: "no-receipt" };
     const shown = new Shown();
-    const facts = () => factsOf(context, owner, { shown, why: "leader", stalenessMs: 0, waitedMs: context.now - startedAt, leadership });
+    const facts = () =>
+      factsOf(context, owner, {
+        shown,
+        why: "leader",
+        stalenessMs: 0,
+        waitedMs: context.now - startedAt,
+        leadership,
+      });
     const judgement = log.judge(context.rules, position.e, position.s);
-    const row = judgement === "contained" && position.s > log.base.s ? context.storage.entry(log.o, position.s) : null;
-    const cut = row === null ? context.storage.divergent().find((d) => d.o === position.o && d.e === position.e && d.s === position.s) : undefined;
+    const row =
+      judgement === "contained" && position.s > log.base.s ? context.storage.entry(log.o, position.s) : null;
+    const cut =
+      row === null
+        ? context.storage
+            .divergent()
+            .find((d) => d.o === position.o && d.e === position.e && d.s === position.s)
+        : undefined;
     const bytes = row?.bytes ?? cut?.entry;
     if (bytes === undefined) return { kind: "refused", reason: "no-receipt" };
     const entry = context.codec.decode(bytes);
-    if (entry.user !== request.user || entry.ops.length === 0) return { kind: "refused", reason: "no-receipt" };
+    if (entry.user !== request.user || entry.ops.length === 0)
+      return { kind: "refused", reason: "no-receipt" };
     if (cut === undefined) shown.position(context, position);
     const single = entry.ops.length === 1 ? entry.ops[0]!.key : undefined;
-    const base = receiptOf(context, leadership, entry.user, single, position, entry.concern, wallOf(entry.hlc));
+    const base = receiptOf(
+      context,
+      leadership,
+      entry.user,
+      single,
+      position,
+      entry.concern,
+      wallOf(entry.hlc),
+    );
     const lost = cut !== undefined;
     const receipt = lost ? { ...base, committed: false, durableIn: [] } : base;
-    return { kind: "receipt", receipt, state: lost ? "lost" : receipt.committed ? "committed" : "pending", met: met && !lost, facts: facts() };
+    return {
+      kind: "receipt",
+      receipt,
+      state: lost ? "lost" : receipt.committed ? "committed" : "pending",
+      met: met && !lost,
+      facts: facts(),
+    };
   }
 
   #decide(request: ReadRequest, startedAt: number): (() => ClientReply | null) | null {
@@ -141,12 +192,19 @@ export class Reader {
     }
     const log = context.log(owner.home);
     const near = (why: string, lost: readonly Position[]) => this.#near(request, owner, why, lost, startedAt);
-    if (request.stale === true) return answered(this.#answer(request, owner, null, "stale", [], startedAt).reply);
+    if (request.stale === true)
+      return answered(this.#answer(request, owner, null, "stale", [], startedAt).reply);
     const session = coverage(context, request.session.positions);
     if (request.level === "eventual") return near("at-hand", []);
     if (request.level === "prefix") return near("at-hand", []);
     if (session.lost.length > 0 && request.reportLost !== true) {
-      const facts = factsOf(context, owner, { shown: new Shown(), why: "lost", stalenessMs: null, waitedMs: now - startedAt, leadership: null });
+      const facts = factsOf(context, owner, {
+        shown: new Shown(),
+        why: "lost",
+        stalenessMs: null,
+        waitedMs: now - startedAt,
+        leadership: null,
+      });
       return answered({ kind: "refused", reason: "session-lost", lost: session.lost, facts });
     }
     if (session.missing !== null) {
@@ -161,7 +219,12 @@ export class Reader {
       const follower = this.#followers.get(owner.home);
       // A question that came back later than the bound allows would come back as late again: the leader has to answer.
       const asked = follower?.freshSince(startedAt) ?? false;
-      if (this.#leaderships.of(owner.home) === null && owner.home !== context.config.region && !asked && bound > 0) {
+      if (
+        this.#leaderships.of(owner.home) === null &&
+        owner.home !== context.config.region &&
+        !asked &&
+        bound > 0
+      ) {
         follower?.wantFresh(startedAt);
         return null;
       }
@@ -169,18 +232,28 @@ export class Reader {
     const leadership = this.#leaderships.want(owner.home);
     if (leadership === null) {
       if (owner.home === context.config.region && log.leader === context.config.region) return null;
-      if (owner.home !== context.config.region) return answered({ kind: "moved", home: owner.home, version: owner.version });
+      if (owner.home !== context.config.region)
+        return answered({ kind: "moved", home: owner.home, version: owner.version });
       return answered({ kind: "not-leader", leader: log.leader });
     }
     const answer = this.#answer(request, owner, leadership, "leader", session.lost, startedAt);
-    const covers = request.level === "strong" || request.committed ? (answer.through.get(owner.home) ?? 0) : 0;
+    const covers =
+      request.level === "strong" || request.committed ? (answer.through.get(owner.home) ?? 0) : 0;
     const anchor = new Anchor(context, leadership, covers);
-    const others = request.level === "strong" || request.committed ? this.#uncommitted(answer.through, owner.home) : [];
-    return () => (anchor.holds() && others.every((position) => this.#committed(position)) ? answer.reply : null);
+    const others =
+      request.level === "strong" || request.committed ? this.#uncommitted(answer.through, owner.home) : [];
+    return () =>
+      anchor.holds() && others.every((position) => this.#committed(position)) ? answer.reply : null;
   }
 
   /** An answer of this replica, at the read concern asked for. */
-  #near(request: ReadRequest, owner: OwnerRow, why: string, lost: readonly Position[], startedAt: number): () => ClientReply | null {
+  #near(
+    request: ReadRequest,
+    owner: OwnerRow,
+    why: string,
+    lost: readonly Position[],
+    startedAt: number,
+  ): () => ClientReply | null {
     const leadership = this.#leaderships.of(owner.home);
     const answer = this.#answer(request, owner, null, why, lost, startedAt);
     if (!request.committed) return answered(answer.reply);
@@ -191,7 +264,10 @@ export class Reader {
     };
   }
 
-  #uncommitted(through: ReadonlyMap<RegionIndex, number>, except: RegionIndex): { o: RegionIndex; s: number }[] {
+  #uncommitted(
+    through: ReadonlyMap<RegionIndex, number>,
+    except: RegionIndex,
+  ): { o: RegionIndex; s: number }[] {
     return [...through].filter(([o]) => o !== except).map(([o, s]) => ({ o, s }));
   }
 
@@ -205,10 +281,17 @@ export class Reader {
     const session = coverage(this.#context, request.session.positions);
     if (request.level === "session") {
       // Not covered, or covered and not known to be committed: either way the leader can tell.
-      const needed = session.missing ?? request.session.positions[0] ?? { o: this.#context.config.region, e: 0, s: 0 };
+      const needed = session.missing ??
+        request.session.positions[0] ?? { o: this.#context.config.region, e: 0, s: 0 };
       const log = this.#context.logs.get(needed.o);
-      const found = log === undefined ? { o: needed.o, e: 0, s: 0 } : { o: log.o, e: log.last.e, s: log.applied };
-      return { kind: "behind", waitedMs: this.#context.now - startedAt, needed: { o: needed.o, e: needed.e, s: needed.s }, found };
+      const found =
+        log === undefined ? { o: needed.o, e: 0, s: 0 } : { o: log.o, e: log.last.e, s: log.applied };
+      return {
+        kind: "behind",
+        waitedMs: this.#context.now - startedAt,
+        needed: { o: needed.o, e: needed.e, s: needed.s },
+        found,
+      };
     }
     if (session.missing !== null || request.committed) return { kind: "refused", reason: "read-timeout" };
     return { kind: "refused", reason: "no-leader" };
@@ -250,12 +333,23 @@ export class Reader {
       else nothing();
       const item = live(stored, at);
       if (item === null && stored !== null && !stored.tombstone) shown.expired(stored.expiresAt);
-      return { reply: { kind: "item", item: item === null ? null : view(item, !what.head), facts: facts(), ...losses }, through: shown.through };
+      return {
+        reply: {
+          kind: "item",
+          item: item === null ? null : view(item, !what.head),
+          facts: facts(),
+          ...losses,
+        },
+        through: shown.through,
+      };
     }
     nothing();
     const page = this.#page(request.user, what, at, shown);
     const next = page.next === null ? {} : { next: page.next };
-    return { reply: { kind: "list", items: page.items, ...next, facts: facts(), ...losses }, through: shown.through };
+    return {
+      reply: { kind: "list", items: page.items, ...next, facts: facts(), ...losses },
+      through: shown.through,
+    };
   }
 
   #page(user: string, list: ReadList, at: number, shown: Shown): { items: ItemView[]; next: string | null } {
@@ -278,7 +372,8 @@ export class Reader {
         const item = live(row, at);
         if (item !== null) {
           const size = list.values ? row.size + row.key.length : row.key.length;
-          if (items.length >= list.limit || (items.length > 0 && bytes + size > list.bytesMax)) return { items, next: after ?? null };
+          if (items.length >= list.limit || (items.length > 0 && bytes + size > list.bytesMax))
+            return { items, next: after ?? null };
           const full = list.values ? context.storage.item(user, row.key, true) : item;
           items.push(view(full ?? item, list.values));
           bytes += size;

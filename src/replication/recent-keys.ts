@@ -30,7 +30,9 @@ export class RecentKeys {
     const s = this.#seqs.get(indexKey(principal, user, key));
     const entry = s === undefined ? this.#searchOlder(principal, user, key) : this.#read(s);
     // A truncation may have put another entry in its place.
-    return entry !== null && carries(entry, principal, user, key) && entry.hlc >= this.#horizon() ? entry : null;
+    return entry !== null && carries(entry, principal, user, key) && entry.hlc >= this.#horizon()
+      ? entry
+      : null;
   }
 
   note(entry: Entry): void {
@@ -52,7 +54,7 @@ export class RecentKeys {
     if (this.#indexedAfter !== null) return;
     const young: Entry[] = [];
     let below = this.#log.last.s + 1;
-    for (let full = false; !full; ) {
+    for (let full = false; !full;) {
       const rows = this.#context.storage.entriesDown(this.#log.o, below, PAGE);
       for (const row of rows) {
         if (row.hlc < this.#horizon() || young.length >= KEYS_MAX) {
@@ -89,7 +91,12 @@ export class RecentKeys {
 }
 
 function carries(entry: Entry, principal: string, user: string, key: string): boolean {
-  return entry.idempotency?.by === "edge" && entry.idempotency.key === key && entry.principal === principal && entry.user === user;
+  return (
+    entry.idempotency?.by === "edge" &&
+    entry.idempotency.key === key &&
+    entry.principal === principal &&
+    entry.user === user
+  );
 }
 
 function indexKey(principal: string, user: string, key: string): string {

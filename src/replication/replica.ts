@@ -17,7 +17,16 @@ import { Anchor } from "./anchor.ts";
 import { Follower } from "./follower.ts";
 import { Leaderships } from "./leaderships.ts";
 import { Log } from "./log.ts";
-import type { Batch, BatchVerdict, CloseNow, NeedSnapshot, PeerReply, PeerRequest, Pull, PullOk } from "./message.ts";
+import type {
+  Batch,
+  BatchVerdict,
+  CloseNow,
+  NeedSnapshot,
+  PeerReply,
+  PeerRequest,
+  Pull,
+  PullOk,
+} from "./message.ts";
 import { Outbox } from "./outbox.ts";
 import type { RegionIndex } from "./position.ts";
 import { Reader } from "./reader.ts";
@@ -62,7 +71,9 @@ export class Replica {
     this.#context = context;
     const region = storage.meta("region");
     if (region !== null && region !== config.region) {
-      throw new ReplicaMisplaced(`this storage belongs to region ${region}, and configuration says ${config.region}`);
+      throw new ReplicaMisplaced(
+        `this storage belongs to region ${region}, and configuration says ${config.region}`,
+      );
     }
     const bases = storage.bases();
     const epochs = storage.epochs();
@@ -79,13 +90,18 @@ export class Replica {
     this.#applier = new Applier(context);
     this.#waiters = new Waiters(context);
     for (const log of context.logs.values()) {
-      this.#followers.set(log.o, new Follower(context, log, this.#applier, (from) => this.#receiver.want(from)));
+      this.#followers.set(
+        log.o,
+        new Follower(context, log, this.#applier, (from) => this.#receiver.want(from)),
+      );
     }
     this.#leaderships = new Leaderships(context, this.#applier);
     this.#outbox = new Outbox(context, this.#leaderships);
     this.#receiver = new SnapshotReceiver(context, this.#applier, this.#followers);
     this.#compaction = new Compaction(context, this.#leaderships);
-    this.#writer = new Writer(context, this.#applier, this.#leaderships, this.#followers, (leadership) => this.#outbox.onWritten(leadership));
+    this.#writer = new Writer(context, this.#applier, this.#leaderships, this.#followers, (leadership) =>
+      this.#outbox.onWritten(leadership),
+    );
     this.#reader = new Reader(context, this.#leaderships, this.#followers);
   }
 
@@ -141,8 +157,12 @@ export class Replica {
     const storeId = storage.meta("storeId");
     if (typeof storeId === "string") this.#context.storeId = storeId;
     else {
-      const place = [...`${config.namespace}/${config.partition}/${config.region}/${now}`].map((c) => c.codePointAt(0)! & 0xff);
-      this.#context.storeId = Array.from(hash(Uint8Array.from(place)).subarray(0, 8), (b) => b.toString(16).padStart(2, "0")).join("");
+      const place = [...`${config.namespace}/${config.partition}/${config.region}/${now}`].map(
+        (c) => c.codePointAt(0)! & 0xff,
+      );
+      this.#context.storeId = Array.from(hash(Uint8Array.from(place)).subarray(0, 8), (b) =>
+        b.toString(16).padStart(2, "0"),
+      ).join("");
       storage.setMeta("storeId", this.#context.storeId);
       storage.setMeta("region", config.region);
     }
@@ -181,9 +201,13 @@ export class Replica {
         this.#leaderships.of(message.o)?.onProgress(from, message);
         return { type: "progress-ok" };
       case "snapshot-begin":
-        return this.#receiver.restoring ? { type: "snapshot-unknown" } : beginSnapshot(this.#context, message.id);
+        return this.#receiver.restoring
+          ? { type: "snapshot-unknown" }
+          : beginSnapshot(this.#context, message.id);
       case "snapshot-chunk":
-        return this.#receiver.restoring ? { type: "snapshot-unknown" } : snapshotChunk(this.#context, message);
+        return this.#receiver.restoring
+          ? { type: "snapshot-unknown" }
+          : snapshotChunk(this.#context, message);
       case "pre-vote":
         // Asked only by regions that may take another's log over, which this version does not do.
         return { type: "unsupported" };
@@ -198,8 +222,16 @@ export class Replica {
       const leadership = this.#leaderships.of(message.o);
       if (leadership !== null && log.commit < log.last.s) leadership.hurry(log.last.s);
     }
-    const agree = Math.min(log.last.s, divergencePoint(log.epochs, log.last.s, log.base.s, message.epochs, message.last.s, message.base.s));
-    const page = storage.entries(log.o, agree, Math.min(message.bytesMax, config.limits.batchBytesMax), config.limits.batchEntriesMax);
+    const agree = Math.min(
+      log.last.s,
+      divergencePoint(log.epochs, log.last.s, log.base.s, message.epochs, message.last.s, message.base.s),
+    );
+    const page = storage.entries(
+      log.o,
+      agree,
+      Math.min(message.bytesMax, config.limits.batchBytesMax),
+      config.limits.batchEntriesMax,
+    );
     return {
       type: "pull-ok",
       e: log.last.e,
@@ -225,7 +257,13 @@ export class Replica {
         const leadership = this.#leaderships.want(message.o);
         if (leadership === null) return message.o === context.config.region ? null : notLeader;
         const anchor = new Anchor(context, leadership, 0);
-        const said: PeerReply = { type: "close-reply", e: leadership.e, last: log.last, commit: log.commit, hlc: log.hlc };
+        const said: PeerReply = {
+          type: "close-reply",
+          e: leadership.e,
+          last: log.last,
+          commit: log.commit,
+          hlc: log.hlc,
+        };
         settle = () => (anchor.holds() ? said : null);
         return settle();
       },
@@ -235,8 +273,16 @@ export class Replica {
 
   #onBatch(id: number, messages: readonly (Batch | null)[]): void {
     this.#receiver.stir();
-    const verdicts: BatchVerdict[] = messages.map((message) => (message === null || !this.#context.logs.has(message.o) ? "poison" : this.#follower(message.o).onBatch(message)));
-    const touched = new Set(messages.filter((message) => message !== null && this.#context.logs.has(message.o)).map((message) => message!.o));
+    const verdicts: BatchVerdict[] = messages.map((message) =>
+      message === null || !this.#context.logs.has(message.o)
+        ? "poison"
+        : this.#follower(message.o).onBatch(message),
+    );
+    const touched = new Set(
+      messages
+        .filter((message) => message !== null && this.#context.logs.has(message.o))
+        .map((message) => message!.o),
+    );
     const progress = [...touched]
       .map((o) => this.#follower(o))
       .filter(({ log }) => log.leader !== this.#context.config.region)
@@ -267,7 +313,11 @@ export class Replica {
   }
 
   status() {
-    return statusOf(this.#context, { leaderships: this.#leaderships, followers: this.#followers, restoring: this.#receiver.restoring });
+    return statusOf(this.#context, {
+      leaderships: this.#leaderships,
+      followers: this.#followers,
+      restoring: this.#receiver.restoring,
+    });
   }
 
   #follower(o: RegionIndex): Follower {

@@ -34,7 +34,11 @@ export interface WriteRequest extends Asked {
   readonly principal: string;
   readonly command: Command;
   readonly conditions: Conditions;
-  readonly idempotency?: { readonly key: string; readonly fingerprint: Uint8Array; readonly by: "client" | "edge" };
+  readonly idempotency?: {
+    readonly key: string;
+    readonly fingerprint: Uint8Array;
+    readonly by: "client" | "edge";
+  };
   readonly concern: Concern;
   readonly session: SessionPart;
   /** The entry that claimed the user's home, when the edge just had it claimed. */
@@ -44,7 +48,13 @@ export interface WriteRequest extends Asked {
 }
 
 export type Command =
-  | { readonly kind: "put"; readonly key: string; readonly value: Uint8Array; readonly contentType: string; readonly expiresInS?: number }
+  | {
+      readonly kind: "put";
+      readonly key: string;
+      readonly value: Uint8Array;
+      readonly contentType: string;
+      readonly expiresInS?: number;
+    }
   | { readonly kind: "delete"; readonly key: string };
 
 /** Entity tags as versions ("origin.epoch.seq" parsed; a tag of ours that names no version of ours matches nothing), or any. */
@@ -125,7 +135,13 @@ export interface StatusRequest extends Asked {
   readonly op: "status";
 }
 
-export type ClientRequest = WriteRequest | ReadRequest | ReceiptRequest | HomeRequest | ClaimRequest | StatusRequest;
+export type ClientRequest =
+  | WriteRequest
+  | ReadRequest
+  | ReceiptRequest
+  | HomeRequest
+  | ClaimRequest
+  | StatusRequest;
 
 /** What every answer about data can say of itself. */
 export interface Facts {
@@ -175,15 +191,50 @@ export interface Receipt {
 }
 
 export type ClientReply =
-  | { readonly kind: "written"; readonly status: number; readonly receipt: Receipt; readonly facts: Facts; readonly replayed: boolean }
+  | {
+      readonly kind: "written";
+      readonly status: number;
+      readonly receipt: Receipt;
+      readonly facts: Facts;
+      readonly replayed: boolean;
+    }
   /** Durable at the leader, the concern not met in time: 504 write-concern-timeout. */
-  | { readonly kind: "concern-timeout"; readonly status: number; readonly receipt: Receipt; readonly facts: Facts }
-  | { readonly kind: "item"; readonly item: ItemView | null; readonly facts: Facts; readonly lost?: readonly Position[] }
-  | { readonly kind: "list"; readonly items: readonly ItemView[]; /** Key to continue after; absent on the last page. */ readonly next?: string; readonly facts: Facts; readonly lost?: readonly Position[] }
-  | { readonly kind: "receipt"; readonly receipt: Receipt; readonly state: "pending" | "committed" | "lost"; readonly met: boolean; readonly facts: Facts }
+  | {
+      readonly kind: "concern-timeout";
+      readonly status: number;
+      readonly receipt: Receipt;
+      readonly facts: Facts;
+    }
+  | {
+      readonly kind: "item";
+      readonly item: ItemView | null;
+      readonly facts: Facts;
+      readonly lost?: readonly Position[];
+    }
+  | {
+      readonly kind: "list";
+      readonly items: readonly ItemView[];
+      /** Key to continue after; absent on the last page. */ readonly next?: string;
+      readonly facts: Facts;
+      readonly lost?: readonly Position[];
+    }
+  | {
+      readonly kind: "receipt";
+      readonly receipt: Receipt;
+      readonly state: "pending" | "committed" | "lost";
+      readonly met: boolean;
+      readonly facts: Facts;
+    }
   /** Logged by a leader that was deposed before it could acknowledge: 504 outcome-unknown. */
   | { readonly kind: "outcome-unknown" }
-  | { readonly kind: "home"; readonly home: RegionIndex; readonly version: number; readonly leader: RegionIndex; readonly epoch: number; /** The CLAIM. */ readonly position: Position }
+  | {
+      readonly kind: "home";
+      readonly home: RegionIndex;
+      readonly version: number;
+      readonly leader: RegionIndex;
+      readonly epoch: number;
+      /** The CLAIM. */ readonly position: Position;
+    }
   | { readonly kind: "status"; readonly status: ReplicaStatus }
   | Redirect
   | Refusal;
@@ -197,14 +248,29 @@ export type Redirect =
   /** This replica does not know the user; only the anchor's leader can say that there is none. */
   | { readonly kind: "unknown-user" }
   /** The token is not covered here within the wait. */
-  | { readonly kind: "behind"; readonly waitedMs: number; readonly needed: Position; readonly found: Position };
+  | {
+      readonly kind: "behind";
+      readonly waitedMs: number;
+      readonly needed: Position;
+      readonly found: Position;
+    };
 
 /** The world's errors. All are definite: nothing was logged. */
 export type Refusal =
   | { readonly kind: "refused"; readonly reason: "not-found"; readonly facts: Facts }
-  | { readonly kind: "refused"; readonly reason: "precondition-failed"; readonly current: Position | null; readonly facts: Facts }
+  | {
+      readonly kind: "refused";
+      readonly reason: "precondition-failed";
+      readonly current: Position | null;
+      readonly facts: Facts;
+    }
   | { readonly kind: "refused"; readonly reason: "idempotency-key-reused" }
-  | { readonly kind: "refused"; readonly reason: "session-lost"; readonly lost: readonly Position[]; readonly facts: Facts }
+  | {
+      readonly kind: "refused";
+      readonly reason: "session-lost";
+      readonly lost: readonly Position[];
+      readonly facts: Facts;
+    }
   | { readonly kind: "refused"; readonly reason: "rpo-bound"; readonly retryAfterMs: number }
   | { readonly kind: "refused"; readonly reason: "overloaded"; readonly retryAfterMs: number }
   | { readonly kind: "refused"; readonly reason: "no-user" }

@@ -33,7 +33,13 @@ export interface Rules {
   /** R1: a promise is given to a greater ballot only, and so never twice to the same. */
   acceptsPrepare(b: Epoch, promised: Epoch): boolean;
   /** R1: what is left of the longest grant to anybody but the candidate and this voter itself. */
-  leaseRemainingMs(grants: readonly GrantRow[], o: RegionIndex, candidate: RegionIndex, self: RegionIndex, now: number): number;
+  leaseRemainingMs(
+    grants: readonly GrantRow[],
+    o: RegionIndex,
+    candidate: RegionIndex,
+    self: RegionIndex,
+    now: number,
+  ): number;
   /** R2: nothing of an epoch below the promise enters the log. */
   acceptsAppend(e: Epoch, promised: Epoch): boolean;
   /** R7: an older instance of the leader's object cannot add to an epoch that a younger one leads. */
@@ -49,7 +55,10 @@ export interface Rules {
   /** R5: until when a leader whose round was sent at `sentAt` may act on it. */
   leaseUntil(sentAt: number, timing: Timing): number;
   /** R6: when the longest lease that any promise reported has surely ended. */
-  ackAfter(promises: readonly { readonly receivedAt: number; readonly promise: Promise_ }[], timing: Timing): number;
+  ackAfter(
+    promises: readonly { readonly receivedAt: number; readonly promise: Promise_ }[],
+    timing: Timing,
+  ): number;
   /** May an answer that relies on being the only leader be given on the lease alone (R5, R6)? */
   leaseValid(standing: Standing, now: number): boolean;
   /** When is what was asked for on enough voters? (Sections 1.6 and 2.8; dependencies: decision 16.) */
@@ -59,7 +68,15 @@ export interface Rules {
   /** A lost dependency counts as satisfied: it must not block other logs for ever. */
   dependencySatisfied(judgement: Judgement): boolean;
   /** May entries through `s` be dropped? */
-  mayCompact(s: number, bounds: { readonly commit: number; readonly applied: number; readonly pinned: number; readonly matches: readonly number[] }): boolean;
+  mayCompact(
+    s: number,
+    bounds: {
+      readonly commit: number;
+      readonly applied: number;
+      readonly pinned: number;
+      readonly matches: readonly number[];
+    },
+  ): boolean;
   /** Is a snapshot's image whole: is everything it may show committed? */
   imageWhole(until: readonly Position[], commitOf: (o: RegionIndex) => number): boolean;
   /** Does a replay of a known idempotency key get the first answer? */
@@ -80,7 +97,8 @@ export const RULES: Rules = {
 
   acceptsIncarnation: (inc, seen) => inc >= seen,
 
-  bestPromise: (promises) => promises.reduce((best, next) => (compareTails(next.last, best.last) > 0 ? next : best)),
+  bestPromise: (promises) =>
+    promises.reduce((best, next) => (compareTails(next.last, best.last) > 0 ? next : best)),
 
   commitPosition: (matches, majority, start, commit) => {
     const held = matches.toSorted((a, b) => b - a)[majority - 1] ?? 0;
@@ -95,7 +113,8 @@ export const RULES: Rules = {
 
   ackAfter: (promises, timing) =>
     promises.reduce(
-      (latest, { receivedAt, promise }) => Math.max(latest, receivedAt + Math.ceil(promise.leaseRemainingMs * (1 + timing.clockDrift))),
+      (latest, { receivedAt, promise }) =>
+        Math.max(latest, receivedAt + Math.ceil(promise.leaseRemainingMs * (1 + timing.clockDrift))),
       0,
     ),
 
@@ -121,7 +140,11 @@ export const RULES: Rules = {
 
   dependencySatisfied: (judgement) => judgement === "contained" || judgement === "lost",
 
-  mayCompact: (s, bounds) => s <= bounds.commit && s <= bounds.applied && s <= bounds.pinned && bounds.matches.every((match) => s <= match),
+  mayCompact: (s, bounds) =>
+    s <= bounds.commit &&
+    s <= bounds.applied &&
+    s <= bounds.pinned &&
+    bounds.matches.every((match) => s <= match),
 
   imageWhole: (until, commitOf) => until.every((position) => commitOf(position.o) >= position.s),
 

@@ -62,7 +62,8 @@ export class SnapshotReceiver {
   advance(): void {
     const { now } = this.#context;
     if (this.#row?.scanned === true) this.#finish(this.#row);
-    if (this.#calling || (this.#row === null && this.#wantedFrom === null) || this.#row?.scanned === true) return;
+    if (this.#calling || (this.#row === null && this.#wantedFrom === null) || this.#row?.scanned === true)
+      return;
     if (this.#failures >= FAILURES_MAX) return;
     if (now < this.#notBefore) return this.#context.wakeAt(this.#notBefore);
     this.#context.alarmAt(now + ALARM_MS);
@@ -82,17 +83,21 @@ export class SnapshotReceiver {
   }
 
   #chunk(row: RestoreRow): void {
-    this.#call(row.source, { type: "snapshot-chunk", id: row.id, cursor: row.cursor, bytesMax: CHUNK_BYTES }, (reply) => {
-      if (this.#row?.id !== row.id) return true;
-      if (reply.type === "snapshot-unknown") {
-        // The source gave up waiting for us, or lost its memory: begin again, from whoever answers.
-        this.#again(row);
-        return false;
-      }
-      if (reply.type !== "snapshot-rows") return false;
-      this.#take(row, reply);
-      return true;
-    });
+    this.#call(
+      row.source,
+      { type: "snapshot-chunk", id: row.id, cursor: row.cursor, bytesMax: CHUNK_BYTES },
+      (reply) => {
+        if (this.#row?.id !== row.id) return true;
+        if (reply.type === "snapshot-unknown") {
+          // The source gave up waiting for us, or lost its memory: begin again, from whoever answers.
+          this.#again(row);
+          return false;
+        }
+        if (reply.type !== "snapshot-rows") return false;
+        this.#take(row, reply);
+        return true;
+      },
+    );
   }
 
   #take(row: RestoreRow, page: SnapshotRows): void {
@@ -116,7 +121,8 @@ export class SnapshotReceiver {
     const { rules, logs, storage } = this.#context;
     if (!rules.imageWhole(row.until, (o) => logs.get(o)?.commit ?? 0)) {
       if (this.#failures >= FAILURES_MAX) return;
-      for (const { o, s } of row.until) if (this.#context.log(o).commit < s) this.#followers.get(o)?.want(true);
+      for (const { o, s } of row.until)
+        if (this.#context.log(o).commit < s) this.#followers.get(o)?.want(true);
       return;
     }
     const strayed = row.until.some(({ o, e, s }) => {
@@ -134,7 +140,9 @@ export class SnapshotReceiver {
 
   /** No base may lie below ours: what is between is nowhere in our log any more. */
   #usable(begun: SnapshotBegun): boolean {
-    return [...this.#context.logs.values()].every((log) => (begun.from.find(({ o }) => o === log.o)?.s ?? 0) >= log.base.s);
+    return [...this.#context.logs.values()].every(
+      (log) => (begun.from.find(({ o }) => o === log.o)?.s ?? 0) >= log.base.s,
+    );
   }
 
   #start(source: RegionIndex, begun: SnapshotBegun): void {
@@ -142,7 +150,14 @@ export class SnapshotReceiver {
     for (const base of begun.from) this.#cutStray(this.#context.log(base.o), base);
     storage.clearState();
     for (const base of begun.from) this.#rebase(this.#context.log(base.o), base);
-    this.#row = { id: begun.id, source, cursor: new Uint8Array(0), scanned: false, bases: begun.from, until: [] };
+    this.#row = {
+      id: begun.id,
+      source,
+      cursor: new Uint8Array(0),
+      scanned: false,
+      bases: begun.from,
+      until: [],
+    };
     storage.putRestore(this.#row);
     this.#hold();
     this.#context.changed = true;
@@ -163,9 +178,17 @@ export class SnapshotReceiver {
       return;
     }
     storage.clearLog(log.o);
-    for (const { e, start } of base.epochs.filter(({ start }) => start <= base.s)) storage.putEpoch({ o: log.o, e, start });
+    for (const { e, start } of base.epochs.filter(({ start }) => start <= base.s))
+      storage.putEpoch({ o: log.o, e, start });
     log.epochs = base.epochs.filter(({ start }) => start <= base.s);
-    log.base = { o: log.o, e: base.e, s: base.s, chain: base.chain, hlc: base.hlc, reclaimed: { e: base.e, s: base.s } };
+    log.base = {
+      o: log.o,
+      e: base.e,
+      s: base.s,
+      chain: base.chain,
+      hlc: base.hlc,
+      reclaimed: { e: base.e, s: base.s },
+    };
     if (base.s === 0) log.base = { ...log.base, reclaimed: EMPTY_TAIL };
     storage.putBase(log.base);
     log.last = { e: base.e, s: base.s };

@@ -8,7 +8,11 @@ import type { LogStatus, ReplicaStatus } from "./request.ts";
 
 export function statusOf(
   context: Context,
-  parts: { readonly leaderships: Leaderships; readonly followers: ReadonlyMap<RegionIndex, Follower>; readonly restoring: boolean },
+  parts: {
+    readonly leaderships: Leaderships;
+    readonly followers: ReadonlyMap<RegionIndex, Follower>;
+    readonly restoring: boolean;
+  },
 ): ReplicaStatus {
   const logs = [...context.logs.values()].filter((log) => log.last.s > 0);
   return {
@@ -36,7 +40,13 @@ function logStatus(context: Context, log: Log, parts: Parameters<typeof statusOf
     peers: (leadership?.peers ?? []).map((peer) => ({
       region: peer.region,
       match: peer.match ?? 0,
-      state: peer.amnesiac ? "amnesiac" : peer.distant ? "catching-up" : peer.failures > 0 ? "unreachable" : "following",
+      state: peer.amnesiac
+        ? "amnesiac"
+        : peer.distant
+          ? "catching-up"
+          : peer.failures > 0
+            ? "unreachable"
+            : "following",
     })),
   };
 }

@@ -52,7 +52,11 @@ export interface LogRow extends RawEntry {
 export interface UndoImage {
   readonly items: readonly { readonly user: string; readonly key: string; readonly before: ItemRow | null }[];
   readonly owner: { readonly user: string; readonly before: OwnerRow | null } | null;
-  readonly idempotency: { readonly user: string; readonly k: Uint8Array; readonly before: IdempotencyRow | null } | null;
+  readonly idempotency: {
+    readonly user: string;
+    readonly k: Uint8Array;
+    readonly before: IdempotencyRow | null;
+  } | null;
 }
 export interface LogHead {
   readonly e: Epoch;
@@ -134,14 +138,23 @@ export interface Storage {
   markUnapplied(o: RegionIndex, after: number): void;
   entry(o: RegionIndex, s: number): LogRow | null;
   /** Entries after `after`, at least one where there is one, then as many as fit; and the chain hash after the last. */
-  entries(o: RegionIndex, after: number, bytesMax: number, entriesMax: number): { entries: RawEntry[]; chain: Uint8Array };
+  entries(
+    o: RegionIndex,
+    after: number,
+    bytesMax: number,
+    entriesMax: number,
+  ): { entries: RawEntry[]; chain: Uint8Array };
   /** Newest first, for the idempotency of the edge's keys. */
   entriesDown(o: RegionIndex, below: number, entriesMax: number): LogRow[];
   deleteEntry(o: RegionIndex, s: number): void;
   /** First row of the log. */
   first(o: RegionIndex): { s: number; hlc: number } | null;
   /** Rows (after, upTo], oldest first, at most rowsMax. */
-  rowsForCompaction(o: RegionIndex, upTo: number, rowsMax: number): { s: number; e: Epoch; hlc: number; chain: Uint8Array; entry: Uint8Array }[];
+  rowsForCompaction(
+    o: RegionIndex,
+    upTo: number,
+    rowsMax: number,
+  ): { s: number; e: Epoch; hlc: number; chain: Uint8Array; entry: Uint8Array }[];
   deleteThrough(o: RegionIndex, s: number): void;
   /** Throws away a log whole: a snapshot replaces it. */
   clearLog(o: RegionIndex): void;
@@ -178,7 +191,10 @@ export interface Storage {
   countPoison(): number;
 
   /** Everything but the logs, in a stable order, from a cursor: for a snapshot. */
-  scan(cursor: Uint8Array, bytesMax: number): { items: ItemRow[]; owners: OwnerRow[]; idempotency: IdempotencyRow[]; cursor: Uint8Array };
+  scan(
+    cursor: Uint8Array,
+    bytesMax: number,
+  ): { items: ItemRow[]; owners: OwnerRow[]; idempotency: IdempotencyRow[]; cursor: Uint8Array };
   /** Empties items, owners and idempotency: a snapshot begins anew. */
   clearState(): void;
 }

@@ -74,7 +74,8 @@ export class Writer {
         decided = outcome.settle;
         return decided();
       },
-      expire: () => (logged === null ? { kind: "refused", reason: "no-leader" } : this.#unmet(request, logged, startedAt)),
+      expire: () =>
+        logged === null ? { kind: "refused", reason: "no-leader" } : this.#unmet(request, logged, startedAt),
     };
   }
 
@@ -88,7 +89,8 @@ export class Writer {
         if (decided !== null) return decided();
         const { anchor, region } = this.#context.config;
         const leadership = this.#leaderships.want(anchor);
-        if (leadership === null) return anchor === region ? null : { kind: "not-leader", leader: this.#context.log(anchor).leader };
+        if (leadership === null)
+          return anchor === region ? null : { kind: "not-leader", leader: this.#context.log(anchor).leader };
         const owner = this.#context.storage.owner(request.user) ?? this.#appendClaim(leadership, request);
         const guard = new Anchor(this.#context, leadership, owner.o === anchor ? owner.s : 0);
         decided = () => (guard.holds() ? homeReply(this.#context, owner) : null);
@@ -109,8 +111,10 @@ export class Writer {
     }
     const leadership = this.#leaderships.want(owner.home);
     if (leadership === null) {
-      if (owner.home === context.config.region && context.log(owner.home).leader === context.config.region) return WAIT;
-      if (owner.home !== context.config.region) return reply({ kind: "moved", home: owner.home, version: owner.version });
+      if (owner.home === context.config.region && context.log(owner.home).leader === context.config.region)
+        return WAIT;
+      if (owner.home !== context.config.region)
+        return reply({ kind: "moved", home: owner.home, version: owner.version });
       return reply({ kind: "not-leader", leader: context.log(owner.home).leader });
     }
     const past = this.#replay(request, owner, leadership, startedAt);
@@ -132,13 +136,25 @@ export class Writer {
     const context = this.#context;
     const mark = request.idempotency;
     if (mark === undefined || !context.rules.remembersKeys()) return null;
-    const known = mark.by === "client" ? this.#knownClientKey(request, mark.key) : this.#knownEdgeKey(request, leadership, mark.key);
+    const known =
+      mark.by === "client"
+        ? this.#knownClientKey(request, mark.key)
+        : this.#knownEdgeKey(request, leadership, mark.key);
     if (known === null) return null;
     const position: Position = { o: known.o, e: known.e, s: known.s };
     if (!sameBytes(known.fingerprint, mark.fingerprint)) {
-      return this.#refuse(leadership, request.concern, known.o === leadership.log.o ? known.s : 0, () => ({ kind: "refused", reason: "idempotency-key-reused" }));
+      return this.#refuse(leadership, request.concern, known.o === leadership.log.o ? known.s : 0, () => ({
+        kind: "refused",
+        reason: "idempotency-key-reused",
+      }));
     }
-    return this.#logged(request, owner, leadership, { position, status: known.status, at: wallOf(known.hlc), deps: [], replayed: true }, startedAt);
+    return this.#logged(
+      request,
+      owner,
+      leadership,
+      { position, status: known.status, at: wallOf(known.hlc), deps: [], replayed: true },
+      startedAt,
+    );
   }
 
   #knownEdgeKey(request: WriteRequest, leadership: Leadership, key: string): Known | null {
@@ -187,7 +203,13 @@ export class Writer {
     const entry = this.#entry(request, owner, leadership, hlc, status);
     this.#append(leadership, entry);
     const position: Position = { o: entry.o, e: entry.e, s: entry.s };
-    return this.#logged(request, owner, leadership, { position, status, at: wallOf(hlc), deps: entry.deps, replayed: false }, startedAt);
+    return this.#logged(
+      request,
+      owner,
+      leadership,
+      { position, status, at: wallOf(hlc), deps: entry.deps, replayed: false },
+      startedAt,
+    );
   }
 
   #entry(request: WriteRequest, owner: OwnerRow, leadership: Leadership, hlc: number, status: number): Entry {
@@ -231,7 +253,8 @@ export class Writer {
     this.#recentKeys(leadership).note(entry);
     if (entry.s % SWEEP_EVERY === 0) {
       storage.expireIdempotency(hlcAt(this.#context.now - config.timing.idempotencyMs), SWEEP_ROWS);
-      if (storage.countIdempotency(entry.user) > config.limits.idempotencyPerUserMax) storage.trimIdempotency(entry.user, config.limits.idempotencyPerUserMax);
+      if (storage.countIdempotency(entry.user) > config.limits.idempotencyPerUserMax)
+        storage.trimIdempotency(entry.user, config.limits.idempotencyPerUserMax);
     }
     this.#onWritten(leadership);
   }
@@ -273,16 +296,33 @@ export class Writer {
     const { position } = write;
     const settle = (): ClientReply | null => {
       if (this.#superseded(leadership, position)) return { kind: "outcome-unknown" };
-      if (!this.#context.isSynced(ticket) || !this.#met(request.concern, leadership, position, write.deps)) return null;
+      if (!this.#context.isSynced(ticket) || !this.#met(request.concern, leadership, position, write.deps))
+        return null;
       return {
         kind: "written",
         status: write.status,
-        receipt: receiptOf(this.#context, leadership, request.user, request.command.key, position, request.concern, write.at),
+        receipt: receiptOf(
+          this.#context,
+          leadership,
+          request.user,
+          request.command.key,
+          position,
+          request.concern,
+          write.at,
+        ),
         facts: this.#facts(owner, leadership, shownAt(this.#context, position), startedAt),
         replayed: write.replayed,
       };
     };
-    return { kind: "logged", leadership, position, status: write.status, at: write.at, replayed: write.replayed, settle };
+    return {
+      kind: "logged",
+      leadership,
+      position,
+      status: write.status,
+      at: write.at,
+      replayed: write.replayed,
+      settle,
+    };
   }
 
   /** Asks for what the concern needs; true when it is met. */
@@ -291,11 +331,17 @@ export class Writer {
     const ownLog = position.o === leadership.log.o;
     const s = ownLog ? position.s : 0;
     const depsSettled = deps.every((dep) => this.#depSettled(dep));
-    const met = context.rules.concernMet(concern, leadership.standing(), { s, commit: leadership.log.commit, matches: leadership.matches(), depsSettled }, context.now);
+    const met = context.rules.concernMet(
+      concern,
+      leadership.standing(),
+      { s, commit: leadership.log.commit, matches: leadership.matches(), depsSettled },
+      context.now,
+    );
     if (met) return true;
     if (concern !== "local" || context.config.timing.leaseMs === 0) leadership.hurry(s);
     leadership.wantLease();
-    if (!depsSettled) for (const dep of deps) if (!this.#depSettled(dep)) this.#followers.get(dep.o)?.want(true);
+    if (!depsSettled)
+      for (const dep of deps) if (!this.#depSettled(dep)) this.#followers.get(dep.o)?.want(true);
     return false;
   }
 
@@ -311,26 +357,48 @@ export class Writer {
   }
 
   #refuse(leadership: Leadership, concern: Concern, judged: number, answer: () => ClientReply): Outcome {
-    const anchor = new Anchor(this.#context, leadership, concern === "majority" || concern === "all" ? judged : 0);
+    const anchor = new Anchor(
+      this.#context,
+      leadership,
+      concern === "majority" || concern === "all" ? judged : 0,
+    );
     const given = answer();
     return { kind: "refused", settle: () => (anchor.holds() ? given : null) };
   }
 
   /** The deadline came first: durable here, its concern not met. */
-  #unmet(request: WriteRequest, logged: Extract<Outcome, { kind: "logged" }>, startedAt: number): ClientReply {
+  #unmet(
+    request: WriteRequest,
+    logged: Extract<Outcome, { kind: "logged" }>,
+    startedAt: number,
+  ): ClientReply {
     const owner = this.#context.storage.owner(request.user);
     if (owner === null || !logged.leadership.standing().leads) return { kind: "outcome-unknown" };
     const { leadership, position } = logged;
     return {
       kind: "concern-timeout",
       status: logged.status,
-      receipt: receiptOf(this.#context, leadership, request.user, request.command.key, position, request.concern, logged.at),
+      receipt: receiptOf(
+        this.#context,
+        leadership,
+        request.user,
+        request.command.key,
+        position,
+        request.concern,
+        logged.at,
+      ),
       facts: this.#facts(owner, leadership, shownAt(this.#context, position), startedAt),
     };
   }
 
   #facts(owner: OwnerRow, leadership: Leadership, shown: Shown, startedAt: number) {
-    return factsOf(this.#context, owner, { shown, why: "leader", stalenessMs: 0, waitedMs: this.#context.now - startedAt, leadership });
+    return factsOf(this.#context, owner, {
+      shown,
+      why: "leader",
+      stalenessMs: 0,
+      waitedMs: this.#context.now - startedAt,
+      leadership,
+    });
   }
 
   #recentKeys(leadership: Leadership): RecentKeys {
@@ -384,15 +452,22 @@ export function live(item: StoredItem | null, at: number): StoredItem | null {
 function conditionsHold(request: WriteRequest, current: StoredItem | null): boolean {
   const { ifMatch, ifNoneMatch } = request.conditions;
   const isCurrent = (version: Position): boolean => current !== null && samePosition(version, current);
-  if (ifMatch !== undefined && !(ifMatch === "any" ? current !== null : ifMatch.some(isCurrent))) return false;
-  return ifNoneMatch === undefined || !(ifNoneMatch === "any" ? current !== null : ifNoneMatch.some(isCurrent));
+  if (ifMatch !== undefined && !(ifMatch === "any" ? current !== null : ifMatch.some(isCurrent)))
+    return false;
+  return (
+    ifNoneMatch === undefined || !(ifNoneMatch === "any" ? current !== null : ifNoneMatch.some(isCurrent))
+  );
 }
 
 function operation(request: WriteRequest, hlc: number): Op {
   const { command } = request;
   if (command.kind === "delete") return { kind: OpKind.delete, key: command.key };
   const expiresAt = command.expiresInS === undefined ? 0 : wallOf(hlc) + command.expiresInS * 1000;
-  return { kind: OpKind.put, key: command.key, after: { contentType: command.contentType, value: command.value ?? NO_BYTES, expiresAt } };
+  return {
+    kind: OpKind.put,
+    key: command.key,
+    after: { contentType: command.contentType, value: command.value ?? NO_BYTES, expiresAt },
+  };
 }
 
 export function receiptOf(

@@ -12,7 +12,10 @@ export function encodeRestore(row: RestoreRow): { bases: string; until: string }
 
 export function decodeRestore(bases: string, until: string): { bases: SnapshotBase[]; until: Position[] } {
   const stored = JSON.parse(bases) as StoredBase[];
-  return { bases: stored.map((base) => ({ ...base, chain: fromHex(base.chain) })), until: JSON.parse(until) as Position[] };
+  return {
+    bases: stored.map((base) => ({ ...base, chain: fromHex(base.chain) })),
+    until: JSON.parse(until) as Position[],
+  };
 }
 
 function toHex(bytes: Uint8Array): string {
@@ -20,5 +23,7 @@ function toHex(bytes: Uint8Array): string {
 }
 
 function fromHex(text: string): Uint8Array {
-  return Uint8Array.from({ length: text.length / 2 }, (_, n) => Number.parseInt(text.slice(2 * n, 2 * n + 2), 16));
+  return Uint8Array.from({ length: text.length / 2 }, (_, n) =>
+    Number.parseInt(text.slice(2 * n, 2 * n + 2), 16),
+  );
 }

@@ -58,7 +58,13 @@ export class SqlStorage implements Storage {
   acceptors(): AcceptorRow[] {
     return this.#sql
       .rows(`SELECT o, promised, max_counter, leader_e, leader_inc FROM acceptor`)
-      .map((r) => ({ o: num(r[0]), promised: num(r[1]), maxCounter: num(r[2]), leaderE: num(r[3]), leaderInc: num(r[4]) }));
+      .map((r) => ({
+        o: num(r[0]),
+        promised: num(r[1]),
+        maxCounter: num(r[2]),
+        leaderE: num(r[3]),
+        leaderInc: num(r[4]),
+      }));
   }
 
   putAcceptor(row: AcceptorRow): void {
@@ -75,7 +81,9 @@ export class SqlStorage implements Storage {
   }
 
   grants(): GrantRow[] {
-    return this.#sql.rows(`SELECT o, grantee, until FROM grants`).map((r) => ({ o: num(r[0]), grantee: num(r[1]), until: num(r[2]) }));
+    return this.#sql
+      .rows(`SELECT o, grantee, until FROM grants`)
+      .map((r) => ({ o: num(r[0]), grantee: num(r[1]), until: num(r[2]) }));
   }
 
   putGrant(row: GrantRow): void {
@@ -90,7 +98,13 @@ export class SqlStorage implements Storage {
   leaderships(): LeadershipRow[] {
     return this.#sql
       .rows(`SELECT o, e, opened, ack_after, lease_until FROM leadership`)
-      .map((r) => ({ o: num(r[0]), e: num(r[1]), opened: r[2] === 1, ackAfter: num(r[3]), leaseUntil: num(r[4]) }));
+      .map((r) => ({
+        o: num(r[0]),
+        e: num(r[1]),
+        opened: r[2] === 1,
+        ackAfter: num(r[3]),
+        leaseUntil: num(r[4]),
+      }));
   }
 
   putLeadership(row: LeadershipRow): void {
@@ -133,11 +147,18 @@ export class SqlStorage implements Storage {
   }
 
   epochs(): EpochRow[] {
-    return this.#sql.rows(`SELECT o, e, start FROM epochs ORDER BY o, e`).map((r) => ({ o: num(r[0]), e: num(r[1]), start: num(r[2]) }));
+    return this.#sql
+      .rows(`SELECT o, e, start FROM epochs ORDER BY o, e`)
+      .map((r) => ({ o: num(r[0]), e: num(r[1]), start: num(r[2]) }));
   }
 
   putEpoch(row: EpochRow): void {
-    this.#sql.run(`INSERT OR REPLACE INTO epochs(o, e, start) VALUES(?, ?, ?)`, row.o, integer(row.e), integer(row.start));
+    this.#sql.run(
+      `INSERT OR REPLACE INTO epochs(o, e, start) VALUES(?, ?, ?)`,
+      row.o,
+      integer(row.e),
+      integer(row.start),
+    );
   }
 
   dropEpochs(o: number, start: number): void {
@@ -145,8 +166,13 @@ export class SqlStorage implements Storage {
   }
 
   head(o: number): LogHead | null {
-    const r = this.#sql.rows(`SELECT e, s, hlc, commit_s, chain FROM log WHERE o = ? ORDER BY s DESC LIMIT 1`, o)[0];
-    return r === undefined ? null : { e: num(r[0]), s: num(r[1]), hlc: num(r[2]), commit: num(r[3]), chain: blob(r[4]) };
+    const r = this.#sql.rows(
+      `SELECT e, s, hlc, commit_s, chain FROM log WHERE o = ? ORDER BY s DESC LIMIT 1`,
+      o,
+    )[0];
+    return r === undefined
+      ? null
+      : { e: num(r[0]), s: num(r[1]), hlc: num(r[2]), commit: num(r[3]), chain: blob(r[4]) };
   }
 
   appliedHead(o: number): number {
@@ -172,7 +198,12 @@ export class SqlStorage implements Storage {
   markApplied(o: number, s: number, undo: UndoImage | null): void {
     const r = this.#sql.rows(`SELECT length(entry) FROM log WHERE o = ? AND s = ?`, o, s)[0];
     if (r === undefined) throw new Error(`no entry ${o}:${s} to mark as applied`);
-    this.#sql.run(`UPDATE log SET applied = 1, undo = ? WHERE o = ? AND s = ?`, this.#packUndo(o, s, num(r[0]), undo), o, s);
+    this.#sql.run(
+      `UPDATE log SET applied = 1, undo = ? WHERE o = ? AND s = ?`,
+      this.#packUndo(o, s, num(r[0]), undo),
+      o,
+      s,
+    );
   }
 
   markUnapplied(o: number, after: number): void {
@@ -181,19 +212,38 @@ export class SqlStorage implements Storage {
   }
 
   entry(o: number, s: number): LogRow | null {
-    const r = this.#sql.rows(`SELECT e, s, hlc, commit_s, applied, chain, entry, undo FROM log WHERE o = ? AND s = ?`, o, s)[0];
+    const r = this.#sql.rows(
+      `SELECT e, s, hlc, commit_s, applied, chain, entry, undo FROM log WHERE o = ? AND s = ?`,
+      o,
+      s,
+    )[0];
     return r === undefined ? null : this.#logRow(o, r);
   }
 
-  entries(o: number, after: number, bytesMax: number, entriesMax: number): { entries: RawEntry[]; chain: Uint8Array } {
+  entries(
+    o: number,
+    after: number,
+    bytesMax: number,
+    entriesMax: number,
+  ): { entries: RawEntry[]; chain: Uint8Array } {
     // Lengths first: a page of large entries must not be read into memory to find out that it does not fit.
-    const lengths = this.#sql.rows(`SELECT s, length(entry) FROM log WHERE o = ? AND s > ? ORDER BY s LIMIT ?`, o, after, entriesMax);
+    const lengths = this.#sql.rows(
+      `SELECT s, length(entry) FROM log WHERE o = ? AND s > ? ORDER BY s LIMIT ?`,
+      o,
+      after,
+      entriesMax,
+    );
     let count = 0;
     for (let bytes = 0; count < lengths.length; count++) {
       bytes += num(lengths[count]![1]);
       if (count > 0 && bytes > bytesMax) break;
     }
-    const rows = this.#sql.rows(`SELECT e, s, entry, chain FROM log WHERE o = ? AND s > ? ORDER BY s LIMIT ?`, o, after, count);
+    const rows = this.#sql.rows(
+      `SELECT e, s, entry, chain FROM log WHERE o = ? AND s > ? ORDER BY s LIMIT ?`,
+      o,
+      after,
+      count,
+    );
     const entries = rows.map((r) => ({ e: num(r[0]), s: num(r[1]), bytes: blob(r[2]) }));
     return { entries, chain: rows.length === 0 ? NO_BYTES : blob(rows.at(-1)![3]) };
   }
@@ -219,9 +269,18 @@ export class SqlStorage implements Storage {
     return r === undefined ? null : { s: num(r[0]), hlc: num(r[1]) };
   }
 
-  rowsForCompaction(o: number, upTo: number, rowsMax: number): { s: number; e: number; hlc: number; chain: Uint8Array; entry: Uint8Array }[] {
+  rowsForCompaction(
+    o: number,
+    upTo: number,
+    rowsMax: number,
+  ): { s: number; e: number; hlc: number; chain: Uint8Array; entry: Uint8Array }[] {
     return this.#sql
-      .rows(`SELECT s, e, hlc, chain, entry FROM log WHERE o = ? AND s <= ? ORDER BY s LIMIT ?`, o, upTo, rowsMax)
+      .rows(
+        `SELECT s, e, hlc, chain, entry FROM log WHERE o = ? AND s <= ? ORDER BY s LIMIT ?`,
+        o,
+        upTo,
+        rowsMax,
+      )
       .map((r) => ({ s: num(r[0]), e: num(r[1]), hlc: num(r[2]), chain: blob(r[3]), entry: blob(r[4]) }));
   }
 
@@ -316,7 +375,11 @@ export class SqlStorage implements Storage {
   }
 
   idempotency(user: string, k: Uint8Array): IdempotencyRow | null {
-    const r = this.#sql.rows(`SELECT user, k, fingerprint, o, e, s, status, hlc FROM idempotency WHERE user = ? AND k = ?`, user, k)[0];
+    const r = this.#sql.rows(
+      `SELECT user, k, fingerprint, o, e, s, status, hlc FROM idempotency WHERE user = ? AND k = ?`,
+      user,
+      k,
+    )[0];
     return r === undefined ? null : idempotencyRow(r);
   }
 
@@ -402,7 +465,13 @@ export class SqlStorage implements Storage {
   restore(): RestoreRow | null {
     const r = this.#sql.rows(`SELECT id, source, cursor, scanned, bases, until FROM restore`)[0];
     if (r === undefined) return null;
-    return { id: str(r[0]), source: num(r[1]), cursor: blob(r[2]), scanned: r[3] === 1, ...decodeRestore(str(r[4]), str(r[5])) };
+    return {
+      id: str(r[0]),
+      source: num(r[1]),
+      cursor: blob(r[2]),
+      scanned: r[3] === 1,
+      ...decodeRestore(str(r[4]), str(r[5])),
+    };
   }
 
   putRestore(row: RestoreRow): void {
@@ -442,27 +511,42 @@ export class SqlStorage implements Storage {
   }
 
   divergent(): DivergentRow[] {
-    return this.#sql.rows(`SELECT o, e, s, applied, found_at, entry, undo FROM divergent ORDER BY o, e, s`).map((r) => ({
-      o: num(r[0]),
-      e: num(r[1]),
-      s: num(r[2]),
-      applied: r[3] === 1,
-      foundAt: num(r[4]),
-      entry: blob(r[5]),
-      undo: r[6] === null ? null : decodeUndo(unpackRecords(blob(r[6]))),
-    }));
+    return this.#sql
+      .rows(`SELECT o, e, s, applied, found_at, entry, undo FROM divergent ORDER BY o, e, s`)
+      .map((r) => ({
+        o: num(r[0]),
+        e: num(r[1]),
+        s: num(r[2]),
+        applied: r[3] === 1,
+        foundAt: num(r[4]),
+        entry: blob(r[5]),
+        undo: r[6] === null ? null : decodeUndo(unpackRecords(blob(r[6]))),
+      }));
   }
 
   putPoison(at: number, error: string, raw: Uint8Array): void {
-    this.#sql.run(`INSERT INTO poison(at, error, raw) VALUES(?, ?, ?)`, integer(at), error.slice(0, 1000), raw);
+    this.#sql.run(
+      `INSERT INTO poison(at, error, raw) VALUES(?, ?, ?)`,
+      integer(at),
+      error.slice(0, 1000),
+      raw,
+    );
   }
 
   countPoison(): number {
     return num(this.#sql.rows(`SELECT count(*) FROM poison`)[0]?.[0]);
   }
 
-  scan(cursor: Uint8Array, bytesMax: number): { items: ItemRow[]; owners: OwnerRow[]; idempotency: IdempotencyRow[]; cursor: Uint8Array } {
-    const result = { items: [] as ItemRow[], owners: [] as OwnerRow[], idempotency: [] as IdempotencyRow[], cursor: NO_BYTES };
+  scan(
+    cursor: Uint8Array,
+    bytesMax: number,
+  ): { items: ItemRow[]; owners: OwnerRow[]; idempotency: IdempotencyRow[]; cursor: Uint8Array } {
+    const result = {
+      items: [] as ItemRow[],
+      owners: [] as OwnerRow[],
+      idempotency: [] as IdempotencyRow[],
+      cursor: NO_BYTES,
+    };
     let place = decodeScanCursor(cursor);
     let room = bytesMax;
     while (room > 0) {
@@ -489,13 +573,23 @@ export class SqlStorage implements Storage {
   ): { bytes: number; next: ScanPlace | null } {
     let bytes = 0;
     if (place.table === "owners") {
-      const rows = this.#sql.rows(`SELECT user, home, version, o, e, s FROM owners WHERE user > ? ORDER BY user LIMIT ?`, place.user, PAGE_ROWS);
+      const rows = this.#sql.rows(
+        `SELECT user, home, version, o, e, s FROM owners WHERE user > ? ORDER BY user LIMIT ?`,
+        place.user,
+        PAGE_ROWS,
+      );
       for (const r of rows) {
         into.owners.push(ownerRow(r));
         bytes += 40 + str(r[0]).length;
       }
       const last = rows.at(-1);
-      return { bytes, next: last === undefined || rows.length < PAGE_ROWS ? { table: "idempotency", user: "", key: "", k: NO_BYTES } : { ...place, user: str(last[0]) } };
+      return {
+        bytes,
+        next:
+          last === undefined || rows.length < PAGE_ROWS
+            ? { table: "idempotency", user: "", key: "", k: NO_BYTES }
+            : { ...place, user: str(last[0]) },
+      };
     }
     if (place.table === "idempotency") {
       const rows = this.#sql.rows(
@@ -511,7 +605,10 @@ export class SqlStorage implements Storage {
       const last = rows.at(-1);
       return {
         bytes,
-        next: last === undefined || rows.length < PAGE_ROWS ? { table: "items", user: "", key: "", k: NO_BYTES } : { ...place, user: str(last[0]), k: blob(last[1]) },
+        next:
+          last === undefined || rows.length < PAGE_ROWS
+            ? { table: "items", user: "", key: "", k: NO_BYTES }
+            : { ...place, user: str(last[0]), k: blob(last[1]) },
       };
     }
     const sizes = this.#sql.rows(
@@ -535,7 +632,10 @@ export class SqlStorage implements Storage {
     for (const r of rows) into.items.push(itemRow(r));
     const last = into.items.at(-1);
     if (count === sizes.length && sizes.length < PAGE_ROWS) return { bytes, next: null };
-    return { bytes, next: last === undefined ? null : { table: "items", user: last.user, key: last.key, k: NO_BYTES } };
+    return {
+      bytes,
+      next: last === undefined ? null : { table: "items", user: last.user, key: last.key, k: NO_BYTES },
+    };
   }
 
   #logRow(o: number, r: SqlValue[]): LogRow {
@@ -558,13 +658,17 @@ export class SqlStorage implements Storage {
     const records = encodeUndo(undo);
     const total = records.reduce((sum, record) => sum + record.length, 0);
     if (entryBytes + total <= ROW_BYTES_MAX) return packRecords(records);
-    records.forEach((record, n) => this.#sql.run(`INSERT OR REPLACE INTO undo(o, s, n, image) VALUES(?, ?, ?, ?)`, o, s, n, record));
+    records.forEach((record, n) =>
+      this.#sql.run(`INSERT OR REPLACE INTO undo(o, s, n, image) VALUES(?, ?, ?, ?)`, o, s, n, record),
+    );
     return NO_BYTES;
   }
 
   #unpackUndo(o: number, s: number, packed: Uint8Array): UndoImage {
     if (packed.length > 0) return decodeUndo(unpackRecords(packed));
-    return decodeUndo(this.#sql.rows(`SELECT image FROM undo WHERE o = ? AND s = ? ORDER BY n`, o, s).map((r) => blob(r[0])));
+    return decodeUndo(
+      this.#sql.rows(`SELECT image FROM undo WHERE o = ? AND s = ? ORDER BY n`, o, s).map((r) => blob(r[0])),
+    );
   }
 }
 
@@ -588,7 +692,8 @@ function decodeScanCursor(bytes: Uint8Array): ScanPlace {
   if (bytes.length === 0) return { table: "owners", user: "", key: "", k: NO_BYTES };
   const reader = new BinaryReader(bytes);
   const table = reader.string();
-  if (table !== "owners" && table !== "idempotency" && table !== "items") throw new Error(`a scan cursor names no table: ${table}`);
+  if (table !== "owners" && table !== "idempotency" && table !== "items")
+    throw new Error(`a scan cursor names no table: ${table}`);
   return { table, user: reader.string(), key: reader.string(), k: reader.bytes() };
 }
 

@@ -44,7 +44,10 @@ function encodeAside(image: UndoImage): Uint8Array {
   }
   writer.bool(image.idempotency !== null);
   if (image.idempotency !== null) {
-    writer.string(image.idempotency.user).bytes(image.idempotency.k).bool(image.idempotency.before !== null);
+    writer
+      .string(image.idempotency.user)
+      .bytes(image.idempotency.k)
+      .bool(image.idempotency.before !== null);
     if (image.idempotency.before !== null) {
       const row = image.idempotency.before;
       writer.bytes(row.fingerprint).uint32(row.o).int64(row.e).int64(row.s).uint32(row.status).int64(row.hlc);
@@ -62,7 +65,14 @@ function decodeAside(bytes: Uint8Array): Omit<UndoImage, "items"> {
     if (reader.bool()) {
       const home = reader.uint32();
       const version = Number(reader.int64());
-      before = { user, home, version, o: reader.uint32(), e: Number(reader.int64()), s: Number(reader.int64()) };
+      before = {
+        user,
+        home,
+        version,
+        o: reader.uint32(),
+        e: Number(reader.int64()),
+        s: Number(reader.int64()),
+      };
     }
     owner = { user, before };
   }
@@ -85,7 +95,10 @@ function decodeAside(bytes: Uint8Array): Omit<UndoImage, "items"> {
 
 function encodeItem(item: UndoImage["items"][number]): Uint8Array {
   const writer = new BinaryWriter();
-  writer.string(item.user).string(item.key).bool(item.before !== null);
+  writer
+    .string(item.user)
+    .string(item.key)
+    .bool(item.before !== null);
   if (item.before !== null) {
     const row = item.before;
     writer.uint32(row.o).int64(row.e).int64(row.s).int64(row.hlc).int64(row.ownerVersion).bool(row.tombstone);
@@ -109,7 +122,20 @@ function decodeItem(bytes: Uint8Array): UndoImage["items"][number] {
     const expiresAt = Number(reader.int64());
     const contentType = reader.string();
     const xdeps = reader.bytes();
-    before = { user, key, o, e, s, hlc, ownerVersion, tombstone, expiresAt, contentType, xdeps, value: reader.bytes() };
+    before = {
+      user,
+      key,
+      o,
+      e,
+      s,
+      hlc,
+      ownerVersion,
+      tombstone,
+      expiresAt,
+      contentType,
+      xdeps,
+      value: reader.bytes(),
+    };
   }
   return { user, key, before };
 }
