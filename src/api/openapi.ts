@@ -20,7 +20,8 @@ const DATA_HEADERS: Readonly<Record<string, string>> = {
   [HEADER.session]: "Token covering what this answer showed or wrote, merged with the request's",
   [HEADER.servedBy]: "Region whose replica answered",
   [HEADER.home]: "The user's home region; absent for an unknown user",
-  [HEADER.leader]: "Region that leads the user's log as far as that replica knows; absent for an unknown user",
+  [HEADER.leader]:
+    "Region that leads the user's log as far as that replica knows; absent for an unknown user",
   [HEADER.position]: "`origin.epoch.seq` of the last entry of the home log that the replica had applied",
   [HEADER.stalenessMs]: "Upper bound on the age of the answer, or `unknown`",
   [HEADER.anchored]: "`no`: served stale by request, no promise holds",
@@ -69,7 +70,10 @@ function content(schemas: Schemas, body: Exclude<Answer["body"], undefined>): Js
 
 function dataHeaders(): Json {
   return Object.fromEntries(
-    Object.entries(DATA_HEADERS).map(([name, description]) => [name, { description, schema: { type: "string" } }]),
+    Object.entries(DATA_HEADERS).map(([name, description]) => [
+      name,
+      { description, schema: { type: "string" } },
+    ]),
   );
 }
 

@@ -41,7 +41,8 @@ export function problemPage(name: ProblemName): string {
 
 export function problemIndex(): string {
   const rows = Object.entries(PROBLEMS).map(
-    ([name, { status, title }]) => `<li><a href="/problems/${name}"><code>${status} ${name}</code></a> ${escape(title)}</li>`,
+    ([name, { status, title }]) =>
+      `<li><a href="/problems/${name}"><code>${status} ${name}</code></a> ${escape(title)}</li>`,
   );
   return page("Problems", `<h1>Problems</h1><ul>${rows.join("\n")}</ul>`);
 }

@@ -46,8 +46,22 @@ export interface RouteContract {
   readonly open?: boolean;
 }
 
-const ASKING: readonly ProblemName[] = ["invalid-request", "unauthenticated", "forbidden", "not-found", "overloaded", "internal"];
-const READING: readonly ProblemName[] = [...ASKING, "invalid-session", "session-lost", "no-leader", "region-unavailable", "read-timeout"];
+const ASKING: readonly ProblemName[] = [
+  "invalid-request",
+  "unauthenticated",
+  "forbidden",
+  "not-found",
+  "overloaded",
+  "internal",
+];
+const READING: readonly ProblemName[] = [
+  ...ASKING,
+  "invalid-session",
+  "session-lost",
+  "no-leader",
+  "region-unavailable",
+  "read-timeout",
+];
 const WRITING: readonly ProblemName[] = [
   ...ASKING,
   "invalid-session",
@@ -67,7 +81,17 @@ export const ROUTES = {
     path: "/v1/users/{user}/items",
     tag: "items",
     summary: "List items in byte order of their keys",
-    parameters: [PATH.user, QUERY.prefix, QUERY.start, QUERY.end, QUERY.limit, QUERY.cursor, QUERY.reverse, QUERY.values, ...READ_HEADERS],
+    parameters: [
+      PATH.user,
+      QUERY.prefix,
+      QUERY.start,
+      QUERY.end,
+      QUERY.limit,
+      QUERY.cursor,
+      QUERY.reverse,
+      QUERY.values,
+      ...READ_HEADERS,
+    ],
     answers: { 200: { description: "A page", body: schema.ItemList, data: true } },
     problems: READING,
   },

@@ -1,0 +1,122 @@
+/**
+ * One HTTP request and what its answer needs of it: identity, address, and the headers that every answer carries. Made for
+ * each request, so it holds references and computes nothing that is not asked for.
+ */
+import { EXPOSED_HEADERS, HEADER } from "../api/header.ts";
+import type { PathForm } from "../api/route.ts";
+import { partitionOf } from "../deployment/deployment.ts";
+import type { RegionIndex } from "../replication/position.ts";
+import { unauthenticated } from "./bearer-token.ts";
+import type { Edge } from "./edge.ts";
+import { ANYBODY, mayEnter, type Identity } from "./identity.ts";
+import { uniqueId } from "./ids.ts";
+import type { Journey, Subject } from "./journey.ts";
+import { rawPathOf, rawQueryOf } from "./path.ts";
+import { placeOf } from "./place.ts";
+import { placeClient, type Sighting } from "./placement.ts";
+import { parseQuery, type Query } from "./query.ts";
+import { Refused } from "./refusal.ts";
+import { parseTimeoutMs, parseWord } from "./request-header.ts";
+
+const EXPOSED = EXPOSED_HEADERS.join(", ");
+
+export interface Addressed extends Subject {
+  readonly identity: Identity;
+  /** What follows the user in the path, undecoded, with its slash. */
+  readonly tail: string;
+}
+
+export class Exchange {
+  readonly edge: Edge;
+  readonly request: Request;
+  readonly startedAt = Date.now();
+  readonly requestId = uniqueId();
+  /** Set once the request is on its way to a replica. */
+  journey: Journey | null = null;
+
+  constructor(edge: Edge, request: Request) {
+    this.edge = edge;
+    this.request = request;
+  }
+
+  get isHead(): boolean {
+    return this.request.method === "HEAD";
+  }
+
+  header(name: string): string | null {
+    return this.request.headers.get(name);
+  }
+
+  get path(): string {
+    return rawPathOf(this.request.url);
+  }
+
+  query(): Query {
+    return parseQuery(rawQueryOf(this.request.url));
+  }
+
+  /** A promise only where a signature cannot be checked at once. */
+  identify(): Identity | Promise<Identity> {
+    if (this.edge.deployment.authMode === "open") return ANYBODY;
+    return this.edge.bearer.authenticate(this.header(HEADER.authorization), this.startedAt);
+  }
+
+  async requireAdmin(): Promise<void> {
+    const identity = await this.identify();
+    if (!identity.admin) throw new Refused("forbidden", "this needs the scope admin");
+  }
+
+  /** Whose data the path addresses. Whether the caller may touch it is for the handler to judge. */
+  async address(form: PathForm): Promise<Addressed> {
+    const claimed = this.identify();
+    const identity = claimed instanceof Promise ? await claimed : claimed;
+    if (form === "plain") throw new Error("this path names no user");
+    const { namespace, user: named, tail } = placeOf(this.path, form);
+    const { deployment } = this.edge;
+    if (!deployment.namespaces.includes(namespace)) {
+      throw new Refused("not-found", `there is no namespace "${namespace}"`);
+    }
+    if (!mayEnter(identity, namespace)) {
+      throw new Refused("forbidden", `the token is not for the namespace "${namespace}"`);
+    }
+    const user = named ?? identity.user;
+    if (user === null) throw unauthenticated("in open mode nobody is asking: name the user in the path");
+    return { identity, namespace, user, partition: partitionOf(deployment, user), tail };
+  }
+
+  /** In which region the client counts as placed. */
+  placed(): RegionIndex {
+    const { cf } = this.request as { readonly cf?: Sighting };
+    return placeClient(this.edge.regions, this.header(HEADER.region), cf);
+  }
+
+  budgetMs(): number {
+    return parseTimeoutMs(this.header(HEADER.timeoutMs));
+  }
+
+  wantsTrace(): boolean {
+    return parseWord(HEADER.explain, this.header(HEADER.explain), "1", "0");
+  }
+
+  /** Headers of every answer: the id, and leave for scripts of allowed origins. */
+  baseHeaders(): Record<string, string> {
+    const headers: Record<string, string> = { [HEADER.requestId]: this.requestId };
+    const origin = this.header("Origin");
+    if (origin === null) return headers;
+    return { ...headers, ...this.crossOriginHeaders(origin) };
+  }
+
+  crossOriginHeaders(origin: string): Record<string, string> {
+    const { origins } = this.edge;
+    if (origins === null)
+      return { "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": EXPOSED };
+    if (!origins.has(origin)) return {};
+    return { "Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED };
+  }
+
+  /** Answers differ by origin only where the allowed origins are listed. */
+  varying(vary: string): string {
+    const { origins } = this.edge;
+    return origins === null || origins.size === 0 ? vary : `${vary}, Origin`;
+  }
+}

@@ -1,0 +1,32 @@
+/** Which function serves which route. Total: a route that is declared and not served does not compile. */
+import type { PathForm, RouteId } from "../api/route.ts";
+import type { Exchange } from "./exchange.ts";
+import { endFault, endFaults, listFaults, putFault } from "./routes/fault.ts";
+import { getHome, putHome } from "./routes/home.ts";
+import { deleteItem, getItem, putItem } from "./routes/item.ts";
+import { listItems } from "./routes/list.ts";
+import { getReceipt } from "./routes/receipt.ts";
+import { listRegions } from "./routes/region.ts";
+import { getProblem, health, listProblems, metrics, openApi } from "./routes/service.ts";
+
+export type Handler = (exchange: Exchange, form: PathForm) => Response | Promise<Response>;
+
+export const HANDLERS: Readonly<Record<RouteId, Handler>> = {
+  listItems,
+  getItem,
+  putItem,
+  deleteItem,
+  getReceipt,
+  getHome,
+  putHome,
+  listRegions,
+  putFault,
+  listFaults,
+  endFaults,
+  endFault,
+  health,
+  metrics,
+  openApi,
+  listProblems,
+  getProblem,
+};

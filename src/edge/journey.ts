@@ -1,0 +1,170 @@
+/**
+ * One request's way to the replicas: its deadline, every attempt and how it ended.
+ *
+ * It remembers the one thing that honesty depends on: whether an attempt at the effect was sent and never answered. As long as that
+ * holds, no refusal that comes later may claim that nothing was done.
+ */
+import { RegionUnavailable } from "../../durable-objects/region-unavailable.ts";
+import type { RegionIndex } from "../replication/position.ts";
+import type { ClientReply, ClientRequest, Facts } from "../replication/request.ts";
+import type { Edge } from "./edge.ts";
+
+export interface Unreached {
+  readonly kind: "unreached";
+  /** `expired`: the caller's time was over before anything was sent. */
+  readonly reason: "timeout" | "refused" | "overloaded" | "expired";
+}
+
+export type Outcome = ClientReply | Unreached;
+
+/** What a journey is about. */
+export interface Subject {
+  readonly namespace: string;
+  readonly user: string;
+  readonly partition: number;
+}
+
+export interface Step {
+  readonly region: string;
+  readonly op: string;
+  readonly outcome: string;
+  readonly ms: number;
+}
+
+/** Attempts at a leader wait within these bounds: the longest round trip between regions is about 340 ms, a cold start some hundred. */
+const ATTEMPT_MS_MIN = 800;
+const ATTEMPT_MS_MAX = 2_500;
+
+export class Journey {
+  readonly edge: Edge;
+  readonly subject: Subject;
+  /** Where the client is placed. */
+  readonly from: RegionIndex;
+  readonly startedAt: number;
+  /** Nobody waits longer than this. */
+  readonly deadlineAt: number;
+  readonly steps: Step[] = [];
+  /** The op that has an effect: only its attempts can leave something undecided. */
+  readonly #effect: ClientRequest["op"] | null;
+  #unanswered = false;
+  #redirects = 0;
+  #firstSentAt = 0;
+  #answeredBy: RegionIndex | null = null;
+
+  constructor(
+    edge: Edge,
+    subject: Subject,
+    options: {
+      readonly from: RegionIndex;
+      readonly startedAt: number;
+      readonly budgetMs: number;
+      readonly effect: "write" | "claim" | null;
+    },
+  ) {
+    this.edge = edge;
+    this.subject = subject;
+    this.from = options.from;
+    this.startedAt = options.startedAt;
+    this.deadlineAt = options.startedAt + options.budgetMs;
+    this.#effect = options.effect;
+  }
+
+  get unanswered(): boolean {
+    return this.#unanswered;
+  }
+
+  get isWrite(): boolean {
+    return this.#effect !== null;
+  }
+
+  /** Region of the last answer. */
+  get answeredBy(): RegionIndex | null {
+    return this.#answeredBy;
+  }
+
+  get routeMs(): number {
+    return this.#firstSentAt === 0 ? Date.now() - this.startedAt : this.#firstSentAt - this.startedAt;
+  }
+
+  /** What a replica is told: a little earlier than our own end, so that its answer still finds us waiting. */
+  get replicaDeadlineAt(): number {
+    const budget = this.deadlineAt - this.startedAt;
+    return this.deadlineAt - Math.min(250, Math.floor(budget / 20));
+  }
+
+  remainingMs(): number {
+    return this.deadlineAt - Date.now();
+  }
+
+  attemptMs(): number {
+    return Math.min(ATTEMPT_MS_MAX, Math.max(ATTEMPT_MS_MIN, Math.floor(this.remainingMs() / 4)));
+  }
+
+  /** False when there were too many: the hints that we follow go in circles. */
+  redirected(): boolean {
+    return ++this.#redirects <= REDIRECTS_MAX;
+  }
+
+  /** The reply says that it may have been done although it was refused. */
+  leftOpen(): void {
+    this.#unanswered = true;
+  }
+
+  async ask(to: RegionIndex, request: ClientRequest, timeoutMs: number): Promise<Outcome> {
+    const sentAt = Date.now();
+    const limitMs = Math.min(timeoutMs, this.deadlineAt - sentAt);
+    if (limitMs <= 0) return { kind: "unreached", reason: "expired" };
+    if (this.#firstSentAt === 0) this.#firstSentAt = sentAt;
+    const { namespace, partition } = this.subject;
+    try {
+      const reply = await this.edge.transport.ask({ namespace, partition, region: to }, request, limitMs);
+      this.#answeredBy = to;
+      this.edge.health.answered(this.from, to);
+      this.#note(to, request, reply.kind === "refused" ? reply.reason : reply.kind, sentAt);
+      this.#learn(reply);
+      return reply;
+    } catch (error) {
+      // An error that is not the transport's own says nothing of delivery: the worst is assumed.
+      const { reason, sent } =
+        error instanceof RegionUnavailable ? error : { reason: "refused" as const, sent: true };
+      if (sent && request.op === this.#effect) this.#unanswered = true;
+      if (reason !== "overloaded") this.edge.health.failed(this.from, to, Date.now());
+      this.#note(to, request, reason, sentAt);
+      return { kind: "unreached", reason };
+    }
+  }
+
+  #note(to: RegionIndex, { op }: ClientRequest, outcome: string, sentAt: number): void {
+    const region = this.edge.regions.idOf(to);
+    this.edge.metrics.attempt(region, op, outcome);
+    this.steps.push({ region, op, outcome, ms: Date.now() - sentAt });
+  }
+
+  #learn(reply: ClientReply): void {
+    const { namespace, user, partition } = this.subject;
+    const { homes } = this.edge;
+    const now = Date.now();
+    const facts = factsOf(reply);
+    if (facts !== null) {
+      homes.learnHome(namespace, user, facts.home, facts.homeVersion, now);
+      homes.learnLeader(namespace, partition, facts.home, facts, now);
+    } else if (reply.kind === "home") {
+      homes.learnHome(namespace, user, reply.home, reply.version, now);
+      homes.learnLeader(namespace, partition, reply.home, reply, now);
+    } else if (reply.kind === "moved") {
+      homes.learnHome(namespace, user, reply.home, reply.version, now);
+    }
+  }
+}
+
+const REDIRECTS_MAX = 3;
+
+export function factsOf(outcome: Outcome): Facts | null {
+  return "facts" in outcome ? outcome.facts : null;
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

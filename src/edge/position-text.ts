@@ -1,0 +1,30 @@
+/**
+ * Positions as the surface speaks them: `origin.epoch.seq` with the region's id. Inside, regions are indexes and numbers are
+ * safe integers; outside, everything is text.
+ */
+import type { Position, RegionIndex } from "../replication/position.ts";
+import type { RegionTable } from "./region-table.ts";
+
+const FORM = /^([a-z0-9-]{1,63})\.(0|[1-9]\d{0,18})\.(0|[1-9]\d{0,18})$/;
+
+export type ParsedPosition = Position | "unknown" | "malformed";
+
+/** `unknown`: well formed, and no position of this deployment. */
+export function parsePosition(regions: RegionTable, text: string): ParsedPosition {
+  const match = FORM.exec(text);
+  if (match === null) return "malformed";
+  const [, id = "", epoch = "", seq = ""] = match;
+  const o = regions.indexOf(id);
+  const e = Number(epoch);
+  const s = Number(seq);
+  if (o === undefined || !Number.isSafeInteger(e) || !Number.isSafeInteger(s)) return "unknown";
+  return { o, e, s };
+}
+
+export function positionText(regions: RegionTable, { o, e, s }: Position): string {
+  return `${regions.idOf(o)}.${e}.${s}`;
+}
+
+export function regionText(regions: RegionTable, index: RegionIndex): string {
+  return regions.idOf(index);
+}

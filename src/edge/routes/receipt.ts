@@ -1,0 +1,78 @@
+/** A receipt as it stands now. Asked of whoever leads the log that the write went into. */
+import { RECEIPT_WAIT_MS_MAX } from "../../api/limit.ts";
+import type { PathForm } from "../../api/route.ts";
+import type { Concern } from "../../replication/entry.ts";
+import type { ReceiptRequest } from "../../replication/request.ts";
+import { dataHeaders, readSession } from "../data-answer.ts";
+import type { Exchange } from "../exchange.ts";
+import { mayReadAll, mayWrite } from "../identity.ts";
+import { Journey } from "../journey.ts";
+import { askLeaderOf } from "../leader-route.ts";
+import { decodePart } from "../path.ts";
+import { parsePosition } from "../position-text.ts";
+import { outcomeAnswer } from "../problem-answer.ts";
+import type { Query } from "../query.ts";
+import { receiptBody } from "../receipt-body.ts";
+import { invalid, Refused } from "../refusal.ts";
+import { parseConcern, parseInteger } from "../request-header.ts";
+
+const RECEIPTS = "/receipts/".length;
+
+export async function getReceipt(exchange: Exchange, form: PathForm): Promise<Response> {
+  const subject = await exchange.address(form);
+  const { edge, startedAt } = exchange;
+  if (!mayReadAll(subject.identity, subject.user) && !mayWrite(subject.identity, subject.user)) {
+    throw new Refused("forbidden", "this receipt is not yours to read");
+  }
+  const position = parsePosition(edge.regions, decodePart(subject.tail.slice(RECEIPTS), "the position"));
+  if (position === "malformed") throw invalid("the position has to be origin.epoch.seq");
+  if (position === "unknown") throw new Refused("not-found", "no write has this position");
+  const wait = waitOf(exchange.query());
+  const terms = { session: readSession(exchange, subject.namespace), trace: exchange.wantsTrace() };
+  const timeoutMs = exchange.budgetMs();
+  const journey = new Journey(edge, subject, {
+    from: exchange.placed(),
+    startedAt,
+    // The wait is the replica's; the way there and back comes on top of it.
+    budgetMs: wait === undefined ? timeoutMs : wait.ms + timeoutMs,
+    effect: null,
+  });
+  exchange.journey = journey;
+  const { from, replicaDeadlineAt } = journey;
+  const base: ReceiptRequest = {
+    op: "receipt",
+    user: subject.user,
+    position,
+    ...(wait === undefined ? {} : { concern: wait.concern }),
+    from,
+    deadlineAt: wait === undefined ? replicaDeadlineAt : startedAt + wait.ms,
+  };
+
+  const outcome = await askLeaderOf(
+    journey,
+    position.o,
+    {},
+    {
+      make: ({ suspects }) => (suspects === undefined ? base : { ...base, suspects }),
+      patient: true,
+    },
+  );
+  if (outcome.kind === "unknown-user") {
+    return outcomeAnswer(exchange, journey, { kind: "refused", reason: "no-receipt" }, terms);
+  }
+  if (outcome.kind !== "receipt") return outcomeAnswer(exchange, journey, outcome, terms);
+  const { facts, receipt, state } = outcome;
+  const headers = dataHeaders(exchange, journey, { facts, ...terms });
+  headers["Content-Type"] = "application/json";
+  const body = { ...receiptBody(edge.regions, receipt), state };
+  return new Response(exchange.isHead ? null : JSON.stringify(body), { headers });
+}
+
+/** `waitMs` alone waits for a majority, which is what `committed` means; `concern` alone asks without waiting. */
+function waitOf(query: Query): { readonly ms: number; readonly concern: Concern } | undefined {
+  const waitMs = query.get("waitMs");
+  const concern = query.get("concern");
+  const ms = waitMs === undefined ? 0 : parseInteger("waitMs", waitMs, 0, RECEIPT_WAIT_MS_MAX);
+  const wanted = concern === undefined ? "majority" : parseConcern("concern", concern);
+  return ms === 0 ? undefined : { ms, concern: wanted };
+}
