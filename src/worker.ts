@@ -4,33 +4,41 @@
  */
 import type { RegionEnv } from "../durable-objects/region.ts";
 import { ObjectTransport } from "../durable-objects/transport.ts";
-import { deploymentOf, type Deployment } from "./deployment/deployment.ts";
-import { createApp } from "./edge/app.ts";
+import { deploymentOf } from "./deployment/deployment.ts";
+import { ConfigurationError } from "./deployment/setting.ts";
+import { createApp, createMisconfiguredApp } from "./edge/app.ts";
 import { consume } from "./queue/consumer.ts";
 
 export { Region } from "../durable-objects/region.ts";
 
-interface Isolate {
-  readonly deployment: Deployment;
-  readonly transport: ObjectTransport;
-  readonly app: ReturnType<typeof createApp>;
+type App = ReturnType<typeof createApp>;
+
+/** The edge keeps caches: there is one of it for as long as the isolate has this environment. */
+const apps = new WeakMap<RegionEnv, App>();
+
+function appOf(env: RegionEnv): App {
+  let app = apps.get(env);
+  if (app === undefined) {
+    app = newApp(env);
+    apps.set(env, app);
+  }
+  return app;
 }
 
-/** The edge keeps caches: one of it, for as long as the isolate has this environment. */
-const isolates = new WeakMap<object, Isolate>();
-
-function isolateOf(env: RegionEnv): Isolate {
-  let isolate = isolates.get(env);
-  if (isolate === undefined) {
+function newApp(env: RegionEnv): App {
+  try {
     const deployment = deploymentOf(env);
-    const transport = new ObjectTransport(deployment, env.REGION);
-    isolate = { deployment, transport, app: createApp({ deployment, transport }) };
-    isolates.set(env, isolate);
+    return createApp({ deployment, transport: new ObjectTransport(deployment, env.REGION) });
+  } catch (error) {
+    if (error instanceof ConfigurationError) return createMisconfiguredApp(error.message);
+    throw error;
   }
-  return isolate;
 }
 
 export default {
-  fetch: (request, env, ctx) => isolateOf(env).app.fetch(request, env, ctx),
-  queue: (batch, env) => consume(isolateOf(env), batch),
+  fetch: (request, env, ctx) => appOf(env).fetch(request, env, ctx),
+  queue: (batch, env) => {
+    const deployment = deploymentOf(env);
+    return consume({ deployment, transport: new ObjectTransport(deployment, env.REGION) }, batch);
+  },
 } satisfies ExportedHandler<RegionEnv>;

@@ -1,0 +1,7 @@
+import type { RegionEnv } from "../../durable-objects/region.ts";
+
+declare global {
+  namespace Cloudflare {
+    interface Env extends RegionEnv {}
+  }
+}
