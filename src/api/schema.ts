@@ -48,12 +48,10 @@ export const ListedItem = z
   })
   .meta({ id: "ListedItem" });
 
-export const ItemList = z
-  .object({ items: z.array(ListedItem), cursor: z.string().optional() })
-  .meta({
-    id: "ItemList",
-    description: "A page of items in byte order of their keys; no cursor on the last one",
-  });
+export const ItemList = z.object({ items: z.array(ListedItem), cursor: z.string().optional() }).meta({
+  id: "ItemList",
+  description: "A page of items in byte order of their keys; no cursor on the last one",
+});
 
 export const HomeRequest = z.strictObject({ region: Region }).meta({ id: "HomeRequest" });
 export const Home = z

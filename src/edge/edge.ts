@@ -5,7 +5,6 @@ import { HomeCache } from "./home-cache.ts";
 import { ListCursors } from "./list-cursor.ts";
 import { Metrics } from "./metrics.ts";
 import { RegionHealth } from "./region-health.ts";
-import type { RegionOverview } from "./region-overview.ts";
 import { RegionTable } from "./region-table.ts";
 import type { EdgeContext, Regions } from "./seam.ts";
 import { SessionTokens, Signer } from "./session-token.ts";
@@ -21,7 +20,7 @@ export interface Edge {
   readonly health: RegionHealth;
   readonly metrics: Metrics;
   /** The last answer of /v1/regions by its filters: results only, never a promise of another request. */
-  readonly overviews: Map<string, { readonly at: number; readonly overview: RegionOverview }>;
+  readonly overviews: Map<string, { readonly at: number; readonly overview: unknown }>;
   /** Origins that scripts may come from; null: any. */
   readonly origins: ReadonlySet<string> | null;
 }

@@ -97,8 +97,10 @@ function askAnchor(journey: Journey, request: ClientRequest): Promise<Outcome> {
 }
 
 /** A field beside the request's own: replicas that do not know it ignore it. */
-export function suspecting(request: ClientRequest, suspects: RegionIndex | undefined): ClientRequest {
-  return suspects === undefined ? request : { ...request, ...{ suspects } };
+type Suspecting = ClientRequest & { readonly suspects?: RegionIndex };
+
+function suspecting(request: ClientRequest, suspects: RegionIndex | undefined): Suspecting {
+  return suspects === undefined ? request : { ...request, suspects };
 }
 
 /** Asks whoever leads the log of `origin`; of an unknown one, whoever is near. Answers anything but `not-leader`. */

@@ -39,7 +39,7 @@ export function hasBadSegment(path: string): boolean {
 
 // oxlint-disable-next-line no-control-regex -- they are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
-// oxlint-disable-next-line no-control-regex -- ASCII, to tell quickly
+/** One byte for each character. */
 const PLAIN = /^[\u0020-\u007e]*$/;
 
 export function utf8Length(text: string): number {

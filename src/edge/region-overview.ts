@@ -14,8 +14,6 @@ export interface OverviewFilter {
   readonly partition: number | undefined;
 }
 
-export type RegionOverview = Awaited<ReturnType<typeof regionOverview>>;
-
 interface Answered {
   readonly replica: ReplicaName;
   /** Null: it did not answer. */

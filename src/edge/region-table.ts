@@ -1,15 +1,10 @@
-/** Regions by index and by id, and by distance from one another. Made once for a deployment. */
+/** Regions by index and by id, and by how far they are from one another. Made once for a deployment. */
 import type { Region } from "../deployment/deployment.ts";
 import type { RegionIndex } from "../replication/position.ts";
-import { distanceKm, placeOfHint, type Coordinates } from "./geography.ts";
-
-interface Placed extends Region {
-  readonly at: Coordinates;
-}
+import { distanceKm, placeOfHint, roundTripMs, type Coordinates } from "./geography.ts";
 
 export class RegionTable {
   readonly all: readonly Region[];
-  readonly #placed: readonly Placed[];
   readonly #ids: readonly (string | undefined)[];
   readonly #indexes: ReadonlyMap<string, RegionIndex>;
   /** By region: all regions, nearest first, itself at the head. */
@@ -17,12 +12,16 @@ export class RegionTable {
 
   constructor(regions: readonly Region[]) {
     this.all = regions;
-    this.#placed = regions.map((region) => ({ ...region, at: placeOfHint(region.hint) }));
     const ids: string[] = [];
     for (const region of regions) ids[region.index] = region.id;
     this.#ids = ids;
     this.#indexes = new Map(regions.map((region) => [region.id, region.index]));
-    this.#near = new Map(this.#placed.map((region) => [region.index, this.#order(region.at, region.index)]));
+    this.#near = new Map(
+      regions.map((from) => [
+        from.index,
+        this.#order((to) => (to === from ? -1 : roundTripMs(from.hint, to.hint))),
+      ]),
+    );
   }
 
   /** An index that the configuration does not name comes from a newer one: it is shown as it is. */
@@ -44,13 +43,13 @@ export class RegionTable {
   }
 
   nearestTo(at: Coordinates): RegionIndex {
-    return this.#order(at, -1)[0] ?? 0;
+    return this.#order((region) => distanceKm(at, placeOfHint(region.hint)))[0] ?? 0;
   }
 
-  #order(at: Coordinates, self: RegionIndex): RegionIndex[] {
-    return this.#placed
-      .map((region) => ({ index: region.index, km: region.index === self ? -1 : distanceKm(at, region.at) }))
-      .toSorted((a, b) => a.km - b.km || a.index - b.index)
-      .map((region) => region.index);
+  #order(cost: (region: Region) => number): RegionIndex[] {
+    return this.all
+      .map((region) => ({ index: region.index, cost: cost(region) }))
+      .toSorted((a, b) => a.cost - b.cost || a.index - b.index)
+      .map(({ index }) => index);
   }
 }
