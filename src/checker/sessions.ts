@@ -117,7 +117,9 @@ class Memory {
   }
 
   /** Absence shows some removal after what was known: at the least the first one. */
-  #removalSeen({ user, key, version }: Touch): string | undefined {
+  #removalSeen({ op, user, key, version }: Touch): string | undefined {
+    // At a level that owes its session nothing, absence may just be old.
+    if (op.level !== undefined && !LEVELS.includes(op.level)) return undefined;
     const removals = this.#authority.lostOf(user, key).some(removes);
     if (version !== null || removals) return undefined;
     const item = itemId(user, key);
