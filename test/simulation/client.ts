@@ -48,7 +48,8 @@ export const WORKLOAD: Workload = {
   budgetMs: [800, 5_000],
 };
 
-const EXPIRING_KEY = "ttl";
+/** The one key whose items expire. */
+export const EXPIRING_KEY = "ttl";
 const RETRIES_MAX = 3;
 
 export class Shared {

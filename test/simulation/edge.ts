@@ -28,6 +28,7 @@ const NEAR_WAIT_MS = 300;
 export class Edge {
   readonly region: number;
   readonly #cluster: Cluster;
+  #keys = 0;
   readonly #homes = new Map<string, KnownHome>();
   /** Who leads a log, where somebody said that it is not its own region. */
   readonly #leaders = new Map<string, number>();
@@ -37,7 +38,9 @@ export class Edge {
     this.region = region;
   }
 
-  *write(partition: number, request: Omit<Undated<WriteRequest>, "op" | "from" | "claim">, budgetMs: number): Task<EdgeAnswer> {
+  *write(partition: number, asIs: Omit<Undated<WriteRequest>, "op" | "from" | "claim">, budgetMs: number): Task<EdgeAnswer> {
+    // A client without a key gets one for the time of this request, so that the network may repeat it.
+    const request = asIs.idempotency === undefined ? { ...asIs, idempotency: this.#ownKey() } : asIs;
     const deadline = this.#cluster.timeline.now + budgetMs;
     let claim: Position | undefined;
     let unsure = false;
@@ -57,8 +60,6 @@ export class Edge {
       if (end.end === "failed") {
         this.#leaders.delete(`${partition}/${known.home}`);
         unsure = true;
-        // Trying again without a key could do it twice.
-        if (request.idempotency === undefined) return { reply: null, unsure };
         yield* sleep(this.#cluster.timeline, PAUSE_MS);
         continue;
       }
@@ -107,6 +108,16 @@ export class Edge {
     const asked: Undated<ReceiptRequest> = { ...request, op: "receipt", from: this.region };
     const end = yield* this.#ask(request.position.o, partition, asked, budgetMs);
     return { reply: end.end === "answer" ? end.answer : null, unsure: false };
+  }
+
+  #ownKey(): NonNullable<WriteRequest["idempotency"]> {
+    const key = `edge${this.region}-${++this.#keys}`;
+    return { key, fingerprint: new TextEncoder().encode(key), by: "edge" };
+  }
+
+  /** Has a home claimed for somebody new: a write to the anchor's log. */
+  *touchAnchor(partition: number, user: string): Task<boolean> {
+    return (yield* this.#claim(partition, user, user, this.#cluster.timeline.now + 5_000)) !== null;
   }
 
   /** Claims a home here for a user who has none; answers where the decision stands. */

@@ -6,6 +6,7 @@ import { EntryKind } from "../../src/replication/entry.ts";
 import type { PeerReply } from "../../src/replication/message.ts";
 import { leaderOf } from "../../src/replication/position.ts";
 import { chainAfter } from "./ghost.ts";
+import type { Mirror } from "./mirror.ts";
 import type { Turn } from "./turn.ts";
 import { USURPER } from "./usurper.ts";
 
@@ -89,7 +90,8 @@ export function nothingStaleIsAccepted(turn: Turn): void {
     const before = turn.deltas[o]?.acceptorBefore.promised ?? 0;
     if (effect.message.type !== "promise") continue;
     if (b <= before) turn.fail("R1 a promise is for a greater ballot", `log ${o} at ${turn.host.name} promises ${b} after ${before}`);
-    if (turn.deltas[o]?.acceptorAfter.promised !== b) turn.fail("R1 a promise is durable", `log ${o} at ${turn.host.name} promises ${b} and stores ${turn.deltas[o]?.acceptorAfter.promised}`);
+    // More may be promised already: the same turn may have begun a campaign of its own.
+    if ((turn.deltas[o]?.acceptorAfter.promised ?? 0) < b) turn.fail("R1 a promise is durable", `log ${o} at ${turn.host.name} promises ${b} and stores ${turn.deltas[o]?.acceptorAfter.promised}`);
   }
 }
 
@@ -107,7 +109,11 @@ export function leadersAreComplete(turn: Turn): void {
     const opens = appended.find((row) => leaderOf(row.e) === host.region && row.prevE !== row.e);
     if (opens === undefined) continue;
     const mirror = ghost.mirror(host, o);
-    if (ghost.log(host.partition, o).known(opens.e, opens.s)?.by === host.region) mirror.ownEpoch = Math.max(mirror.ownEpoch, opens.e);
+    if (opens.e > mirror.ownEpoch) {
+      mirror.ownEpoch = opens.e;
+      mirror.ownStart = opens.s;
+      mirror.ownMatches.clear();
+    }
     const log = ghost.log(host.partition, o);
     for (let s = mirror.base.s + 1; s <= log.commit && s < opens.s; s++) {
       if (mirror.epochAt(s) === log.committed[s]) continue;
@@ -133,10 +139,28 @@ export function nothingCommittedIsCut(turn: Turn): void {
   }
 }
 
+/** R4, as a leader may do it: counts what voters acknowledge to this replica, and only through entries of its own epoch. */
+export function countsAcknowledgements(turn: Turn): void {
+  const { event, host, ghost } = turn;
+  if (event.type === "answer" && event.message.type === "append-ok") {
+    for (const mirror of ghost.mirrors(host)) if (mirror.ownEpoch === event.message.e) count(mirror, event.from, event.message.match, ghost.majority);
+  }
+  if (event.type === "peer" && event.message.type === "progress") {
+    const mirror = ghost.mirror(host, event.message.o);
+    if (mirror.ownEpoch === event.message.e) count(mirror, event.from, event.message.match, ghost.majority);
+  }
+}
+
+function count(mirror: Mirror, from: number, match: number, majority: number): void {
+  mirror.ownMatches.set(from, Math.max(mirror.ownMatches.get(from) ?? 0, match));
+  const held = [mirror.last.s, ...mirror.ownMatches.values()].toSorted((a, b) => b - a)[majority - 1] ?? 0;
+  if (held >= mirror.ownStart) mirror.counted = Math.max(mirror.counted, held);
+}
+
 /** I7, I9: every commit position that is spoken of. R4: a leader moves it on by an entry of its own epoch. */
 export function commitsAreValid(turn: Turn): void {
   const { host, ghost } = turn;
-  for (const { o, s, why } of commitsSpokenOf(turn)) {
+  for (const { o, s, why, exact } of commitsSpokenOf(turn)) {
     const mirror = ghost.mirror(host, o);
     if (s <= mirror.claimed || s <= mirror.base.s) continue;
     const e = mirror.epochAt(s);
@@ -145,34 +169,42 @@ export function commitsAreValid(turn: Turn): void {
       continue;
     }
     const log = ghost.log(host.partition, o);
-    if (s > log.commit && e !== mirror.ownEpoch) {
-      turn.fail("R4 only the own epoch is counted", `${host.name} is the first to call ${e}.${s} of log ${o} committed (${why}); the epoch it led last is ${mirror.ownEpoch}`);
+    if (exact && s > log.commit && s > mirror.counted) {
+      turn.fail("R4 only the own epoch is counted", `${host.name} is the first to call ${e}.${s} of log ${o} committed (${why}), and counting entries of its own epochs gives ${mirror.counted}; it led ${mirror.ownEpoch} last`);
     }
     ghost.claim(host.partition, o, s, e, `${host.name} in ${why}`);
     mirror.claimed = s;
   }
 }
 
-function commitsSpokenOf(turn: Turn): { o: number; s: number; why: string }[] {
-  const spoken: { o: number; s: number; why: string }[] = [];
+interface Spoken {
+  readonly o: number;
+  readonly s: number;
+  readonly why: string;
+  /** The commit position itself; otherwise something at or below it. */
+  readonly exact: boolean;
+}
+
+function commitsSpokenOf(turn: Turn): Spoken[] {
+  const spoken: Spoken[] = [];
   for (const effect of turn.effects) {
-    if (effect.type === "call" && effect.message.type === "append") spoken.push({ o: effect.message.o, s: effect.message.commit, why: "an append" });
-    if (effect.type === "enqueue") for (const batch of effect.messages) spoken.push({ o: batch.o, s: batch.commit, why: "a batch" });
+    if (effect.type === "call" && effect.message.type === "append") spoken.push({ o: effect.message.o, s: effect.message.commit, why: "an append", exact: true });
+    if (effect.type === "enqueue") for (const batch of effect.messages) spoken.push({ o: batch.o, s: batch.commit, why: "a batch", exact: true });
     if (effect.type === "reply") spoken.push(...commitsReplied(turn, effect.message));
     if (effect.type === "respond") {
       const { reply } = effect;
-      if ((reply.kind === "written" || reply.kind === "concern-timeout") && reply.receipt.committed) spoken.push({ o: reply.receipt.position.o, s: reply.receipt.position.s, why: "a receipt" });
-      if (reply.kind === "receipt" && reply.state === "committed") spoken.push({ o: reply.receipt.position.o, s: reply.receipt.position.s, why: "a receipt's state" });
-      if ("facts" in reply) for (const { o, s, durable } of reply.facts.shown) if (durable) spoken.push({ o, s, why: "a durable position" });
+      if ((reply.kind === "written" || reply.kind === "concern-timeout") && reply.receipt.committed) spoken.push({ o: reply.receipt.position.o, s: reply.receipt.position.s, why: "a receipt", exact: false });
+      if (reply.kind === "receipt" && reply.state === "committed") spoken.push({ o: reply.receipt.position.o, s: reply.receipt.position.s, why: "a receipt's state", exact: false });
+      if ("facts" in reply) for (const { o, s, durable } of reply.facts.shown) if (durable) spoken.push({ o, s, why: "a durable position", exact: false });
     }
   }
   return spoken;
 }
 
-function commitsReplied(turn: Turn, message: PeerReply): { o: number; s: number; why: string }[] {
+function commitsReplied(turn: Turn, message: PeerReply): Spoken[] {
   if (turn.event.type !== "peer" || !("o" in turn.event.message)) return [];
   const { o } = turn.event.message;
-  if (message.type === "pull-ok" || message.type === "promise" || message.type === "close-reply") return [{ o, s: message.commit, why: message.type }];
+  if (message.type === "pull-ok" || message.type === "promise" || message.type === "close-reply") return [{ o, s: message.commit, why: message.type, exact: true }];
   return [];
 }
 

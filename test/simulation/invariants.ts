@@ -17,6 +17,7 @@ import { boundedReadsAreFresh, exposureIsBounded, nothingExpiredIsShown } from "
 import {
   chainsHash,
   commitsAreValid,
+  countsAcknowledgements,
   entriesAreWhatTheirWriterWrote,
   leadersAreComplete,
   logsAreContiguous,
@@ -39,6 +40,7 @@ const INVARIANTS: readonly Invariant[] = [
   nothingStaleIsAccepted,
   leadersAreComplete,
   nothingCommittedIsCut,
+  countsAcknowledgements,
   commitsAreValid,
   onlyTheStoredIsSent,
   dependenciesComeFirst,
@@ -82,7 +84,7 @@ export class Invariants implements Observer {
     const { now } = this.#cluster.timeline;
     let open = this.#open.get(host);
     if (open === undefined) this.#open.set(host, (open = new Map()));
-    open.set(id, { request, askedAt: now, generation: host.generation, overdueAt: now + leftMs + DEADLINE_SLACK_MS });
+    open.set(id, { request, askedAt: now, generation: host.generation, overdueAt: now + leftMs + DEADLINE_SLACK_MS + 2 * this.#cluster.faults.clock.jumpMsMax });
   }
 
   turned(host: Host, event: Event, effects: readonly Effect[], now: number): void {

@@ -17,7 +17,7 @@ const FLOORS_PER_RUN: Readonly<Record<string, number>> = {
   elections: 3,
   "writes acknowledged: local": 5,
   "writes acknowledged: majority": 3,
-  "checked: sessions: reads": 1,
+  "checked: session guarantees: reads": 1,
 };
 
 const { values } = parseArgs({

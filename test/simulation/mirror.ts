@@ -56,8 +56,12 @@ export class Mirror {
   standing = NO_STANDING;
   /** Highest commit position that this replica ever spoke of. */
   claimed = 0;
-  /** The last epoch that this replica itself opened. */
+  /** The last epoch that this replica itself opened, where its OPEN stands, and what voters acknowledged to it. */
   ownEpoch: Epoch = 0;
+  ownStart = 0;
+  readonly ownMatches = new Map<number, number>();
+  /** The furthest that this replica may have found committed by counting entries of its own epochs (R4), said or not. */
+  counted = 0;
 
   constructor(o: number) {
     this.o = o;

@@ -58,8 +58,8 @@ export function simulate({ seed, schedule, rules, keep = 400 }: RunOptions): Run
   const ghost = new Ghost(cluster.partitions, cluster.regions, cluster.codec);
   const invariants = new Invariants(cluster, ghost, schedule.clocksKept);
   cluster.observe(invariants);
-  const nemesis = new Nemesis(cluster, random.fork("nemesis"), new Usurper(cluster, random.fork("usurper"), ghost));
   const history = new History();
+  const nemesis = new Nemesis(cluster, random.fork("nemesis"), new Usurper(cluster, random.fork("usurper"), ghost, history));
   const edges = range(cluster.regions).map((region) => new Edge(cluster, region));
   const devices = makeDevices(cluster, edges, schedule, history, random);
   const isBad = (): boolean => ghost.problems.length > 0;
@@ -75,7 +75,7 @@ export function simulate({ seed, schedule, rules, keep = 400 }: RunOptions): Run
   while (busy > 0 && timeline.nextAt < finishBy && !isBad()) timeline.step();
   if (busy > 0 && !isBad()) ghost.fail("I22 no request hangs", `${busy} clients did not finish within ${FINISH_MS} ms after the faults`);
 
-  const closing = [() => touchEveryLog(cluster, devices, ghost), () => readEverywhere(cluster, devices)];
+  const closing = [() => touchEveryLog(cluster, edges, devices, ghost), () => readEverywhere(cluster, devices)];
   for (const step of closing) {
     if (isBad()) break;
     let done = false;
@@ -118,7 +118,18 @@ function makeDevices(cluster: Cluster, edges: readonly Edge[], schedule: Schedul
 }
 
 /** L2: each user's log takes a majority write, after some tries, now that nothing is wrong. */
-function* touchEveryLog(cluster: Cluster, devices: readonly Device[], ghost: Ghost): Task<void> {
+function* touchEveryLog(cluster: Cluster, edges: readonly Edge[], devices: readonly Device[], ghost: Ghost): Task<void> {
+  for (let partition = 0; partition < cluster.partitions; partition++) {
+    let done = false;
+    for (let n = 0; n < TOUCHES_MAX && !done; n++) {
+      const edge = edges[n % edges.length] as Edge;
+      const anchor = cluster.anchorOf(partition);
+      done = yield* edge.touchAnchor(partition, `closing${partition}`);
+      if (!done) yield* sleep(cluster.timeline, RETRY_MS);
+      else cluster.transcript.line(cluster.timeline.now, `the anchor's log ${partition}/${anchor} has a leader`);
+    }
+    if (!done) ghost.fail("L2 a log gets a leader", `the anchor's log of partition ${partition} took no claim after the faults`);
+  }
   const first = new Map(devices.map((device) => [device.user, device]).toReversed() as [string, Device][]);
   for (const device of first.values()) {
     let done = false;

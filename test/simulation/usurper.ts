@@ -8,6 +8,7 @@
  *
  * It follows the protocol to the letter and has a true clock: whatever breaks is the replicas' doing.
  */
+import type { History } from "../../src/checker/history.ts";
 import { type Entry, EntryKind, OpKind, PROTOCOL_VERSION, type RawEntry } from "../../src/replication/entry.ts";
 import { divergencePoint } from "../../src/replication/epoch-table.ts";
 import { hlcAt } from "../../src/replication/hlc.ts";
@@ -44,11 +45,13 @@ export class Usurper {
   readonly #ghost: Ghost;
   /** One takeover of a log at a time. */
   readonly #busy = new Set<string>();
+  readonly #history: History;
   #counter = 0;
   #written = 0;
 
-  constructor(cluster: Cluster, random: Random, ghost: Ghost) {
+  constructor(cluster: Cluster, random: Random, ghost: Ghost, history: History) {
     this.#cluster = cluster;
+    this.#history = history;
     this.#random = random;
     this.#ghost = ghost;
     cluster.guests.set(USURPER, { peer: (_from, _bytes, _reply, refuse) => refuse() });
@@ -56,7 +59,9 @@ export class Usurper {
 
   takeOver(partition: number, origin: number): void {
     const log = `${partition}/${origin}`;
-    if (this.#busy.has(log)) return;
+    // A log that nobody writes to would never get its leader back.
+    const used = this.#cluster.anchorOf(partition) === origin || this.#ghost.someUserOf(partition, origin, this.#random) !== null;
+    if (this.#busy.has(log) || !used) return;
     this.#busy.add(log);
     runTask(this.#reign(partition, origin), (how) => {
       this.#busy.delete(log);
@@ -93,9 +98,14 @@ export class Usurper {
     for (let n = this.#random.between(0, entriesMax); n > 0; n--) {
       const target = this.#ghost.someUserOf(partition, o, this.#random);
       if (target === null) break;
-      const value = new TextEncoder().encode(JSON.stringify(`usurper ${++this.#written}`));
+      const text = `usurper ${++this.#written}`;
+      const value = new TextEncoder().encode(JSON.stringify(text));
       const op = { kind: OpKind.put, key: target.key, after: { contentType: "application/json", value, expiresAt: 0 } };
       const row = this.#write(partition, o, b, held, { kind: EntryKind.txn, user: target.user, principal: "usurper", deps: target.claim.o === o ? [] : [target.claim], ops: [op], status: 200, concern: "majority" });
+      // Nobody waits for an answer: for the checkers this is a write whose outcome stays unknown.
+      const { user, key } = target;
+      const write = this.#history.invoke({ process: -this.#written, op: "write", user, key, value: text, concern: "local", principal: "usurper" }, timeline.now);
+      this.#history.info(write, timeline.now, { version: `${o}.${b}.${row.s}` });
       const to = this.#random.shuffled(everybody).slice(0, this.#random.between(1, regions));
       const round = yield* this.#replicate(partition, o, b, held, to, matches, opened.commit);
       if (round.matched(row.s) >= majority) this.#ghost.claim(partition, o, row.s, b, `the usurper's entry ${b}.${row.s}`);
