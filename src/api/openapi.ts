@@ -3,7 +3,8 @@ import { z } from "zod";
 import { HEADER } from "./header.ts";
 import { PATH, type Parameter } from "./parameter.ts";
 import { PROBLEM_CONTENT_TYPE, PROBLEMS } from "./problem.ts";
-import { pathForms, ROUTES, type Answer, type PathForm, type RouteContract } from "./route.ts";
+import { pathForms, type PathForm } from "./path-form.ts";
+import { ROUTES, type Answer, type RouteContract } from "./route.ts";
 import { Problem } from "./schema.ts";
 
 type Json = Record<string, unknown>;

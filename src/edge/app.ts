@@ -6,14 +6,8 @@
  * one that finds several builds a chain. The router is given the path undecoded, because a decoded one may be another path.
  */
 import { Hono, type Context } from "hono";
-import {
-  pathForms,
-  ROUTES,
-  type Method,
-  type PathForm,
-  type RouteContract,
-  type RouteId,
-} from "../api/route.ts";
+import { pathForms, type PathForm } from "../api/path-form.ts";
+import { ROUTES, type Method, type RouteContract, type RouteId } from "../api/route.ts";
 import { PROBLEM_CONTENT_TYPE, problemBody, PROBLEMS } from "../api/problem.ts";
 import { optionsAnswer } from "./cross-origin.ts";
 import { createEdge, misconfiguration, type Edge } from "./edge.ts";

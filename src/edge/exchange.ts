@@ -3,7 +3,7 @@
  * each request, so it holds references and computes nothing that is not asked for.
  */
 import { EXPOSED_HEADERS, HEADER } from "../api/header.ts";
-import type { PathForm } from "../api/route.ts";
+import type { PathForm } from "../api/path-form.ts";
 import { partitionOf } from "../deployment/deployment.ts";
 import type { RegionIndex } from "../replication/position.ts";
 import { unauthenticated } from "./bearer-token.ts";

@@ -1,5 +1,6 @@
 /** Which function serves which route. Total: a route that is declared and not served does not compile. */
-import type { PathForm, RouteId } from "../api/route.ts";
+import type { PathForm } from "../api/path-form.ts";
+import type { RouteId } from "../api/route.ts";
 import type { Exchange } from "./exchange.ts";
 import { endFault, endFaults, listFaults, putFault } from "./routes/fault.ts";
 import { getHome, putHome } from "./routes/home.ts";

@@ -4,7 +4,7 @@
  * The router has already told which of the four forms the path has, so the pieces are cut out by their places and nothing
  * is searched for twice.
  */
-import type { PathForm } from "../api/route.ts";
+import type { PathForm } from "../api/path-form.ts";
 import { decodePart, decodeUser } from "./path.ts";
 
 export interface Place {

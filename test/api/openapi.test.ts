@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { openApiDocument } from "../../src/api/openapi.ts";
-import { pathForms, ROUTES, type RouteContract } from "../../src/api/route.ts";
+import { pathForms } from "../../src/api/path-form.ts";
+import { ROUTES, type RouteContract } from "../../src/api/route.ts";
 
 interface Operation {
   readonly operationId: string;
@@ -33,7 +34,7 @@ describe("the OpenAPI document", () => {
 
   it("declares exactly the parameters that a path has", () => {
     for (const { path, operation } of operations) {
-      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).toSorted();
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name).toSorted();
       const declared = operation.parameters.filter((each) => each.in === "path");
       expect(declared.map(({ name }) => name).toSorted(), path).toEqual(inPath);
       expect(declared.every(({ required }) => required)).toBe(true);

@@ -26,11 +26,11 @@ afterEach(() => {
 
 /** Lets time pass until the answer is there. */
 async function settled<T>(answer: Promise<T>): Promise<T> {
-  let done = false;
+  const state = { done: false };
   const watched = answer.finally(() => {
-    done = true;
+    state.done = true;
   });
-  while (!done) await vi.advanceTimersByTimeAsync(10);
+  while (!state.done) await vi.advanceTimersByTimeAsync(10);
   return watched;
 }
 
@@ -193,7 +193,7 @@ describe("a write", () => {
     const { send, regions } = bench(() => written());
     const now = Date.now();
     await put(send, { "Ithaca-Timeout-Ms": "1000" });
-    expect((regions.asked[0]?.request as WriteRequest).deadlineAt).toBe(now + 950);
+    expect((regions.asked[0]!.request as WriteRequest).deadlineAt).toBe(now + 950);
   });
 
   it("has the namespace's concern, or its own", async () => {

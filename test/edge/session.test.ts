@@ -12,7 +12,7 @@ describe("a session over HTTP", () => {
     const { send, regions } = bench(({ request }) => (request.op === "write" ? written() : item()));
     const put = await send("PUT", PATH, { body: "1" });
     await send("GET", PATH, { headers: { "Ithaca-Session": sessionOf(put) } });
-    const { session } = regions.asked[1]?.request as ReadRequest;
+    const { session } = regions.asked[1]!.request as ReadRequest;
     expect(session.positions).toEqual([{ o: 0, e: 16, s: 10, durable: false }]);
   });
 
@@ -68,7 +68,7 @@ describe("a session over HTTP", () => {
       });
       lost = false;
       await send("GET", PATH, { headers: { "Ithaca-Session": sessionOf(response) } });
-      expect((regions.asked.at(-1)?.request as ReadRequest).session.positions).toEqual([]);
+      expect((regions.asked.at(-1)!.request as ReadRequest).session.positions).toEqual([]);
       lost = true;
     }
   });
@@ -88,6 +88,6 @@ describe("a session over HTTP", () => {
     });
     expect(regions.asked[1]?.request).toMatchObject({ reportLost: true });
     await send("GET", PATH, { headers: { "Ithaca-Session": sessionOf(response) } });
-    expect((regions.asked[2]?.request as ReadRequest).session.positions).toEqual(shown);
+    expect((regions.asked[2]!.request as ReadRequest).session.positions).toEqual(shown);
   });
 });

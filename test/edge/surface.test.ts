@@ -230,7 +230,7 @@ describe("values", () => {
         controller.enqueue(new Uint8Array(65_536));
       },
     });
-    const response = await both().send("PUT", PATH, { body, duplex: "half" } as RequestInit);
+    const response = await both().send("PUT", PATH, { body, duplex: "half" });
     expect(response.status).toBe(413);
     expect(pulled).toBeLessThan(24);
   });

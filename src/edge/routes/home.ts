@@ -1,6 +1,6 @@
 /** The user's home: told, and chosen before the first write. Moving it comes later. */
 import { HEADER } from "../../api/header.ts";
-import type { PathForm } from "../../api/route.ts";
+import type { PathForm } from "../../api/path-form.ts";
 import { HomeRequest } from "../../api/schema.ts";
 import type { ClientReply } from "../../replication/request.ts";
 import { readJson } from "../body.ts";

@@ -1,7 +1,7 @@
 /** One item: read, written, deleted. The hot path: nothing here is parsed that the request does not use. */
 import { HEADER } from "../../api/header.ts";
 import { CONTENT_TYPE_BYTES_MAX } from "../../api/limit.ts";
-import type { PathForm } from "../../api/route.ts";
+import type { PathForm } from "../../api/path-form.ts";
 import { readValue } from "../body.ts";
 import { dataHeaders } from "../data-answer.ts";
 import { entityTag, matches, parseTags } from "../entity-tag.ts";

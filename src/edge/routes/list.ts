@@ -1,6 +1,6 @@
 /** Lists of items, page by page. */
 import { LIST_BYTES_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, KEY_BYTES_MAX } from "../../api/limit.ts";
-import type { PathForm } from "../../api/route.ts";
+import type { PathForm } from "../../api/path-form.ts";
 import type { ItemView, ReadList, SessionPart } from "../../replication/request.ts";
 import type { Addressed, Exchange } from "../exchange.ts";
 import { mayList } from "../identity.ts";

@@ -1,6 +1,6 @@
 /** A receipt as it stands now. Asked of whoever leads the log that the write went into. */
 import { RECEIPT_WAIT_MS_MAX } from "../../api/limit.ts";
-import type { PathForm } from "../../api/route.ts";
+import type { PathForm } from "../../api/path-form.ts";
 import type { Concern } from "../../replication/entry.ts";
 import type { ReceiptRequest } from "../../replication/request.ts";
 import { dataHeaders, readSession } from "../data-answer.ts";
