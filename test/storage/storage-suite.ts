@@ -1,0 +1,953 @@
+/**
+ * What the core's storage promises, said once: every back end of the SQL driver passes the same suite.
+ *
+ * The edges are where two databases behind one interface tend to differ: integers at 2^53, blobs of nothing and of a
+ * mebibyte, text whose order in bytes is not its order in JavaScript.
+ */
+import { beforeEach, describe, expect, test } from "vitest";
+import type { IdempotencyRow, ItemRow, OwnerRow } from "../../src/replication/message.ts";
+import type { LogRow, UndoImage } from "../../src/replication/storage.ts";
+import { prefixEnd } from "../../src/storage/key-range.ts";
+import { migrate } from "../../src/storage/schema.ts";
+import type { SqlDriver } from "../../src/storage/sql-driver.ts";
+import { IntegerOutOfRange, SqlStorage } from "../../src/storage/sql-storage.ts";
+
+const MAX = Number.MAX_SAFE_INTEGER;
+const MEBIBYTE = 1_048_576;
+/** The longest names that the interface lets through, in bytes. */
+const KEY_BYTES_MAX = 1_024;
+const USER_BYTES_MAX = 256;
+
+/** Ascending in UTF-8 bytes, and so in the database. Several pairs stand the other way round in UTF-16. */
+const KEYS_IN_ORDER = [
+  "\u0001",
+  " ",
+  "!",
+  "'; DROP TABLE items; --",
+  "/",
+  "A",
+  "Z",
+  "_",
+  "a",
+  "a/",
+  "a/b",
+  "a0",
+  "aa",
+  "a\u{10FFFF}",
+  "b",
+  "e\u0301",
+  "z".repeat(KEY_BYTES_MAX),
+  "~",
+  "\u0080",
+  "é",
+  "ø",
+  "\u07FF",
+  "\u0800",
+  "日本",
+  "\uD7FF",
+  "\uE000",
+  "\uFB01",
+  "\uFEFF",
+  "\uFFFD",
+  "\uFFFF",
+  "\u{10000}",
+  "\u{1F9ED}",
+  "\u{1F9ED}\u200D",
+  "\u{1F9EE}",
+  "\u{10FFFF}",
+  "\u{10FFFF}\u{10FFFF}",
+];
+
+/** Runs a check over an empty database, in whatever surroundings that needs. */
+export type WithDriver = (check: (driver: SqlDriver) => void) => Promise<void> | void;
+
+export function describeStorage(backEnd: string, withDriver: WithDriver): void {
+  const withStorage = (check: (storage: SqlStorage, driver: SqlDriver) => void) => () =>
+    withDriver((driver) => {
+      driver.transaction(() => migrate(driver, 1));
+      check(new SqlStorage(driver), driver);
+    });
+
+  describe(`storage on ${backEnd}`, () => {
+    let counter = 0;
+    beforeEach(() => {
+      counter = 0;
+    });
+    const next = (): number => ++counter;
+
+    const item = (user: string, key: string, fields: Partial<ItemRow> = {}): ItemRow => ({
+      user,
+      key,
+      o: 0,
+      e: 16,
+      s: next(),
+      hlc: 5,
+      ownerVersion: 1,
+      tombstone: false,
+      expiresAt: 0,
+      contentType: "text/plain",
+      xdeps: new Uint8Array(0),
+      value: Uint8Array.of(1, 2, 3),
+      ...fields,
+    });
+    const entry = (s: number, fields: Partial<LogRow> = {}): LogRow => ({
+      o: 0,
+      e: 16,
+      s,
+      hlc: 100 + s,
+      commit: 0,
+      applied: true,
+      chain: new Uint8Array(16).fill(s % 256),
+      bytes: Uint8Array.of(s % 256, 2),
+      undo: null,
+      ...fields,
+    });
+    const owner = (user: string, fields: Partial<OwnerRow> = {}): OwnerRow => ({
+      user,
+      home: 1,
+      version: 1,
+      o: 0,
+      e: 16,
+      s: 1,
+      ...fields,
+    });
+    const idempotency = (user: string, k: number, fields: Partial<IdempotencyRow> = {}): IdempotencyRow => ({
+      user,
+      k: Uint8Array.of(k),
+      fingerprint: Uint8Array.of(9),
+      o: 0,
+      e: 16,
+      s: k,
+      status: 201,
+      hlc: k,
+      ...fields,
+    });
+
+    describe("identity and roles", () => {
+      test(
+        "meta keeps text and integers apart",
+        withStorage((storage) => {
+          expect(storage.meta("nothing")).toBeNull();
+          storage.setMeta("storeId", "abc");
+          storage.setMeta("storeId", "def");
+          storage.setMeta("number", MAX);
+          storage.setMeta("text", "17");
+          expect([storage.meta("storeId"), storage.meta("number"), storage.meta("text")]).toEqual([
+            "def",
+            MAX,
+            "17",
+          ]);
+        }),
+      );
+
+      test(
+        "acceptors, grants, leaderships and bases are one row each, replaced whole",
+        withStorage((storage) => {
+          const acceptor = { o: 3, promised: MAX, maxCounter: MAX, leaderE: MAX, leaderInc: MAX };
+          storage.putAcceptor({ ...acceptor, promised: 1 });
+          storage.putAcceptor(acceptor);
+          storage.putAcceptor({ ...acceptor, o: 4 });
+          expect(storage.acceptors()).toEqual([acceptor, { ...acceptor, o: 4 }]);
+
+          storage.putGrant({ o: 0, grantee: 1, until: 5 });
+          storage.putGrant({ o: 0, grantee: 2, until: 6 });
+          storage.putGrant({ o: 0, grantee: 1, until: MAX });
+          expect(storage.grants()).toEqual([
+            { o: 0, grantee: 1, until: MAX },
+            { o: 0, grantee: 2, until: 6 },
+          ]);
+
+          const leadership = { o: 0, e: MAX, opened: false, ackAfter: MAX, leaseUntil: 0 };
+          storage.putLeadership({ ...leadership, opened: true });
+          storage.putLeadership(leadership);
+          expect(storage.leaderships()).toEqual([leadership]);
+
+          const chain = new Uint8Array(16).fill(7);
+          const base = { o: 1, e: 32, s: MAX, chain, hlc: MAX, reclaimed: { e: 16, s: 3 } };
+          storage.putBase({ ...base, s: 1 });
+          storage.putBase(base);
+          expect(storage.bases()).toEqual([base]);
+        }),
+      );
+
+      test(
+        "epochs come in order, and are dropped from a seq on, of one log",
+        withStorage((storage) => {
+          for (const [o, e, start] of [
+            [1, 16, 1],
+            [0, 48, 9],
+            [0, 16, 1],
+            [0, 32, 5],
+          ] as const)
+            storage.putEpoch({ o, e, start });
+          storage.putEpoch({ o: 0, e: 32, start: 5 });
+          storage.dropEpochs(0, 5);
+          expect(storage.epochs()).toEqual([
+            { o: 0, e: 16, start: 1 },
+            { o: 1, e: 16, start: 1 },
+          ]);
+        }),
+      );
+
+      test(
+        "the outbox, pins and poison",
+        withStorage((storage) => {
+          storage.putOutbox({ o: 0, dest: 1, stage: 0, nextAt: 10 });
+          storage.putOutbox({ o: 0, dest: 1, stage: 5, nextAt: MAX });
+          storage.putOutbox({ o: 0, dest: 2, stage: 1, nextAt: 10 });
+          storage.deleteOutbox(0, 2);
+          expect(storage.outbox()).toEqual([{ o: 0, dest: 1, stage: 5, nextAt: MAX }]);
+
+          const pin = { id: "a", until: MAX, bases: [{ o: 0, s: MAX }] };
+          storage.putPin({ ...pin, until: 1 });
+          storage.putPin(pin);
+          storage.putPin({ ...pin, id: "b" });
+          storage.deletePin("b");
+          expect(storage.pins()).toEqual([pin]);
+
+          storage.putPoison(5, "x".repeat(5_000), Uint8Array.of(0));
+          storage.putPoison(5, "again", new Uint8Array(0));
+          expect(storage.countPoison()).toBe(2);
+        }),
+      );
+
+      test(
+        "a restore is one row, whatever its id, and its bases come back with their chains",
+        withStorage((storage) => {
+          expect(storage.restore()).toBeNull();
+          const chain = Uint8Array.from({ length: 16 }, (_, n) => n * 17);
+          const bases = [{ o: 0, e: 16, s: 5, chain, hlc: MAX, epochs: [{ e: 16, start: 1 }] }];
+          const row = { id: "one", source: 2, cursor: new Uint8Array(0), scanned: false, bases, until: [] };
+          storage.putRestore(row);
+          expect(storage.restore()).toEqual(row);
+          const after = {
+            ...row,
+            id: "two",
+            cursor: Uint8Array.of(0, 255),
+            scanned: true,
+            until: [{ o: 0, e: 16, s: MAX }],
+          };
+          storage.putRestore(after);
+          expect(storage.restore()).toEqual(after);
+          storage.deleteRestore();
+          expect(storage.restore()).toBeNull();
+        }),
+      );
+    });
+
+    describe("integers", () => {
+      const beyond = [MAX + 1, 2 ** 60, 0.5, Number.NaN, Infinity];
+
+      test(
+        "2^53-1 comes back as it went in, everywhere",
+        withStorage((storage) => {
+          storage.insertEntry(entry(MAX, { e: MAX, hlc: MAX, commit: MAX }));
+          expect(storage.head(0)).toMatchObject({ e: MAX, s: MAX, hlc: MAX, commit: MAX });
+          expect(storage.entry(0, MAX)).toMatchObject({ e: MAX, s: MAX, hlc: MAX, commit: MAX });
+          expect(storage.entries(0, MAX - 1, 10, 10).entries).toMatchObject([{ e: MAX, s: MAX }]);
+          storage.putItem(item("u", "k", { e: MAX, s: MAX, hlc: MAX, ownerVersion: MAX, expiresAt: MAX }));
+          expect(storage.item("u", "k", true)).toMatchObject({ e: MAX, s: MAX, hlc: MAX, expiresAt: MAX });
+          storage.putOwner(owner("u", { version: MAX, e: MAX, s: MAX }));
+          expect(storage.owner("u")).toEqual(owner("u", { version: MAX, e: MAX, s: MAX }));
+          storage.putIdempotency(idempotency("u", 1, { e: MAX, s: MAX, hlc: MAX }));
+          expect(storage.idempotency("u", Uint8Array.of(1))).toMatchObject({ e: MAX, s: MAX, hlc: MAX });
+          storage.putDivergent({
+            o: 0,
+            e: MAX,
+            s: MAX,
+            applied: true,
+            foundAt: MAX,
+            entry: Uint8Array.of(1),
+            undo: null,
+          });
+          expect(storage.divergent()).toMatchObject([{ e: MAX, s: MAX, foundAt: MAX }]);
+        }),
+      );
+
+      test(
+        "what is no integer below 2^53 is refused on its way in, and leaves nothing",
+        withStorage((storage) => {
+          for (const n of beyond) {
+            const refused = (write: () => void): void => expect(write, String(n)).toThrow(IntegerOutOfRange);
+            refused(() => storage.setMeta("n", n));
+            refused(() =>
+              storage.putAcceptor({ o: 0, promised: n, maxCounter: 0, leaderE: 0, leaderInc: 0 }),
+            );
+            refused(() => storage.putGrant({ o: 0, grantee: 0, until: n }));
+            refused(() => storage.putLeadership({ o: 0, e: 1, opened: true, ackAfter: 0, leaseUntil: n }));
+            refused(() => storage.putEpoch({ o: 0, e: n, start: 1 }));
+            for (const field of ["s", "e", "hlc", "commit"] as const)
+              refused(() => storage.insertEntry(entry(1, { [field]: n })));
+            for (const field of ["s", "e", "hlc", "expiresAt", "ownerVersion"] as const)
+              refused(() => storage.putItem(item("u", "k", { [field]: n })));
+            refused(() => storage.putOwner(owner("u", { version: n })));
+            refused(() => storage.putIdempotency(idempotency("u", 1, { hlc: n })));
+            refused(() => storage.putOutbox({ o: 0, dest: 0, stage: 0, nextAt: n }));
+            refused(() => storage.putPin({ id: "p", until: n, bases: [] }));
+            refused(() => storage.putPoison(n, "", new Uint8Array(0)));
+          }
+          expect(storage.scan(new Uint8Array(0), MAX)).toMatchObject({
+            items: [],
+            owners: [],
+            idempotency: [],
+          });
+          expect([storage.head(0), storage.meta("n"), storage.acceptors()]).toEqual([null, null, []]);
+        }),
+      );
+    });
+
+    describe("the log", () => {
+      test(
+        "is empty at first",
+        withStorage((storage) => {
+          expect([storage.head(0), storage.first(0), storage.entry(0, 1)]).toEqual([null, null, null]);
+          expect(storage.appliedHead(0)).toBe(0);
+          expect(storage.entries(0, 0, 100, 100)).toEqual({ entries: [], chain: new Uint8Array(0) });
+          expect(storage.entriesDown(0, 100, 100)).toEqual([]);
+        }),
+      );
+
+      test(
+        "rows come back whole, of their own log",
+        withStorage((storage) => {
+          storage.insertEntry(entry(1));
+          storage.insertEntry(entry(2, { e: 32, applied: false, commit: 1 }));
+          storage.insertEntry(entry(1, { o: 1, bytes: Uint8Array.of(77) }));
+          expect(storage.entry(0, 2)).toEqual(entry(2, { e: 32, applied: false, commit: 1 }));
+          expect(storage.head(0)).toEqual({ e: 32, s: 2, hlc: 102, commit: 1, chain: entry(2).chain });
+          expect(storage.first(0)).toEqual({ s: 1, hlc: 101 });
+          expect(storage.appliedHead(0)).toBe(1);
+          expect(storage.entry(1, 1)?.bytes).toEqual(Uint8Array.of(77));
+          expect(() => storage.insertEntry(entry(2))).toThrow();
+        }),
+      );
+
+      test(
+        "pages hold at least one entry, then as many as fit, and say the chain after the last",
+        withStorage((storage) => {
+          for (let s = 1; s <= 6; s++) storage.insertEntry(entry(s, { bytes: new Uint8Array(100) }));
+          const page = (after: number, bytesMax: number, entriesMax: number): number[] =>
+            storage.entries(0, after, bytesMax, entriesMax).entries.map(({ s }) => s);
+          expect(page(0, 1, 10)).toEqual([1]);
+          expect(page(0, 0, 10)).toEqual([1]);
+          expect(page(0, 199, 10)).toEqual([1]);
+          expect(page(0, 200, 10)).toEqual([1, 2]);
+          expect(page(2, 1_000, 3)).toEqual([3, 4, 5]);
+          expect(page(5, 1_000, 3)).toEqual([6]);
+          expect(page(6, 1_000, 3)).toEqual([]);
+          expect(storage.entries(0, 2, 200, 10).chain).toEqual(entry(4).chain);
+          expect(storage.entriesDown(0, 4, 2).map(({ s }) => s)).toEqual([3, 2]);
+          expect(storage.rowsForCompaction(0, 4, 3).map(({ s }) => s)).toEqual([1, 2, 3]);
+          expect(storage.rowsForCompaction(0, 2, 9)).toMatchObject([{ s: 1, e: 16, hlc: 101 }, { s: 2 }]);
+        }),
+      );
+
+      test(
+        "is cut from either end",
+        withStorage((storage) => {
+          for (let s = 1; s <= 6; s++) storage.insertEntry(entry(s));
+          storage.insertEntry(entry(1, { o: 1 }));
+          storage.deleteThrough(0, 2);
+          storage.deleteEntry(0, 6);
+          expect([storage.first(0)?.s, storage.head(0)?.s]).toEqual([3, 5]);
+          storage.putEpoch({ o: 0, e: 16, start: 1 });
+          storage.putEpoch({ o: 1, e: 16, start: 1 });
+          storage.clearLog(0);
+          expect([storage.head(0), storage.head(1)?.s]).toEqual([null, 1]);
+          expect(storage.epochs()).toEqual([{ o: 1, e: 16, start: 1 }]);
+        }),
+      );
+
+      test(
+        "entries are marked as applied with their undo image, and as stored only again",
+        withStorage((storage) => {
+          for (let s = 1; s <= 3; s++) storage.insertEntry(entry(s, { applied: false }));
+          const undo: UndoImage = {
+            items: [{ user: "u", key: "k", before: null }],
+            owner: null,
+            idempotency: null,
+          };
+          storage.markApplied(0, 1, undo);
+          storage.markApplied(0, 2, null);
+          expect(storage.entry(0, 1)).toMatchObject({ applied: true, undo });
+          expect(storage.appliedHead(0)).toBe(2);
+          storage.markUnapplied(0, 1);
+          expect(storage.appliedHead(0)).toBe(1);
+          expect(storage.entry(0, 2)).toMatchObject({ applied: false, undo: null });
+          expect(() => storage.markApplied(0, 9, null)).toThrow(/no entry 0:9/);
+        }),
+      );
+    });
+
+    describe("undo images", () => {
+      const image = (value: Uint8Array): UndoImage => ({
+        items: [
+          { user: "ü", key: "none", before: null },
+          {
+            user: "ü",
+            key: "some",
+            before: item("ü", "some", { value, s: MAX, hlc: MAX, xdeps: Uint8Array.of(1) }),
+          },
+          {
+            user: "ü",
+            key: "gone",
+            before: item("ü", "gone", { tombstone: true, value: new Uint8Array(0) }),
+          },
+        ],
+        owner: { user: "ü", before: owner("ü", { version: MAX }) },
+        idempotency: { user: "ü", k: Uint8Array.of(4), before: idempotency("ü", 4, { hlc: MAX }) },
+      });
+
+      test(
+        "come back as they went in, of every shape",
+        withStorage((storage) => {
+          const shapes: UndoImage[] = [
+            { items: [], owner: null, idempotency: null },
+            { items: [], owner: { user: "u", before: null }, idempotency: null },
+            { items: [], owner: null, idempotency: { user: "u", k: new Uint8Array(0), before: null } },
+            image(new Uint8Array(0)),
+          ];
+          shapes.forEach((undo, n) => storage.insertEntry(entry(n + 1, { undo })));
+          shapes.forEach((undo, n) => expect(storage.entry(0, n + 1)?.undo).toEqual(undo));
+          // A page for somebody who only looks at entries does not carry them.
+          expect(storage.entriesDown(0, 9, 1)[0]?.undo).toBeNull();
+        }),
+      );
+
+      test(
+        "spill into rows of their own beside an entry of a mebibyte, and go with it",
+        withStorage((storage, driver) => {
+          const undo = image(new Uint8Array(MEBIBYTE).fill(0xd0));
+          const bytes = new Uint8Array(MEBIBYTE).fill(0xe0);
+          const spilled = (): number => driver.rows(`SELECT count(*) FROM undo`)[0]![0] as number;
+          const largestRow = (): number =>
+            driver.rows(`SELECT max(length(entry) + coalesce(length(undo), 0)) FROM log`)[0]![0] as number;
+
+          storage.insertEntry(entry(1, { bytes, undo }));
+          storage.insertEntry(entry(2, { bytes, applied: false }));
+          storage.markApplied(0, 2, undo);
+          storage.insertEntry(entry(3, { bytes: Uint8Array.of(1), undo }));
+          for (const s of [1, 2, 3]) expect(light(storage.entry(0, s)?.undo)).toEqual(light(undo));
+          expect(spilled()).toBe(8);
+          expect(largestRow()).toBeLessThan(1_900_000);
+
+          storage.deleteEntry(0, 1);
+          expect(spilled()).toBe(4);
+          storage.markUnapplied(0, 0);
+          expect(spilled()).toBe(0);
+          expect(storage.entry(0, 2)?.undo).toBeNull();
+
+          // Left out beside a divergent entry when they do not fit: the entry never is.
+          storage.putDivergent({ o: 0, e: 16, s: 1, applied: true, foundAt: 1, entry: bytes, undo });
+          storage.putDivergent({
+            o: 0,
+            e: 16,
+            s: 2,
+            applied: false,
+            foundAt: 1,
+            entry: Uint8Array.of(1),
+            undo,
+          });
+          const [large, small] = storage.divergent();
+          expect([large!.undo, large!.entry.length]).toEqual([null, MEBIBYTE]);
+          expect(light(small!.undo)).toEqual(light(undo));
+        }),
+      );
+
+      test(
+        "are dropped with a compacted or cleared log",
+        withStorage((storage, driver) => {
+          const undo = image(new Uint8Array(MEBIBYTE));
+          const bytes = new Uint8Array(MEBIBYTE);
+          for (const s of [1, 2]) storage.insertEntry(entry(s, { bytes, undo }));
+          storage.insertEntry(entry(1, { o: 1, bytes, undo }));
+          storage.deleteThrough(0, 1);
+          expect(driver.rows(`SELECT DISTINCT o, s FROM undo ORDER BY o, s`)).toEqual([
+            [0, 2],
+            [1, 1],
+          ]);
+          storage.clearLog(0);
+          expect(driver.rows(`SELECT DISTINCT o, s FROM undo`)).toEqual([[1, 1]]);
+        }),
+      );
+    });
+
+    describe("items", () => {
+      test(
+        "come back as they were put, with their value only where it is asked for",
+        withStorage((storage) => {
+          expect(storage.item("u", "k", true)).toBeNull();
+          const large = new Uint8Array(MEBIBYTE).map((_, n) => n % 251);
+          for (const value of [new Uint8Array(0), large, Uint8Array.of(0)]) {
+            const row = item("u", "k", { value, xdeps: Uint8Array.of(3), expiresAt: 7 });
+            storage.putItem(row);
+            expect(light(storage.item("u", "k", true))).toEqual(light({ ...row, size: value.length }));
+            expect(storage.item("u", "k", false)).toEqual({
+              ...row,
+              size: value.length,
+              value: new Uint8Array(0),
+            });
+          }
+          storage.deleteItem("u", "k");
+          expect(storage.item("u", "k", false)).toBeNull();
+        }),
+      );
+
+      test(
+        "keep a value that is a view of something larger",
+        withStorage((storage) => {
+          const value = Uint8Array.of(9, 9, 1, 2, 9).subarray(2, 4);
+          storage.putItem(item("u", "k", { value }));
+          expect(storage.item("u", "k", true)?.value).toEqual(Uint8Array.of(1, 2));
+        }),
+      );
+
+      test(
+        "have names of any characters and up to the longest, told apart byte by byte",
+        withStorage((storage) => {
+          const users = [
+            "ö",
+            "o\u0308",
+            "O",
+            "o",
+            "%",
+            "u".repeat(USER_BYTES_MAX),
+            "\u{1F9ED}".repeat(USER_BYTES_MAX / 4),
+          ];
+          for (const user of users)
+            for (const key of KEYS_IN_ORDER) storage.putItem(item(user, key, { contentType: user }));
+          for (const user of users)
+            for (const key of KEYS_IN_ORDER)
+              expect(storage.item(user, key, true)).toMatchObject({ user, key, contentType: user });
+          expect(storage.item("O", "É", false)).toBeNull();
+        }),
+      );
+    });
+
+    describe("lists", () => {
+      const filled = (check: (storage: SqlStorage) => void) =>
+        withStorage((storage) => {
+          for (const key of KEYS_IN_ORDER.toReversed()) storage.putItem(item("u", key));
+          storage.putItem(item("another", "a/zzz"));
+          check(storage);
+        });
+      type Query = Partial<Parameters<SqlStorage["list"]>[0]>;
+      const keys = (storage: SqlStorage, query: Query = {}): string[] =>
+        storage
+          .list({ user: "u", prefix: "", reverse: false, rowsMax: 1_000, ...query })
+          .map(({ key }) => key);
+
+      test(
+        "are in byte order, which is not JavaScript's",
+        filled((storage) => {
+          expect(keys(storage)).toEqual(KEYS_IN_ORDER);
+          expect(keys(storage, { reverse: true })).toEqual(KEYS_IN_ORDER.toReversed());
+          expect(KEYS_IN_ORDER.toSorted((a, b) => (a < b ? -1 : 1))).not.toEqual(KEYS_IN_ORDER);
+        }),
+      );
+
+      test(
+        "of a prefix are the keys that begin with it, whatever it ends with",
+        filled((storage) => {
+          const prefixes = [
+            "",
+            "a",
+            "a/",
+            "\uD7FF",
+            "\uFFFF",
+            "\u{10FFFF}",
+            "\u{1F9ED}",
+            "z",
+            "nothing",
+            "é",
+            "e",
+            "a\u{10FFFF}",
+          ];
+          for (const prefix of prefixes)
+            expect(keys(storage, { prefix }), prefix).toEqual(
+              KEYS_IN_ORDER.filter((key) => key.startsWith(prefix)),
+            );
+        }),
+      );
+
+      test(
+        "begin at start, end before end, and continue after after, in both directions",
+        filled((storage) => {
+          KEYS_IN_ORDER.forEach((key, n) => {
+            expect(keys(storage, { start: key })).toEqual(KEYS_IN_ORDER.slice(n));
+            expect(keys(storage, { end: key })).toEqual(KEYS_IN_ORDER.slice(0, n));
+            expect(keys(storage, { after: key })).toEqual(KEYS_IN_ORDER.slice(n + 1));
+            expect(keys(storage, { after: key, reverse: true })).toEqual(
+              KEYS_IN_ORDER.slice(0, n).toReversed(),
+            );
+          });
+          expect(keys(storage, { prefix: "a", start: "a0", end: "b" })).toEqual(["a0", "aa", "a\u{10FFFF}"]);
+          expect(keys(storage, { start: "b", end: "a" })).toEqual([]);
+        }),
+      );
+
+      test(
+        "are whole when they are read in pages of any size",
+        filled((storage) => {
+          for (const reverse of [false, true])
+            for (const rowsMax of [1, 2, 3, 7, 100]) {
+              const found: string[] = [];
+              for (;;) {
+                const last = found.at(-1);
+                const page = keys(storage, {
+                  rowsMax,
+                  reverse,
+                  ...(last === undefined ? {} : { after: last }),
+                });
+                found.push(...page);
+                if (page.length < rowsMax) break;
+              }
+              expect(found).toEqual(reverse ? KEYS_IN_ORDER.toReversed() : KEYS_IN_ORDER);
+            }
+        }),
+      );
+
+      test(
+        "tell the size and leave the value",
+        filled((storage) => {
+          storage.putItem(item("u", "a", { value: new Uint8Array(500), tombstone: true }));
+          const [row] = storage.list({ user: "u", prefix: "a", reverse: false, rowsMax: 1 });
+          expect(row).toMatchObject({ key: "a", size: 500, tombstone: true, value: new Uint8Array(0) });
+        }),
+      );
+    });
+
+    describe("owners and idempotency", () => {
+      test(
+        "owners are one row for each user",
+        withStorage((storage) => {
+          expect(storage.owner("u")).toBeNull();
+          storage.putOwner(owner("u"));
+          storage.putOwner(owner("u", { home: 2, version: 2 }));
+          expect(storage.owner("u")).toEqual(owner("u", { home: 2, version: 2 }));
+          storage.deleteOwner("u");
+          expect(storage.owner("u")).toBeNull();
+        }),
+      );
+
+      test(
+        "idempotency rows are found by user and bytes",
+        withStorage((storage) => {
+          const k = Uint8Array.of(0, 255, 0);
+          storage.putIdempotency(idempotency("u", 1, { k }));
+          storage.putIdempotency(idempotency("u", 1, { k, status: 200 }));
+          storage.putIdempotency(idempotency("v", 1, { k, status: 404 }));
+          expect(storage.idempotency("u", k)?.status).toBe(200);
+          expect(storage.idempotency("u", k.subarray(0, 2))).toBeNull();
+          storage.deleteIdempotency("u", k);
+          expect([storage.idempotency("u", k), storage.idempotency("v", k)?.status]).toEqual([null, 404]);
+        }),
+      );
+
+      test(
+        "the oldest of a user's rows go first",
+        withStorage((storage) => {
+          for (let k = 1; k <= 5; k++) storage.putIdempotency(idempotency("u", k, { hlc: 10 - k }));
+          storage.putIdempotency(idempotency("v", 1));
+          expect(storage.countIdempotency("u")).toBe(5);
+          storage.trimIdempotency("u", 2);
+          expect([1, 2, 3, 4, 5].map((k) => storage.idempotency("u", Uint8Array.of(k)) !== null)).toEqual([
+            true,
+            true,
+            false,
+            false,
+            false,
+          ]);
+          expect([storage.countIdempotency("u"), storage.countIdempotency("v")]).toEqual([2, 1]);
+          storage.trimIdempotency("u", 5);
+          expect(storage.countIdempotency("u")).toBe(2);
+        }),
+      );
+
+      test(
+        "what is too old goes, a bounded number at a time",
+        withStorage((storage) => {
+          for (let k = 1; k <= 6; k++) storage.putIdempotency(idempotency(`u${k % 2}`, k));
+          expect(storage.expireIdempotency(5, 3)).toBe(3);
+          expect(storage.expireIdempotency(5, 3)).toBe(1);
+          expect(storage.expireIdempotency(5, 3)).toBe(0);
+          expect(storage.countIdempotency("u0") + storage.countIdempotency("u1")).toBe(2);
+        }),
+      );
+    });
+
+    describe("scans", () => {
+      const CUTS = [1, 50, 149, 150, 151, 400, 1_000, 5_000, MAX];
+
+      test(
+        "give everything once and in order, wherever they are cut",
+        withStorage((storage) => {
+          const users = ["\u0001", "a", "å", "\u{1F9ED}"];
+          for (const user of users) {
+            storage.putOwner(owner(user));
+            for (let k = 0; k < 3; k++) storage.putIdempotency(idempotency(user, k));
+            for (const key of ["", "k", "\uFFFD", "\u{10000}"])
+              storage.putItem(
+                item(user, key, { tombstone: key === "k", value: new Uint8Array(key === "" ? 900 : 10) }),
+              );
+          }
+          const whole = storage.scan(new Uint8Array(0), MAX);
+          expect([whole.items.length, whole.owners.length, whole.idempotency.length]).toEqual([16, 4, 12]);
+          expect(whole.cursor).toEqual(new Uint8Array(0));
+          for (const bytesMax of CUTS) {
+            const pieces = { items: [] as unknown[], owners: [] as unknown[], idempotency: [] as unknown[] };
+            let cursor: Uint8Array = new Uint8Array(0);
+            do {
+              const page = storage.scan(cursor, bytesMax);
+              expect(page.items.length + page.owners.length + page.idempotency.length).toBeLessThanOrEqual(
+                1_000,
+              );
+              for (const kind of ["items", "owners", "idempotency"] as const)
+                pieces[kind].push(...page[kind]);
+              // A cursor crosses the wire.
+              cursor = page.cursor.slice();
+            } while (cursor.length > 0);
+            expect(pieces).toEqual({
+              items: whole.items,
+              owners: whole.owners,
+              idempotency: whole.idempotency,
+            });
+          }
+        }),
+      );
+
+      test(
+        "go on beyond one statement's rows, and a page is not much larger than was asked for",
+        withStorage((storage) => {
+          for (let n = 0; n < 600; n++) {
+            storage.putOwner(owner(`u${String(n).padStart(4, "0")}`));
+            storage.putIdempotency(idempotency("u", n % 256, { k: Uint8Array.of(n >> 8, n % 256) }));
+            storage.putItem(item("u", `k${n}`, { value: new Uint8Array(1_000) }));
+          }
+          storage.putItem(item("u", "large", { value: new Uint8Array(MEBIBYTE) }));
+          const counts = { items: 0, owners: 0, idempotency: 0 };
+          let cursor: Uint8Array = new Uint8Array(0);
+          do {
+            const page = storage.scan(cursor, 100_000);
+            for (const kind of ["items", "owners", "idempotency"] as const) counts[kind] += page[kind].length;
+            // It ends with the item that fills it, however large that one is.
+            const bytes = page.items.slice(0, -1).reduce((sum, { value }) => sum + value.length, 0);
+            expect(bytes).toBeLessThanOrEqual(100_000);
+            ({ cursor } = page);
+          } while (cursor.length > 0);
+          expect(counts).toEqual({ items: 601, owners: 600, idempotency: 600 });
+        }),
+      );
+
+      test(
+        "see what is written behind their back beyond the cursor, and refuse a cursor of somebody else",
+        withStorage((storage) => {
+          for (const key of ["a", "c"]) storage.putItem(item("u", key));
+          let page = storage.scan(new Uint8Array(0), 1);
+          while (page.items.length === 0) page = storage.scan(page.cursor, 1);
+          storage.putItem(item("u", "b"));
+          storage.deleteItem("u", "c");
+          const rest: string[] = [];
+          for (let { cursor } = page; cursor.length > 0;) {
+            const next = storage.scan(cursor, MAX);
+            rest.push(...next.items.map(({ key }) => key));
+            ({ cursor } = next);
+          }
+          expect(rest).toEqual(["b"]);
+          expect(() => storage.scan(Uint8Array.of(3, 1, 2, 3), 100)).toThrow();
+        }),
+      );
+
+      test(
+        "clearing the state leaves the log",
+        withStorage((storage) => {
+          storage.putItem(item("u", "a"));
+          storage.putOwner(owner("u"));
+          storage.putIdempotency(idempotency("u", 1));
+          storage.insertEntry(entry(1));
+          storage.clearState();
+          expect(storage.scan(new Uint8Array(0), MAX)).toMatchObject({
+            items: [],
+            owners: [],
+            idempotency: [],
+          });
+          expect(storage.head(0)?.s).toBe(1);
+        }),
+      );
+    });
+
+    describe("transactions and migrations", () => {
+      test(
+        "a transaction that throws leaves nothing of what it wrote",
+        withStorage((storage, driver) => {
+          storage.insertEntry(entry(1));
+          const turn = (): void => {
+            storage.insertEntry(entry(2));
+            storage.putItem(item("u", "k"));
+            storage.setMeta("n", 1);
+            storage.deleteEntry(0, 1);
+            throw new Error("a mistake");
+          };
+          expect(() => driver.transaction(turn)).toThrow("a mistake");
+          expect([storage.head(0)?.s, storage.item("u", "k", false), storage.meta("n")]).toEqual([
+            1,
+            null,
+            null,
+          ]);
+          driver.transaction(() => storage.insertEntry(entry(2)));
+          expect(storage.head(0)?.s).toBe(2);
+        }),
+      );
+
+      test(
+        "a refused integer takes its whole turn back",
+        withStorage((storage, driver) => {
+          const turn = (): void => {
+            storage.setMeta("n", 1);
+            storage.insertEntry(entry(MAX + 1));
+          };
+          expect(() => driver.transaction(turn)).toThrow(IntegerOutOfRange);
+          expect(storage.meta("n")).toBeNull();
+        }),
+      );
+
+      test(
+        "migrating again changes nothing",
+        withStorage((storage, driver) => {
+          storage.putItem(item("u", "k"));
+          const schema = (): unknown => driver.rows(`SELECT name, sql FROM sqlite_master ORDER BY name`);
+          const before = schema();
+          driver.transaction(() => migrate(driver, 2));
+          expect(schema()).toEqual(before);
+          expect(driver.rows(`SELECT DISTINCT at FROM migrations`)).toEqual([[1]]);
+          expect(storage.item("u", "k", false)).not.toBeNull();
+        }),
+      );
+
+      test(
+        "a database of newer code is used as it is",
+        withStorage((storage, driver) => {
+          driver.run(`ALTER TABLE items ADD COLUMN later TEXT`);
+          driver.run(`INSERT INTO migrations(id, at) VALUES(999, 5)`);
+          driver.transaction(() => migrate(driver, 2));
+          const row = item("u", "k");
+          storage.putItem(row);
+          expect(storage.item("u", "k", true)).toEqual({ ...row, size: 3 });
+        }),
+      );
+
+      test(
+        "migrations are numbered from one without a gap, and what was shipped stays as it was",
+        withStorage((_, driver) => {
+          const ids = driver.rows(`SELECT id FROM migrations ORDER BY id`).map((row) => row[0]);
+          expect(ids).toEqual(ids.map((_, n) => n + 1));
+          // The first migration, word for word: a change to it never reaches a database that has run it.
+          const first = driver
+            .rows(
+              `SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name IN (${FIRST_TABLES.map(() => "?").join(", ")}) ORDER BY name`,
+              ...FIRST_TABLES,
+            )
+            .map(([name, sql]) => `${String(name)}(${String(sql).slice(String(sql).indexOf("(") + 1)}`);
+          expect(first).toMatchInlineSnapshot(`
+            [
+              "acceptor(o INTEGER PRIMARY KEY, promised INTEGER NOT NULL, max_counter INTEGER NOT NULL, leader_e INTEGER NOT NULL, leader_inc INTEGER NOT NULL)",
+              "base(o INTEGER PRIMARY KEY, e INTEGER NOT NULL, s INTEGER NOT NULL, chain BLOB NOT NULL, hlc INTEGER NOT NULL, reclaimed_e INTEGER NOT NULL, reclaimed_s INTEGER NOT NULL)",
+              "divergent(o INTEGER, e INTEGER, s INTEGER, applied INTEGER NOT NULL, found_at INTEGER NOT NULL, entry BLOB NOT NULL, undo BLOB, PRIMARY KEY(o, e, s)) WITHOUT ROWID",
+              "epochs(o INTEGER, e INTEGER, start INTEGER NOT NULL, PRIMARY KEY(o, e)) WITHOUT ROWID",
+              "grants(o INTEGER, grantee INTEGER, until INTEGER NOT NULL, PRIMARY KEY(o, grantee)) WITHOUT ROWID",
+              "idempotency(user TEXT, k BLOB, fingerprint BLOB NOT NULL, o INTEGER NOT NULL, e INTEGER NOT NULL, s INTEGER NOT NULL, status INTEGER NOT NULL, hlc INTEGER NOT NULL, PRIMARY KEY(user, k)) WITHOUT ROWID",
+              "items(user TEXT, key TEXT, o INTEGER NOT NULL, e INTEGER NOT NULL, s INTEGER NOT NULL, hlc INTEGER NOT NULL, owner_version INTEGER NOT NULL, tombstone INTEGER NOT NULL, expires_at INTEGER NOT NULL, content_type TEXT NOT NULL, size INTEGER NOT NULL, xdeps BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY(user, key)) WITHOUT ROWID",
+              "leadership(o INTEGER PRIMARY KEY, e INTEGER NOT NULL, opened INTEGER NOT NULL, ack_after INTEGER NOT NULL, lease_until INTEGER NOT NULL)",
+              "log(o INTEGER, s INTEGER, e INTEGER NOT NULL, hlc INTEGER NOT NULL, commit_s INTEGER NOT NULL, applied INTEGER NOT NULL, chain BLOB NOT NULL, entry BLOB NOT NULL, undo BLOB, PRIMARY KEY(o, s)) WITHOUT ROWID",
+              "meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID",
+              "outbox(o INTEGER, dest INTEGER, stage INTEGER NOT NULL, next_at INTEGER NOT NULL, PRIMARY KEY(o, dest)) WITHOUT ROWID",
+              "owners(user TEXT PRIMARY KEY, home INTEGER NOT NULL, version INTEGER NOT NULL, o INTEGER NOT NULL, e INTEGER NOT NULL, s INTEGER NOT NULL) WITHOUT ROWID",
+              "pins(id TEXT PRIMARY KEY, until INTEGER NOT NULL, bases TEXT NOT NULL) WITHOUT ROWID",
+              "poison(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, error TEXT NOT NULL, raw BLOB NOT NULL)",
+              "restore(id TEXT PRIMARY KEY, source INTEGER NOT NULL, cursor BLOB NOT NULL, scanned INTEGER NOT NULL, bases TEXT NOT NULL, until TEXT NOT NULL) WITHOUT ROWID",
+              "undo(o INTEGER, s INTEGER, n INTEGER, image BLOB NOT NULL, PRIMARY KEY(o, s, n)) WITHOUT ROWID",
+            ]
+          `);
+        }),
+      );
+
+      test(
+        "no table has a secondary index, and none a rowid beside its key",
+        withStorage((_, driver) => {
+          const tables = driver
+            .rows(`SELECT name, sql FROM sqlite_master WHERE type = 'table'`)
+            .filter(([name]) => FIRST_TABLES.includes(String(name)));
+          expect(tables.length).toBe(FIRST_TABLES.length);
+          for (const [name, sql] of tables)
+            expect(String(sql), String(name)).toMatch(/WITHOUT ROWID|INTEGER PRIMARY KEY/);
+          expect(
+            driver.rows(`SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL`),
+          ).toEqual([]);
+        }),
+      );
+    });
+  });
+}
+
+const FIRST_TABLES = [
+  "acceptor",
+  "base",
+  "divergent",
+  "epochs",
+  "grants",
+  "idempotency",
+  "items",
+  "leadership",
+  "log",
+  "meta",
+  "outbox",
+  "owners",
+  "pins",
+  "poison",
+  "restore",
+  "undo",
+];
+
+/** Compares as the thing itself does, without a message of a million lines: large blobs become their size and a sum. */
+function light(thing: unknown): unknown {
+  if (thing instanceof Uint8Array)
+    return thing.length < 100
+      ? thing
+      : { length: thing.length, sum: thing.reduce((sum, b, n) => (sum * 31 + b + n) % 65_521, 0) };
+  if (Array.isArray(thing)) return thing.map(light);
+  if (typeof thing !== "object" || thing === null) return thing;
+  return Object.fromEntries(Object.entries(thing).map(([name, value]) => [name, light(value)]));
+}
+
+/** For both worlds: it needs no database. */
+export function describeKeyRange(): void {
+  describe("prefixEnd", () => {
+    const bytes = (text: string): string =>
+      Array.from(new TextEncoder().encode(text), (b) => b.toString(16).padStart(2, "0")).join("");
+
+    test("is the least text above all that begin with the prefix, in bytes", () => {
+      for (const key of KEYS_IN_ORDER) {
+        const end = prefixEnd(key);
+        if (end === null) {
+          expect([...key].every((c) => c === "\u{10FFFF}")).toBe(true);
+          continue;
+        }
+        for (const below of [key, `${key}\u{10FFFF}`, `${key}z`])
+          expect(bytes(below) < bytes(end)).toBe(true);
+        for (const other of KEYS_IN_ORDER) {
+          if (!other.startsWith(key))
+            expect(bytes(other) < bytes(key) || bytes(other) >= bytes(end)).toBe(true);
+        }
+      }
+    });
+
+    test("steps over surrogates, and carries", () => {
+      expect(prefixEnd("\uD7FF")).toBe("\uE000");
+      expect(prefixEnd("a\u{10FFFF}")).toBe("b");
+      expect(prefixEnd("a\u{10FFFF}\u{10FFFF}")).toBe("b");
+      expect(prefixEnd("\u{10FFFF}")).toBeNull();
+      expect(prefixEnd("")).toBeNull();
+      expect(prefixEnd("\uFFFF")).toBe("\u{10000}");
+    });
+  });
+}
