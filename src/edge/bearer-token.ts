@@ -9,7 +9,7 @@ import { createRemoteJWKSet, jwtVerify, type JWTPayload } from "jose";
 import type { Deployment } from "../deployment/deployment.ts";
 import { equalBytes, fromBase64Url, hmacSha256 } from "./digest.ts";
 import { identityOf, type Identity } from "./identity.ts";
-import { Lru } from "./lru.ts";
+import { Recent } from "./recent.ts";
 import { Refused } from "./refusal.ts";
 
 /** Clocks of issuers differ from ours by this much. */
@@ -40,7 +40,7 @@ interface Verified {
 export class BearerTokens {
   readonly #secret: string | null;
   readonly #jwks: ReturnType<typeof createRemoteJWKSet> | null;
-  readonly #verified = new Lru<string, Verified>(VERIFIED_MAX);
+  readonly #verified = new Recent<string, Verified>(VERIFIED_MAX);
 
   constructor({ authSecret, jwksUrl }: Pick<Deployment, "authSecret" | "jwksUrl">) {
     this.#secret = authSecret;

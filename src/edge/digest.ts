@@ -29,7 +29,13 @@ export function toBase64(bytes: Uint8Array): string {
   return btoa(binary);
 }
 
-export function toBase64Url(bytes: Uint8Array): string {
+/** Newer engines have it built in; TypeScript's library for ours does not say so. */
+interface Base64Bytes {
+  toBase64?(options: { readonly alphabet: "base64url"; readonly omitPadding: true }): string;
+}
+
+export function toBase64Url(bytes: Uint8Array & Base64Bytes): string {
+  if (bytes.toBase64 !== undefined) return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
   return toBase64(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 

@@ -6,7 +6,7 @@
  * kept by log and not by user, so that one user's failed attempt teaches the way for all who are at home there.
  */
 import type { RegionIndex } from "../replication/position.ts";
-import { Lru } from "./lru.ts";
+import { Recent } from "./recent.ts";
 
 const USERS_MAX = 20_000;
 const TTL_MS = 300_000;
@@ -25,7 +25,7 @@ interface KnownLeader {
 }
 
 export class HomeCache {
-  readonly #homes = new Lru<string, KnownHome>(USERS_MAX);
+  readonly #homes = new Recent<string, KnownHome>(USERS_MAX);
   /** As many as there are logs: bounded by configuration. */
   readonly #leaders = new Map<string, KnownLeader>();
 

@@ -8,7 +8,7 @@
 import { SESSION_CHARACTERS_MAX } from "../api/limit.ts";
 import type { Deployment } from "../deployment/deployment.ts";
 import { equalBytes, fromBase64Url, hmacSha256, toBase64Url } from "./digest.ts";
-import { Lru } from "./lru.ts";
+import { Recent } from "./recent.ts";
 import { Refused } from "./refusal.ts";
 import type { SessionView } from "./session-merge.ts";
 import { decodeSessionToken, encodeSessionToken } from "../wire/session-codec.ts";
@@ -57,7 +57,7 @@ export class SessionTokens {
   readonly #signer: Signer;
   readonly #mapVersion: number;
   readonly #partitions: number;
-  readonly #verified = new Lru<string, SessionView>(VERIFIED_MAX);
+  readonly #verified = new Recent<string, SessionView>(VERIFIED_MAX);
 
   constructor(signer: Signer, { mapVersion, partitions }: Pick<Deployment, "mapVersion" | "partitions">) {
     this.#signer = signer;
