@@ -1,0 +1,133 @@
+/**
+ * The Worker on this machine: built from source, and served by the platform's runtime as wrangler.toml describes it. For
+ * `npm start` and for benchmarks; `wrangler dev` does more, but its proxy would be what a benchmark measures.
+ *
+ * Objects are kept on disk. Queues live in memory only: what was in them is gone after a restart, which loses nothing, since
+ * the regions' logs have it and followers ask for what they miss.
+ */
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const CONFIG = fileURLToPath(new URL("../wrangler.toml", import.meta.url));
+
+/** What may be set in the environment beside the variables that wrangler.toml names. */
+const OPTIONAL_SETTINGS = [
+  "AUTH_SECRET",
+  "JWKS_URL",
+  "SESSION_SECRET",
+  "SESSION_SECRETS",
+  "CORS_ORIGINS",
+  "WRITE_CONCERN",
+  "CALL_TIMEOUT_MS",
+  "QUEUE_AFTER_MS",
+  "RPO_MS_MAX",
+  "LOCAL_DEV",
+];
+
+/** No telemetry, no look-up of request.cf over the network, no tracing of every call. */
+const QUIET = {
+  WRANGLER_SEND_METRICS: "false",
+  WRANGLER_SEND_ERROR_REPORTS: "false",
+  CLOUDFLARE_CF_FETCH_ENABLED: "false",
+  X_LOCAL_OBSERVABILITY: "false",
+};
+
+/**
+ * @typedef {object} LocalWorkerOptions
+ * @property {string} host
+ * @property {number} port 0 picks a free one.
+ * @property {string} dataPath Where objects are kept.
+ * @property {Record<string, string>} defaults Variables that hold unless the environment says otherwise.
+ * @property {NodeJS.ProcessEnv} environment
+ */
+
+/**
+ * @typedef {object} LocalWorker
+ * @property {URL} url
+ * @property {() => Promise<void>} stop
+ */
+
+/**
+ * @param {LocalWorkerOptions} options
+ * @returns {Promise<LocalWorker>}
+ */
+export async function startLocalWorker(options) {
+  Object.assign(process.env, QUIET);
+  // Only now, because they read the environment when they are loaded.
+  const [{ convertV4MiniflareOptions, Log, LogLevel, Miniflare }, wrangler, script] = await Promise.all([
+    import("miniflare"),
+    import("wrangler"),
+    bundle(),
+  ]);
+  const config = wrangler.unstable_readConfig({ config: CONFIG });
+  const { workerOptions } = wrangler.unstable_getMiniflareWorkerOptions(CONFIG);
+  const restoreSignals = keepSignals();
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      host: options.host,
+      port: options.port,
+      log: new Log(LogLevel.WARN),
+      cf: false,
+      resourcePersistencePath: options.dataPath,
+      workers: [
+        {
+          ...workerOptions,
+          name: config.name,
+          modules: [{ type: "ESModule", path: `${ROOT}worker.mjs`, contents: script }],
+          bindings: Object.assign({}, workerOptions.bindings, settings(config.vars, options)),
+        },
+      ],
+    }),
+  );
+  restoreSignals();
+  return { url: await miniflare.ready, stop: () => miniflare.dispose() };
+}
+
+/**
+ * Miniflare listens for signals and ends the process at once, before anybody else could put things in order.
+ *
+ * @returns {() => void} takes away what began to listen since
+ */
+function keepSignals() {
+  const signals = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
+  const before = signals.map((signal) => process.listeners(signal));
+  return () => {
+    signals.forEach((signal, at) => {
+      for (const listener of process.listeners(signal)) {
+        if (!before[at]?.includes(listener)) process.off(signal, listener);
+      }
+    });
+  };
+}
+
+/** @returns {Promise<string>} */
+async function bundle() {
+  const { build } = await import("esbuild");
+  const { outputFiles } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: ["src/worker.ts"],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2024",
+    conditions: ["workerd", "worker", "browser"],
+    external: ["cloudflare:*", "node:*"],
+    sourcemap: "inline",
+    logLevel: "warning",
+  });
+  return /** @type {{ text: string }} */ (outputFiles[0]).text;
+}
+
+/**
+ * @param {Record<string, unknown>} vars
+ * @param {LocalWorkerOptions} options
+ * @returns {Record<string, string>}
+ */
+function settings(vars, { defaults, environment }) {
+  const chosen = { ...defaults };
+  for (const name of [...Object.keys(vars), ...OPTIONAL_SETTINGS]) {
+    const value = environment[name];
+    if (value !== undefined) chosen[name] = value;
+  }
+  return chosen;
+}
