@@ -117,7 +117,11 @@ export class Edge {
 
   /** Has a home claimed for somebody new: a write to the anchor's log. */
   *touchAnchor(partition: number, user: string): Task<boolean> {
-    return (yield* this.#claim(partition, user, user, this.#cluster.timeline.now + 5_000)) !== null;
+    const deadline = this.#cluster.timeline.now + 5_000;
+    if ((yield* this.#claim(partition, user, user, deadline)) === null) return false;
+    // A replica at hand may have known an uncommitted claim; only the anchor's leader is certain.
+    const reply = yield* this.#anchorSays(partition, { op: "home", user, certain: true, from: this.region }, deadline);
+    return reply?.kind === "home";
   }
 
   /** Claims a home here for a user who has none; answers where the decision stands. */

@@ -3,7 +3,7 @@
  * the turn changed.
  */
 import { EntryKind } from "../../src/replication/entry.ts";
-import type { PeerReply } from "../../src/replication/message.ts";
+import type { PeerReply, PeerRequest } from "../../src/replication/message.ts";
 import { leaderOf } from "../../src/replication/position.ts";
 import { chainAfter } from "./ghost.ts";
 import type { Mirror } from "./mirror.ts";
@@ -74,7 +74,9 @@ export function promisesNeverDecrease(turn: Turn): void {
 
 /** I6: nothing of an epoch below the promise is accepted, nor of an older instance of the leader. Nothing promised twice. */
 export function nothingStaleIsAccepted(turn: Turn): void {
-  for (const { o, appended, acceptorBefore: before } of turn.deltas) {
+  for (const { o, appended: all, acceptorBefore: before } of turn.deltas) {
+    // What this replica wrote itself in the same turn was carried by nobody.
+    const appended = all.filter((row) => leaderOf(row.e) !== turn.host.region || row.e < before.promised);
     if (appended.length === 0) continue;
     const carriers = epochsCarried(turn, o);
     if (carriers.length === 0) continue;
@@ -190,7 +192,7 @@ function commitsSpokenOf(turn: Turn): Spoken[] {
   for (const effect of turn.effects) {
     if (effect.type === "call" && effect.message.type === "append") spoken.push({ o: effect.message.o, s: effect.message.commit, why: "an append", exact: true });
     if (effect.type === "enqueue") for (const batch of effect.messages) spoken.push({ o: batch.o, s: batch.commit, why: "a batch", exact: true });
-    if (effect.type === "reply") spoken.push(...commitsReplied(turn, effect.message));
+    if (effect.type === "reply") spoken.push(...commitsReplied(turn.requestOf(effect.id), effect.message));
     if (effect.type === "respond") {
       const { reply } = effect;
       if ((reply.kind === "written" || reply.kind === "concern-timeout") && reply.receipt.committed) spoken.push({ o: reply.receipt.position.o, s: reply.receipt.position.s, why: "a receipt", exact: false });
@@ -201,9 +203,9 @@ function commitsSpokenOf(turn: Turn): Spoken[] {
   return spoken;
 }
 
-function commitsReplied(turn: Turn, message: PeerReply): Spoken[] {
-  if (turn.event.type !== "peer" || !("o" in turn.event.message)) return [];
-  const { o } = turn.event.message;
+function commitsReplied(request: PeerRequest | undefined, message: PeerReply): Spoken[] {
+  if (request === undefined || !("o" in request)) return [];
+  const { o } = request;
   if (message.type === "pull-ok" || message.type === "promise" || message.type === "close-reply") return [{ o, s: message.commit, why: message.type, exact: true }];
   return [];
 }

@@ -8,6 +8,7 @@
  * entry kinds; there is one version), forced epochs.
  */
 import type { Effect, Event } from "../../src/replication/effect.ts";
+import type { PeerRequest } from "../../src/replication/message.ts";
 import type { Cluster, Observer } from "./cluster.ts";
 import { describeEvent } from "./describe.ts";
 import type { Ghost } from "./ghost.ts";
@@ -71,6 +72,8 @@ export class Invariants implements Observer {
   readonly #ghost: Ghost;
   readonly #clocksKept: boolean;
   readonly #open = new Map<Host, Map<number, Open>>();
+  /** Requests of other replicas that were not answered yet, by number. */
+  readonly #requests = new Map<Host, Map<number, PeerRequest>>();
   readonly #turns = new Map<Host, number>();
 
   constructor(cluster: Cluster, ghost: Ghost, clocksKept: boolean) {
@@ -90,6 +93,8 @@ export class Invariants implements Observer {
   turned(host: Host, event: Event, effects: readonly Effect[], now: number): void {
     if (this.#ghost.problems.length > 0) return;
     const { timeline, tally } = this.#cluster;
+    const requests = this.#requestsOf(host);
+    if (event.type === "peer") requests.set(event.id, event.message);
     const dirty = host.driver.takeDirty();
     const deltas = this.#ghost.mirrors(host).map((mirror) => mirror.sync(host.driver, dirty));
     for (const { o, appended, removed, baseBefore, baseAfter } of deltas) {
@@ -108,6 +113,7 @@ export class Invariants implements Observer {
       at: timeline.now,
       deltas,
       answered: this.#answered(host, effects),
+      requestOf: (id) => requests.get(id),
       ghost: this.#ghost,
       peers: this.#cluster.hosts[host.partition] ?? [],
       clocksKept: this.#clocksKept,
@@ -115,6 +121,7 @@ export class Invariants implements Observer {
       fail: (invariant, what) => this.#ghost.fail(invariant, what),
     };
     for (const invariant of INVARIANTS) invariant(turn);
+    for (const effect of effects) if (effect.type === "reply") requests.delete(effect.id);
     const turns = (this.#turns.get(host) ?? 0) + 1;
     this.#turns.set(host, turns);
     if (turns % STATE_EVERY === 0) this.checkState(host);
@@ -130,6 +137,12 @@ export class Invariants implements Observer {
   checkState(host: Host): void {
     this.#cluster.tally.add("states compared");
     for (const problem of stateIsWhatWasApplied(this.#ghost, host)) this.#ghost.fail("I14 state is what was applied", problem);
+  }
+
+  #requestsOf(host: Host): Map<number, PeerRequest> {
+    let requests = this.#requests.get(host);
+    if (requests === undefined) this.#requests.set(host, (requests = new Map()));
+    return requests;
   }
 
   #answered(host: Host, effects: readonly Effect[]): Answered[] {

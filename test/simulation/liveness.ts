@@ -24,6 +24,19 @@ export function fallsSilent(cluster: Cluster, ghost: Ghost): void {
   }
 }
 
+/**
+ * Whether some log's last leader was deposed by a promise that led to nothing. Whoever writes next brings a leader back; until
+ * then what it had not brought to everybody stays where it is.
+ */
+export function someLogIsLeaderless(cluster: Cluster, ghost: Ghost): boolean {
+  return cluster.hosts.some((hosts) =>
+    hosts.some((_, o) => {
+      const furthest = Math.max(...hosts.map((host) => ghost.mirror(host, o).last.e));
+      return hosts.some((host) => ghost.mirror(host, o).acceptor.promised > furthest) && furthest > 0;
+    }),
+  );
+}
+
 /** L1: the logs of all replicas are one, everything is applied, nothing waits. */
 export function replicasAgree(cluster: Cluster, ghost: Ghost): void {
   for (const hosts of cluster.hosts) {

@@ -9,7 +9,7 @@ import { Cluster, range } from "./cluster.ts";
 import { Edge } from "./edge.ts";
 import { Ghost } from "./ghost.ts";
 import { Invariants } from "./invariants.ts";
-import { fallsSilent, replicasAgree } from "./liveness.ts";
+import { fallsSilent, replicasAgree, someLogIsLeaderless } from "./liveness.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Random } from "./random.ts";
 import type { Schedule } from "./schedule.ts";
@@ -75,15 +75,19 @@ export function simulate({ seed, schedule, rules, keep = 400 }: RunOptions): Run
   while (busy > 0 && timeline.nextAt < finishBy && !isBad()) timeline.step();
   if (busy > 0 && !isBad()) ghost.fail("I22 no request hangs", `${busy} clients did not finish within ${FINISH_MS} ms after the faults`);
 
-  const closing = [() => touchEveryLog(cluster, edges, devices, ghost), () => readEverywhere(cluster, devices)];
-  for (const step of closing) {
-    if (isBad()) break;
-    let done = false;
-    runTask(step(), () => {
+  const finish = (task: Task<void>): void => {
+    let done = isBad();
+    runTask(task, () => {
       done = true;
     });
     while (!done && !isBad() && timeline.step());
     if (!isBad()) fallsSilent(cluster, ghost);
+  };
+  finish(touchEveryLog(cluster, edges, devices, ghost, 0));
+  finish(readEverywhere(cluster, devices));
+  for (let round = 1; round <= 3 && !isBad() && someLogIsLeaderless(cluster, ghost); round++) {
+    tally.add("rounds to bring back leaders");
+    finish(touchEveryLog(cluster, edges, devices, ghost, round));
   }
   if (!isBad()) replicasAgree(cluster, ghost);
   if (!isBad()) for (const host of cluster.allHosts()) invariants.checkState(host);
@@ -118,13 +122,13 @@ function makeDevices(cluster: Cluster, edges: readonly Edge[], schedule: Schedul
 }
 
 /** L2: each user's log takes a majority write, after some tries, now that nothing is wrong. */
-function* touchEveryLog(cluster: Cluster, edges: readonly Edge[], devices: readonly Device[], ghost: Ghost): Task<void> {
+function* touchEveryLog(cluster: Cluster, edges: readonly Edge[], devices: readonly Device[], ghost: Ghost, round: number): Task<void> {
   for (let partition = 0; partition < cluster.partitions; partition++) {
     let done = false;
     for (let n = 0; n < TOUCHES_MAX && !done; n++) {
       const edge = edges[n % edges.length] as Edge;
       const anchor = cluster.anchorOf(partition);
-      done = yield* edge.touchAnchor(partition, `closing${partition}`);
+      done = yield* edge.touchAnchor(partition, `closing${partition}-${round}`);
       if (!done) yield* sleep(cluster.timeline, RETRY_MS);
       else cluster.transcript.line(cluster.timeline.now, `the anchor's log ${partition}/${anchor} has a leader`);
     }

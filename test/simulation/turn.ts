@@ -1,5 +1,6 @@
 /** One committed turn of one replica, as the invariants see it: what came, what changed, what is about to be said. */
 import type { Effect, Event } from "../../src/replication/effect.ts";
+import type { PeerRequest } from "../../src/replication/message.ts";
 import type { Timing } from "../../src/replication/config.ts";
 import type { ClientReply } from "../../src/replication/request.ts";
 import type { Ghost } from "./ghost.ts";
@@ -23,6 +24,8 @@ export interface Turn {
   readonly deltas: readonly Delta[];
   /** Replies of this turn with the requests that they answer. */
   readonly answered: readonly Answered[];
+  /** The request that a reply of this turn answers: it may have come in an earlier turn. */
+  requestOf(id: number): PeerRequest | undefined;
   readonly ghost: Ghost;
   readonly peers: readonly Host[];
   /** Clocks keep the bound: invariants that rest on it are judged. */
