@@ -1,0 +1,111 @@
+/**
+ * One runtime with everything that is compared: the Worker as `npm start` serves it, and the plain ones beside it. A request
+ * finds its Worker by the host it asks for.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { runtimeProcesses } from "./process.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const CONFIG = fileURLToPath(new URL("../../wrangler.toml", import.meta.url));
+
+/** No telemetry, no look-up of request.cf over the network, no tracing of every call. Read when the packages are loaded. */
+const QUIET = {
+  WRANGLER_SEND_METRICS: "false",
+  WRANGLER_SEND_ERROR_REPORTS: "false",
+  CLOUDFLARE_CF_FETCH_ENABLED: "false",
+  X_LOCAL_OBSERVABILITY: "false",
+};
+
+export const HOST = { ithaca: "ithaca.bench", bare: "bare.bench" } as const;
+
+export interface Runtime {
+  readonly url: URL;
+  /** Processes of the runtime; empty where that cannot be found out. */
+  readonly processes: readonly number[];
+  stop(): Promise<void>;
+}
+
+export interface RuntimeOptions {
+  /** Variables that hold instead of those in wrangler.toml. */
+  readonly vars?: Readonly<Record<string, string>>;
+  /** A module around the Worker: it imports `ithaca:worker` and exports what the Worker exports. */
+  readonly entry?: string;
+  readonly inspectorPort?: number;
+}
+
+export async function startRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
+  Object.assign(process.env, QUIET);
+  const [{ convertV4MiniflareOptions, Log, LogLevel, Miniflare }, wrangler, ithaca, bare] = await Promise.all(
+    [import("miniflare"), import("wrangler"), bundle(options.entry ?? "src/worker.ts"), bundle("bench/workers/bare.ts")],
+  );
+  const config = wrangler.unstable_readConfig({ config: CONFIG });
+  const { workerOptions } = wrangler.unstable_getMiniflareWorkerOptions(CONFIG);
+  const dataPath = mkdtempSync(join(tmpdir(), "ithaca-bench-"));
+  const before = new Set(runtimeProcesses());
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      host: "127.0.0.1",
+      port: 0,
+      log: new Log(LogLevel.WARN),
+      cf: false,
+      resourcePersistencePath: dataPath,
+      ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
+      workers: [
+        {
+          ...workerOptions,
+          name: config.name ?? "ithaca",
+          routes: [`${HOST.ithaca}/*`],
+          modules: [{ type: "ESModule", path: `${ROOT}worker.mjs`, contents: ithaca }],
+          bindings: {
+            ...workerOptions.bindings,
+            AUTH_MODE: "open",
+            LOCAL_DEV: "1",
+            DRILLS: "off",
+            ...options.vars,
+          },
+        },
+        {
+          name: "bare",
+          routes: [`${HOST.bare}/*`],
+          compatibilityDate: workerOptions.compatibilityDate,
+          modules: [{ type: "ESModule", path: `${ROOT}bare.mjs`, contents: bare }],
+          durableObjects: { BARE: { className: "Bare", useSQLite: true } },
+          d1Databases: { DATABASE: "bench" },
+          kvNamespaces: { KV: "bench" },
+        },
+      ],
+    }),
+  );
+  const url = await miniflare.ready;
+  return {
+    url,
+    processes: runtimeProcesses().filter((pid) => !before.has(pid)),
+    stop: async () => {
+      await miniflare.dispose();
+      rmSync(dataPath, { recursive: true, force: true });
+    },
+  };
+}
+
+async function bundle(entry: string): Promise<string> {
+  const { outputFiles } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2024",
+    conditions: ["workerd", "worker", "browser"],
+    external: ["cloudflare:*", "node:*"],
+    alias: { "ithaca:worker": "./src/worker.ts" },
+    sourcemap: "inline",
+    logLevel: "warning",
+  });
+  const [file] = outputFiles;
+  if (file === undefined) throw new Error(`${entry} was bundled to nothing`);
+  return file.text;
+}

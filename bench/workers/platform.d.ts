@@ -1,0 +1,24 @@
+/** As much of the runtime's modules as the bench's Workers use: they are checked together with code for Node. */
+declare module "cloudflare:workers" {
+  interface Cursor extends Iterable<Record<string, unknown>> {
+    raw(): Iterable<unknown[]>;
+    readonly rowsRead: number;
+    readonly rowsWritten: number;
+  }
+  interface Storage {
+    readonly sql: {
+      exec(sql: string, ...params: readonly unknown[]): Cursor;
+      readonly databaseSize: number;
+    };
+    setAlarm(at: number): Promise<void>;
+  }
+  interface State {
+    readonly id: { readonly name?: string };
+    readonly storage: Storage;
+  }
+  export class DurableObject {
+    constructor(ctx: State, env: unknown);
+    protected readonly ctx: State;
+    protected readonly env: unknown;
+  }
+}
