@@ -28,9 +28,9 @@ import type {
 import { compareTails, EMPTY_TAIL, leaderOf, type Epoch, type RegionIndex, type Tail } from "./position.ts";
 
 const PULL_BYTES = 1_000_000;
-/** Between two pulls that brought nothing new, doubling, while somebody still waits. */
-const PULL_AGAIN_MS = 20;
-const PULL_AGAIN_MS_MAX = 500;
+/** Between two questions that brought nothing new, doubling, while somebody still waits. */
+const AGAIN_MS = 20;
+const AGAIN_MS_MAX = 500;
 /** Pulls in a row that fail or bring nothing before a log that is only known to be longer is left to its leader. */
 const FRUITLESS_MAX = 8;
 
@@ -62,6 +62,8 @@ export class Follower {
 
   #pulling = false;
   #closing = false;
+  #closesFailed = 0;
+  #closeNotBefore = 0;
   #wanted = false;
   #wantsCommit = false;
   /** Somebody needs the log to be known as of this instant (bounded staleness). */
@@ -171,7 +173,10 @@ export class Follower {
     if (!behind) this.#gapSince = null;
     else this.#gapSince ??= now;
     const gapDue = this.#gapSince !== null && this.#fruitless < FRUITLESS_MAX;
-    if (this.#wantsFreshAt > this.#freshAt && !this.#closing) this.#closeNow();
+    if (this.#wantsFreshAt > this.#freshAt && !this.#closing) {
+      if (now >= this.#closeNotBefore) this.#closeNow();
+      else this.#context.wakeAt(this.#closeNotBefore);
+    }
     if (!this.#pulling && (this.#wanted || gapDue)) {
       // Reordering usually closes a gap by itself; a log that is merely longer elsewhere does not.
       const patience = this.#wanted || this.inbox.size === 0 ? 0 : config.timing.gapMs;
@@ -263,9 +268,13 @@ export class Follower {
       this.#closing = false;
       this.#context.changed = true;
       if (reply?.type === "close-reply") {
+        this.#closesFailed = 0;
         this.#fresh(sentAt, reply.last.s);
         this.heardOf(reply.last);
+        return;
       }
+      this.#closeNotBefore = this.#context.now + pauseMs(this.#closesFailed);
+      this.#closesFailed += 1;
     });
   }
 
@@ -322,9 +331,8 @@ export class Follower {
       )
         this.known = reply.last;
     }
+    this.#notBefore = this.#context.now + pauseMs(this.#fruitless);
     this.#fruitless += 1;
-    this.#notBefore =
-      this.#context.now + Math.min(PULL_AGAIN_MS_MAX, PULL_AGAIN_MS * 2 ** Math.min(this.#fruitless - 1, 6));
   }
 
   /** Tells the leader that a long catch-up is over, so that it feeds this replica again. */
@@ -347,6 +355,10 @@ export class Follower {
       inc: this.#context.incarnation,
     };
   }
+}
+
+function pauseMs(failures: number): number {
+  return Math.min(AGAIN_MS_MAX, AGAIN_MS * 2 ** Math.min(failures, 6));
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
