@@ -132,6 +132,8 @@ describe("judge", () => {
         const knowledge = { epochs: tableOf(log!), last, applied, commit };
         for (let e = 16; e <= 16 * 9; e += 16) {
           for (let s = 1; s <= log!.length + 3; s++) {
+            // Before the one place where its epoch begins: no such entry ever was.
+            if (log!.indexOf(e) + 1 > s) continue;
             const said = judge(knowledge, e, s, (openCommitted) => openCommitted);
             expect(said, `(${e}, ${s}) in ${JSON.stringify(log)}`).toBe(
               bruteForce(log!, applied, commit, e, s),
