@@ -6,7 +6,7 @@ let isolate: string | null = null;
 let count = 0;
 
 export function uniqueId(): string {
-  isolate ??= randomText(16);
+  isolate ??= randomText(8);
   return `${isolate}-${(count++).toString(36)}`;
 }
 

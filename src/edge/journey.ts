@@ -34,6 +34,8 @@ export interface Step {
 /** Attempts at a leader wait within these bounds: the longest round trip between regions is about 340 ms, a cold start some hundred. */
 const ATTEMPT_MS_MIN = 800;
 const ATTEMPT_MS_MAX = 2_500;
+/** The way back from the farthest region, with room to spare. */
+const RETURN_MS_MAX = 250;
 
 export class Journey {
   readonly edge: Edge;
@@ -42,7 +44,7 @@ export class Journey {
   readonly from: RegionIndex;
   readonly startedAt: number;
   /** Nobody waits longer than this. */
-  readonly deadlineAt: number;
+  #deadlineAt: number;
   readonly steps: Step[] = [];
   /** The op that has an effect: only its attempts can leave something undecided. */
   readonly #effect: ClientRequest["op"] | null;
@@ -65,7 +67,7 @@ export class Journey {
     this.subject = subject;
     this.from = options.from;
     this.startedAt = options.startedAt;
-    this.deadlineAt = options.startedAt + options.budgetMs;
+    this.#deadlineAt = options.startedAt + options.budgetMs;
     this.#effect = options.effect;
   }
 
@@ -86,14 +88,28 @@ export class Journey {
     return this.#firstSentAt === 0 ? Date.now() - this.startedAt : this.#firstSentAt - this.startedAt;
   }
 
-  /** What a replica is told: a little earlier than our own end, so that its answer still finds us waiting. */
-  get replicaDeadlineAt(): number {
-    const budget = this.deadlineAt - this.startedAt;
-    return this.deadlineAt - Math.min(250, Math.floor(budget / 20));
+  /**
+   * What a replica is told of an attempt that we wait `timeoutMs` for: a little less, so that its answer still finds us
+   * waiting, and a write that we have given up on is refused instead of done late.
+   */
+  replicaDeadlineAt(timeoutMs: number): number {
+    const waitMs = Math.max(0, Math.min(timeoutMs, this.remainingMs()));
+    return Date.now() + waitMs - Math.min(RETURN_MS_MAX, Math.floor(waitMs / 5));
   }
 
   remainingMs(): number {
-    return this.deadlineAt - Date.now();
+    return this.#deadlineAt - Date.now();
+  }
+
+  /** Runs `part` with half of the time that is left, so that something can still be done when it fails. */
+  async withHalf<T>(part: () => Promise<T>): Promise<T> {
+    const whole = this.#deadlineAt;
+    this.#deadlineAt -= Math.floor(this.remainingMs() / 2);
+    try {
+      return await part();
+    } finally {
+      this.#deadlineAt = whole;
+    }
   }
 
   attemptMs(): number {
@@ -112,7 +128,7 @@ export class Journey {
 
   async ask(to: RegionIndex, request: ClientRequest, timeoutMs: number): Promise<Outcome> {
     const sentAt = Date.now();
-    const limitMs = Math.min(timeoutMs, this.deadlineAt - sentAt);
+    const limitMs = Math.min(timeoutMs, this.#deadlineAt - sentAt);
     if (limitMs <= 0) return { kind: "unreached", reason: "expired" };
     if (this.#firstSentAt === 0) this.#firstSentAt = sentAt;
     const { namespace, partition } = this.subject;

@@ -12,16 +12,17 @@ import { sleep, type Journey, type Outcome } from "./journey.ts";
 
 /** What changes between attempts at the same thing. */
 export interface Hop {
+  readonly deadlineAt: number;
   readonly asking?: boolean;
   readonly claim?: Position;
   /** A region that led as far as the edge knew and did not answer: the replica that hears this looks for itself. */
   readonly suspects?: RegionIndex;
 }
 
+type Hint = Omit<Hop, "deadlineAt" | "suspects">;
+
 export interface LeaderQuery {
-  make(hop: Hop): ClientRequest;
-  /** The leader may rightly keep the caller waiting (a concern, a commit): the second attempt has all the time. */
-  readonly patient: boolean;
+  readonly make: (hop: Hop) => ClientRequest;
   /** In whose name who is at home nowhere gets a home; null: the anchor says for certain that there is none. */
   readonly claimant: string | null;
 }
@@ -34,24 +35,24 @@ export async function askHomeLeader(journey: Journey, query: LeaderQuery): Promi
   const known = journey.edge.homes.homeOf(namespace, user, Date.now());
   // Without a hint the nearest replica is as good a guess as any: often it is the home, and otherwise it knows the way.
   let origin = known;
-  let hop: Hop = {};
+  let hint: Hint = {};
   for (let waits = 0; ;) {
-    const outcome = await askLeaderOf(journey, origin, hop, query);
+    const outcome = await askLeaderOf(journey, origin, query.make, hint);
     if (outcome.kind === "moved") {
       if (!journey.redirected()) return NO_LEADER;
       origin = outcome.home;
-      hop = {};
+      hint = {};
     } else if (outcome.kind === "ask") {
       if (!journey.redirected()) return NO_LEADER;
       origin = outcome.to;
-      hop = { asking: true };
+      hint = { asking: true };
     } else if (outcome.kind === "unknown-user") {
       // Told of the claim and still not knowing: the claim is on its way there.
-      if (hop.claim !== undefined && !(await pause(journey, waits++))) return NO_LEADER;
+      if (hint.claim !== undefined && !(await pause(journey, waits++))) return NO_LEADER;
       const home = await settleHome(journey, query.claimant);
       if (home.kind !== "home") return home;
       origin = home.home;
-      hop = { claim: home.position };
+      hint = { claim: home.position };
     } else {
       return outcome;
     }
@@ -67,70 +68,43 @@ async function settleHome(journey: Journey, claimant: string | null): Promise<Ou
   return claimHome(journey, journey.answeredBy ?? journey.from, claimant);
 }
 
-export async function claimHome(journey: Journey, home: RegionIndex, principal: string): Promise<Outcome> {
-  return askAnchor(journey, {
-    op: "claim",
-    user: journey.subject.user,
-    home,
-    principal,
-    from: journey.from,
-    deadlineAt: journey.replicaDeadlineAt,
-  });
+export function claimHome(journey: Journey, home: RegionIndex, principal: string): Promise<Outcome> {
+  const { from, subject } = journey;
+  return askAnchor(journey, (hop) => ({ op: "claim", user: subject.user, home, principal, from, ...hop }));
 }
 
 /** The home, or for certain that there is none. */
 export async function askHome(journey: Journey): Promise<Outcome> {
-  const { user } = journey.subject;
-  const { from, replicaDeadlineAt: deadlineAt } = journey;
-  const outcome = await askAnchor(journey, { op: "home", user, certain: true, from, deadlineAt });
+  const { from, subject } = journey;
+  const request = { op: "home", user: subject.user, certain: true, from } as const;
+  const outcome = await askAnchor(journey, (hop) => ({ ...request, ...hop }));
   return outcome.kind === "unknown-user" ? NO_USER : outcome;
 }
 
-function askAnchor(journey: Journey, request: ClientRequest): Promise<Outcome> {
-  const anchor = journey.edge.deployment.anchors[journey.subject.partition];
-  return askLeaderOf(
-    journey,
-    anchor,
-    {},
-    { patient: true, make: ({ suspects }) => suspecting(request, suspects) },
-  );
+function askAnchor(journey: Journey, make: LeaderQuery["make"]): Promise<Outcome> {
+  return askLeaderOf(journey, journey.edge.deployment.anchors[journey.subject.partition], make);
 }
 
-/** A field beside the request's own: replicas that do not know it ignore it. */
-type Suspecting = ClientRequest & { readonly suspects?: RegionIndex };
-
-function suspecting(request: ClientRequest, suspects: RegionIndex | undefined): Suspecting {
-  return suspects === undefined ? request : { ...request, suspects };
-}
-
-/** Asks whoever leads the log of `origin`; of an unknown one, whoever is near. Answers anything but `not-leader`. */
+/**
+ * Asks whoever leads the log of `origin`; of an unknown one, whoever is near. Answers anything but `not-leader`. An attempt
+ * has a slice of the caller's time; a leader that says "not yet" at the end of its slice is asked again.
+ */
 export async function askLeaderOf(
   journey: Journey,
   origin: RegionIndex | undefined,
-  hop: Hop,
-  query: Pick<LeaderQuery, "make" | "patient">,
+  make: LeaderQuery["make"],
+  hint: Hint = {},
 ): Promise<Outcome> {
   const search = new LeaderSearch(journey, origin);
   let to = search.first();
   for (;;) {
-    const suspects = search.suspect;
-    const request = query.make(suspects === undefined ? hop : { ...hop, suspects });
-    const again = search.failuresOf(to) > 0;
-    const outcome = await journey.ask(
-      to,
-      request,
-      again && query.patient ? journey.remainingMs() : journey.attemptMs(),
-    );
-    let next: RegionIndex | null;
-    if (outcome.kind === "not-leader") {
-      next = await search.afterRedirect(to, outcome.leader);
-    } else if (isDeadEnd(outcome)) {
-      if (outcome.kind === "outcome-unknown") journey.leftOpen();
-      next = search.afterFailure(to);
-    } else {
-      return outcome;
-    }
-    if (next === null) return outcome.kind === "not-leader" ? NO_LEADER : outcome;
+    const timeoutMs = journey.attemptMs();
+    const deadlineAt = journey.replicaDeadlineAt(timeoutMs);
+    const { suspect } = search;
+    const hop = { deadlineAt, ...hint, ...(suspect === undefined ? {} : { suspects: suspect }) };
+    const outcome = await journey.ask(to, make(hop), timeoutMs);
+    const next = await search.after(to, outcome);
+    if (next === null) return search.conclusion(outcome);
     to = next;
   }
 }
@@ -141,13 +115,21 @@ function isDeadEnd(outcome: Outcome): boolean {
   return outcome.kind === "outcome-unknown" || (outcome.kind === "refused" && outcome.reason === "not-ready");
 }
 
-/** Which replica to ask next for one log. `null`: give up. */
+/** Whoever said this was asked for less time than the caller has, and may say otherwise when asked again. */
+function isNotYet(outcome: Outcome): boolean {
+  if (outcome.kind === "concern-timeout") return true;
+  return outcome.kind === "refused" && (outcome.reason === "no-leader" || outcome.reason === "read-timeout");
+}
+
+/** Which replica to ask next for one log. `null`: none, what was answered is the answer. */
 class LeaderSearch {
   readonly #journey: Journey;
   readonly #origin: RegionIndex | undefined;
   readonly #failures = new Map<RegionIndex, number>();
   #pauses = 0;
   #suspect: RegionIndex | undefined;
+  /** A write that is durable and waits for its concern: whatever comes after, this is known. */
+  #durable: Outcome | null = null;
 
   constructor(journey: Journey, origin: RegionIndex | undefined) {
     this.#journey = journey;
@@ -158,48 +140,69 @@ class LeaderSearch {
     return this.#suspect;
   }
 
-  failuresOf(region: RegionIndex): number {
-    return this.#failures.get(region) ?? 0;
-  }
-
   first(): RegionIndex {
     const { edge, from, subject } = this.#journey;
     if (this.#origin === undefined) return this.#near()[0] ?? from;
     return edge.homes.leaderOf(subject.namespace, subject.partition, this.#origin, Date.now());
   }
 
-  afterFailure(to: RegionIndex): RegionIndex | null {
-    const failures = this.failuresOf(to) + 1;
+  async after(to: RegionIndex, outcome: Outcome): Promise<RegionIndex | null> {
+    if (outcome.kind === "concern-timeout") this.#durable = outcome;
+    if (isNotYet(outcome)) return (await this.#pause()) ? to : null;
+    if (outcome.kind === "not-leader") return this.#afterRedirect(to, outcome.leader);
+    // A replica that neither is the home nor leads its log sends us to the home, which we knew.
+    if (outcome.kind === "moved" && outcome.home === this.#origin)
+      return this.#afterRedirect(to, outcome.home);
+    if (!isDeadEnd(outcome)) return null;
+    if (outcome.kind === "outcome-unknown") this.#journey.leftOpen();
+    return this.#afterFailure(to);
+  }
+
+  conclusion(last: Outcome): Outcome {
+    if (last.kind === "not-leader" || last.kind === "moved") {
+      return last.kind === "moved" && last.home !== this.#origin ? last : (this.#durable ?? NO_LEADER);
+    }
+    return last.kind === "unreached" || isNotYet(last) ? (this.#durable ?? last) : last;
+  }
+
+  #failuresOf(region: RegionIndex): number {
+    return this.#failures.get(region) ?? 0;
+  }
+
+  #afterFailure(to: RegionIndex): RegionIndex | null {
+    const failures = this.#failuresOf(to) + 1;
     this.#failures.set(to, failures);
     if (this.#journey.remainingMs() <= 0) return null;
     if (failures < ATTEMPTS_MAX) return to;
     // Of an unknown home nothing is known of its leader either: there is nobody to suspect.
     if (this.#origin !== undefined) this.#suspect ??= to;
-    return this.#near().find((region) => this.failuresOf(region) === 0) ?? null;
+    return this.#near().find((region) => this.#failuresOf(region) === 0) ?? null;
   }
 
-  async afterRedirect(from: RegionIndex, leader: RegionIndex | null): Promise<RegionIndex | null> {
-    const { edge, subject } = this.#journey;
-    if (leader !== null && leader !== from && this.failuresOf(leader) < ATTEMPTS_MAX) {
-      if (!this.#journey.redirected()) return null;
-      if (this.#origin !== undefined) {
-        edge.homes.learnLeader(
-          subject.namespace,
-          subject.partition,
-          this.#origin,
-          { leader, epoch: 0 },
-          Date.now(),
-        );
-      }
-      return leader;
+  async #afterRedirect(from: RegionIndex, leader: RegionIndex | null): Promise<RegionIndex | null> {
+    if (leader !== null && leader !== from && this.#failuresOf(leader) < ATTEMPTS_MAX) {
+      return this.#journey.redirected() ? this.#heard(leader) : null;
     }
     // Nobody leads, or the one who is said to does not answer: somebody may be taking over. Ask the same replica again.
     if (leader !== null && leader !== from) this.#suspect = leader;
-    if (!(await pause(this.#journey, this.#pauses++))) return null;
+    if (!(await this.#pause())) return null;
     // From time to time the suspect gets another chance: it may be back.
     if (this.#pauses % PAUSES_MS.length === 0 && leader !== null)
       this.#failures.set(leader, ATTEMPTS_MAX - 1);
     return from;
+  }
+
+  #heard(leader: RegionIndex): RegionIndex {
+    const { edge, subject } = this.#journey;
+    if (this.#origin !== undefined) {
+      const hint = { leader, epoch: 0 };
+      edge.homes.learnLeader(subject.namespace, subject.partition, this.#origin, hint, Date.now());
+    }
+    return leader;
+  }
+
+  #pause(): Promise<boolean> {
+    return pause(this.#journey, this.#pauses++);
   }
 
   #near(): readonly RegionIndex[] {

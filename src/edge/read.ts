@@ -65,9 +65,10 @@ export async function read(
   floor?: SessionPart,
 ): Promise<ReadResult> {
   const way = new ReadWay(journey, terms, what, floor);
-  const outcome = await way.outcome();
-  if (!terms.staleIfUnreachable || !isUnled(outcome)) return { outcome, stale: false };
-  const stale = await askNear(journey, way.request("eventual", 0, { stale: true }), 0);
+  if (!terms.staleIfUnreachable) return { outcome: await way.outcome(), stale: false };
+  const outcome = await journey.withHalf(() => way.outcome());
+  if (!isUnled(outcome)) return { outcome, stale: false };
+  const stale = await askNear(journey, way.near("eventual", { stale: true }), 0);
   return { outcome: unknownAtHand(stale), stale: true };
 }
 
@@ -121,7 +122,12 @@ class ReadWay {
     return this.#part.positions.length === 0 && this.#part.others.length === 0;
   }
 
-  request(level: ReadLevel, waitMs: number, more: Hop & { readonly stale?: boolean }): ReadRequest {
+  near(level: ReadLevel, more: { readonly waitMs?: number; readonly stale?: boolean } = {}): ReadRequest {
+    const deadlineAt = this.#journey.replicaDeadlineAt(this.#journey.remainingMs());
+    return { ...this.#request(level, { deadlineAt }), ...more };
+  }
+
+  #request(level: ReadLevel, hop: Hop): ReadRequest {
     const { user } = this.#journey.subject;
     const { committed, reportLost, level: asked } = this.#terms;
     return {
@@ -132,25 +138,23 @@ class ReadWay {
       ...(asked.stalenessMsMax === undefined ? {} : { stalenessMsMax: asked.stalenessMsMax }),
       committed,
       session: this.#part,
-      waitMs,
+      waitMs: 0,
       from: this.#journey.from,
-      deadlineAt: this.#journey.replicaDeadlineAt,
       ...(reportLost ? { reportLost } : {}),
-      ...more,
+      ...hop,
     };
   }
 
   #fromLeader(level: "leader" | "strong"): Promise<Outcome> {
     return askHomeLeader(this.#journey, {
-      make: (hop) => this.request(level, 0, hop),
-      patient: true,
+      make: (hop) => this.#request(level, hop),
       claimant: null,
     });
   }
 
   async #atHand(level: "prefix" | "eventual"): Promise<Outcome> {
     const patienceMs = this.#terms.committed ? this.#journey.remainingMs() / 2 : 0;
-    return unknownAtHand(await askNear(this.#journey, this.request(level, 0, {}), patienceMs));
+    return unknownAtHand(await askNear(this.#journey, this.near(level), patienceMs));
   }
 
   async #nearOrLeader(level: "session" | "bounded"): Promise<Outcome> {
@@ -158,7 +162,7 @@ class ReadWay {
     const waitMs = Math.min(half, SESSION_WAIT_MS_MAX);
     // A bounded read may need the leader's word on the way; a committed one a round.
     const patienceMs = level === "bounded" || this.#terms.committed ? half : waitMs;
-    const outcome = await askNear(this.#journey, this.request(level, waitMs, {}), patienceMs);
+    const outcome = await askNear(this.#journey, this.near(level, { waitMs }), patienceMs);
     switch (outcome.kind) {
       case "behind":
       case "unknown-user":

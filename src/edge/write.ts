@@ -77,8 +77,8 @@ export function write(
     readonly digested: readonly (string | Uint8Array)[];
   },
 ): Promise<Outcome> {
-  const { subject, from, replicaDeadlineAt } = journey;
-  const base: WriteRequest = {
+  const { subject, from } = journey;
+  const base: Omit<WriteRequest, "deadlineAt"> = {
     op: "write",
     user: subject.user,
     principal: identity.principal,
@@ -88,11 +88,9 @@ export function write(
     concern: terms.concern,
     session: partFor(terms.session.view, subject.partition),
     from,
-    deadlineAt: replicaDeadlineAt,
   };
   return askHomeLeader(journey, {
     make: (hop: Hop): WriteRequest => ({ ...base, ...hop }),
-    patient: terms.concern !== "local",
     claimant: identity.principal,
   });
 }

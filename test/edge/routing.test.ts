@@ -189,11 +189,54 @@ describe("a write", () => {
     expect(await problemOf(response)).toMatchObject({ type: "/problems/outcome-unknown", definite: false });
   });
 
-  it("passes its deadline on, a little earlier than its own", async () => {
+  it("passes on a deadline for each attempt, a little before its own patience ends", async () => {
     const { send, regions } = bench(() => written());
     const now = Date.now();
-    await put(send, { "Ithaca-Timeout-Ms": "1000" });
-    expect((regions.asked[0]!.request as WriteRequest).deadlineAt).toBe(now + 950);
+    await put(send);
+    await put(send, { "Ithaca-Timeout-Ms": "100" });
+    await put(send, { "Ithaca-Timeout-Ms": "1" });
+    const told = regions.asked.map(({ request, timeoutMs }) => [
+      (request as WriteRequest).deadlineAt - now,
+      timeoutMs,
+    ]);
+    expect(told).toEqual([
+      [1_000, 1_250],
+      [80, 100],
+      [1, 1],
+    ]);
+  });
+
+  it("is asked for again while its leader says not yet", async () => {
+    const reply = written() as Extract<ClientReply, { kind: "written" }>;
+    const { send, regions } = bench(() => {
+      if (regions.asked.length === 1) return { kind: "refused", reason: "no-leader" };
+      return regions.asked.length < 4 ? { ...reply, kind: "concern-timeout" } : reply;
+    });
+    const response = await settled(put(send, { "Ithaca-Write-Concern": "majority" }));
+    expect(response.status).toBe(201);
+    expect(regions.route).toBe("write@0 write@0 write@0 write@0");
+  });
+
+  it("that is known to be durable stays known when the leader falls silent", async () => {
+    const reply = written() as Extract<ClientReply, { kind: "written" }>;
+    const { send, regions } = bench((asked) =>
+      regions.asked.length === 1 ? { ...reply, kind: "concern-timeout" } : silence(asked),
+    );
+    const response = await settled(put(send, { "Ithaca-Write-Concern": "majority" }));
+    expect(response.status).toBe(504);
+    expect(await problemOf(response)).toMatchObject({ type: "/problems/write-concern-timeout" });
+  });
+
+  it("is not sent in circles by a replica that only knows the silent home", async () => {
+    const { send, regions } = bench(({ to }) => {
+      if (regions.asked.length === 1) return written();
+      return to.region === WEUR ? unavailable("refused", false) : { kind: "moved", home: WEUR, version: 1 };
+    });
+    await put(send);
+    const response = await settled(put(send));
+    expect(response.status).toBe(503);
+    expect(await problemOf(response)).toMatchObject({ type: "/problems/no-leader", definite: true });
+    expect(regions.asked[3]).toMatchObject({ to: { region: ENAM }, request: { suspects: WEUR } });
   });
 
   it("has the namespace's concern, or its own", async () => {
@@ -214,7 +257,7 @@ describe("a write", () => {
   it("carries the receipt when its concern was not met in time", async () => {
     const reply = written() as Extract<ClientReply, { kind: "written" }>;
     const { send } = bench(() => ({ ...reply, kind: "concern-timeout" }));
-    const response = await put(send);
+    const response = await settled(put(send));
     expect(response.status).toBe(504);
     expect(response.headers.get("Ithaca-Session")).toMatch(/^s1/);
     expect(await problemOf(response)).toMatchObject({
@@ -325,10 +368,10 @@ describe("a read", () => {
         return item("{}", { stalenessMs: null, servedBy: APAC, why: "stale" });
       return { kind: "refused", reason: "no-leader" };
     });
-    const refused = await get(send, inApac);
+    const refused = await settled(get(send, inApac));
     expect(refused.status).toBe(503);
     expect(await problemOf(refused)).toMatchObject({ type: "/problems/no-leader", definite: true });
-    const stale = await get(send, { ...inApac, "Ithaca-On-Unreachable": "stale" });
+    const stale = await settled(get(send, { ...inApac, "Ithaca-On-Unreachable": "stale" }));
     expect(stale.status).toBe(200);
     expect(stale.headers.get("Ithaca-Anchored")).toBe("no");
     expect(stale.headers.get("Ithaca-Staleness-Ms")).toBe("unknown");
@@ -343,7 +386,7 @@ describe("a read", () => {
 
   it("times out with a problem of its own", async () => {
     const { send } = bench(() => ({ kind: "refused", reason: "read-timeout" }));
-    const response = await get(send, { "Ithaca-Read-Concern": "committed" });
+    const response = await settled(get(send, { "Ithaca-Read-Concern": "committed" }));
     expect(response.status).toBe(504);
     expect(await problemOf(response)).toMatchObject({
       type: "/problems/read-timeout",

@@ -30,12 +30,13 @@ export async function getHome(exchange: Exchange, form: PathForm): Promise<Respo
  * of that home's log confirms it: it would know of a move. What the near one does not know, the anchor does.
  */
 async function findHome(journey: Journey, certain: boolean): Promise<Outcome> {
-  const { from, replicaDeadlineAt: deadlineAt, subject } = journey;
-  const request = { op: "home", user: subject.user, certain: false, from, deadlineAt } as const;
-  const near = await askNear(journey, request, 0);
+  const { from, subject } = journey;
+  const request = { op: "home", user: subject.user, certain: false, from } as const;
+  const deadlineAt = journey.replicaDeadlineAt(journey.remainingMs());
+  const near = await askNear(journey, { ...request, deadlineAt }, 0);
   if (near.kind === "unknown-user" || near.kind === "unreached") return askHome(journey);
   if (near.kind !== "home" || !certain || near.leader === journey.answeredBy) return near;
-  const confirmed = await askLeaderOf(journey, near.home, {}, { make: () => request, patient: false });
+  const confirmed = await askLeaderOf(journey, near.home, (hop) => ({ ...request, ...hop }));
   // The home's leader may not have the claim yet that the near replica has.
   return confirmed.kind === "unknown-user" ? near : confirmed;
 }

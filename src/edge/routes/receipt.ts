@@ -2,11 +2,12 @@
 import { RECEIPT_WAIT_MS_MAX } from "../../api/limit.ts";
 import type { PathForm } from "../../api/path-form.ts";
 import type { Concern } from "../../replication/entry.ts";
+import type { Position } from "../../replication/position.ts";
 import type { ReceiptRequest } from "../../replication/request.ts";
 import { dataHeaders, readSession } from "../data-answer.ts";
 import type { Exchange } from "../exchange.ts";
 import { mayReadAll, mayWrite } from "../identity.ts";
-import { Journey } from "../journey.ts";
+import { Journey, sleep, type Outcome } from "../journey.ts";
 import { askLeaderOf } from "../leader-route.ts";
 import { decodePart } from "../path.ts";
 import { parsePosition } from "../position-text.ts";
@@ -38,25 +39,7 @@ export async function getReceipt(exchange: Exchange, form: PathForm): Promise<Re
     effect: null,
   });
   exchange.journey = journey;
-  const { from, replicaDeadlineAt } = journey;
-  const base: ReceiptRequest = {
-    op: "receipt",
-    user: subject.user,
-    position,
-    ...(wait === undefined ? {} : { concern: wait.concern }),
-    from,
-    deadlineAt: wait === undefined ? replicaDeadlineAt : startedAt + wait.ms,
-  };
-
-  const outcome = await askLeaderOf(
-    journey,
-    position.o,
-    {},
-    {
-      make: ({ suspects }) => (suspects === undefined ? base : { ...base, suspects }),
-      patient: true,
-    },
-  );
+  const outcome = await askReceipt(journey, position, wait);
   if (outcome.kind === "unknown-user") {
     return outcomeAnswer(exchange, journey, { kind: "refused", reason: "no-receipt" }, terms);
   }
@@ -68,8 +51,33 @@ export async function getReceipt(exchange: Exchange, form: PathForm): Promise<Re
   return new Response(exchange.isHead ? null : JSON.stringify(body), { headers });
 }
 
+/** The leader is asked for a slice of the time at a time, like anybody, and again while the concern is not met. */
+async function askReceipt(journey: Journey, position: Position, wait: Wait | undefined): Promise<Outcome> {
+  const { from, subject } = journey;
+  const request = { op: "receipt", user: subject.user, position, from } as const;
+  if (wait === undefined) return askLeaderOf(journey, position.o, (hop) => ({ ...request, ...hop }));
+  const waitUntil = journey.startedAt + wait.ms;
+  for (;;) {
+    const outcome = await askLeaderOf(journey, position.o, (hop): ReceiptRequest => {
+      const deadlineAt = Math.min(hop.deadlineAt, waitUntil);
+      return { ...request, concern: wait.concern, ...hop, deadlineAt };
+    });
+    const over = Date.now() + REPEAT_MS >= waitUntil;
+    if (over || outcome.kind !== "receipt" || outcome.met || outcome.state === "lost") return outcome;
+    await sleep(REPEAT_MS);
+  }
+}
+
+/** A leader that answers before its slice is over is not asked again at once. */
+const REPEAT_MS = 50;
+
+interface Wait {
+  readonly ms: number;
+  readonly concern: Concern;
+}
+
 /** `waitMs` alone waits for a majority, which is what `committed` means; `concern` alone asks without waiting. */
-function waitOf(query: Query): { readonly ms: number; readonly concern: Concern } | undefined {
+function waitOf(query: Query): Wait | undefined {
   const waitMs = query.get("waitMs");
   const concern = query.get("concern");
   const ms = waitMs === undefined ? 0 : parseInteger("waitMs", waitMs, 0, RECEIPT_WAIT_MS_MAX);
