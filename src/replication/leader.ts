@@ -52,6 +52,8 @@ export interface Peer {
   /** Identity of its storage: a change means that it lost its memory (R8). */
   storeId: string;
   inc: number;
+  /** Number of the last append sent when `inc` was first seen. */
+  incSeenAt: number;
   amnesiac: boolean;
 }
 
@@ -104,6 +106,7 @@ export class Leadership {
       distant: false,
       storeId: "",
       inc: 0,
+      incSeenAt: 0,
       amnesiac: false,
     }));
   }
@@ -190,7 +193,7 @@ export class Leadership {
   onProgress(from: RegionIndex, message: Progress): void {
     const peer = this.peers.find((candidate) => candidate.region === from);
     if (peer === undefined || message.e !== this.e) return;
-    this.#identify(peer, message.storeId, message.inc);
+    this.#identify(peer, message.storeId, message.inc, 0);
     this.#matched(peer, message.match);
   }
 
@@ -276,7 +279,7 @@ export class Leadership {
     this.#context.changed = true;
     if (this.deposed || log.promised !== this.e) return;
     if (reply?.type === "append-ok" && reply.e === this.e) {
-      this.#identify(peer, reply.storeId, reply.inc);
+      this.#identify(peer, reply.storeId, reply.inc, sent.number);
       peer.failures = 0;
       peer.retryAt = 0;
       peer.answered = Math.max(peer.answered, sent.number);
@@ -332,11 +335,18 @@ export class Leadership {
     this.#context.changed = true;
   }
 
-  /** A voter whose storage is another one than before has forgotten promises: it is not counted and shown as such (R8). */
-  #identify(peer: Peer, storeId: string, inc: number): void {
-    if (peer.storeId !== "" && (peer.storeId !== storeId || inc < peer.inc)) peer.amnesiac = true;
+  /**
+   * A voter whose storage is another one than before has forgotten promises: it is not counted and shown as such (R8).
+   * A lower incarnation says so only in answer to an append that was sent after the greater one was seen: what an
+   * instance said before it was restarted may come late.
+   */
+  #identify(peer: Peer, storeId: string, inc: number, asked: number): void {
+    const rewound = inc < peer.inc && asked > peer.incSeenAt;
+    if (peer.storeId !== "" && (peer.storeId !== storeId || rewound)) peer.amnesiac = true;
     if (peer.storeId === "") peer.storeId = storeId;
-    peer.inc = Math.max(peer.inc, inc);
+    if (inc <= peer.inc) return;
+    peer.inc = inc;
+    peer.incSeenAt = this.#sends;
   }
 
   #granted(peer: Peer, sentAt: number): void {
