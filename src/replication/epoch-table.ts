@@ -42,6 +42,17 @@ export function epochAt(epochs: readonly EpochStart[], base: Tail, s: number): E
   return found;
 }
 
+/**
+ * Does a log hold the entry at `tail`, so that what follows it can follow there? What lies below a base is committed and
+ * common; divergencePoint takes bases for common, and cannot tell when the other log has another history there.
+ */
+export function holds(
+  log: { readonly epochs: EpochTable; readonly base: Tail; readonly last: Tail },
+  tail: Tail,
+): boolean {
+  return tail.s <= log.base.s || (tail.s <= log.last.s && epochAt(log.epochs, log.base, tail.s) === tail.e);
+}
+
 export type Judgement = "contained" | "not-applied" | "behind" | "lost" | "uncertain";
 
 export interface LogKnowledge {

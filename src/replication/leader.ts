@@ -12,7 +12,7 @@
 import { majorityOf } from "./config.ts";
 import type { Context } from "./context.ts";
 import type { CallFailure } from "./effect.ts";
-import { divergencePoint } from "./epoch-table.ts";
+import { divergencePoint, holds } from "./epoch-table.ts";
 import type { Log } from "./log.ts";
 import type { Append, AppendMismatch, PeerReply, Progress } from "./message.ts";
 import { PROTOCOL_VERSION } from "./entry.ts";
@@ -317,7 +317,7 @@ export class Leadership {
       reply.base.s,
     );
     peer.match ??= 0;
-    if (reply.last.s < log.base.s || agree < log.base.s || log.last.s - agree > inlineEntriesMax) {
+    if (!holds(reply, log.base) || log.last.s - agree > inlineEntriesMax) {
       // Too far behind to be fed: it pulls (or takes a snapshot) by itself and reports progress when it is there.
       peer.distant = true;
       return;

@@ -12,7 +12,7 @@ import type { ReplicaConfig } from "./config.ts";
 import { Context, type Hash } from "./context.ts";
 import type { Effect, Event } from "./effect.ts";
 import type { EntryCodec } from "./entry.ts";
-import { divergencePoint } from "./epoch-table.ts";
+import { divergencePoint, holds } from "./epoch-table.ts";
 import { Anchor } from "./anchor.ts";
 import { Follower } from "./follower.ts";
 import { Leaderships } from "./leaderships.ts";
@@ -217,7 +217,7 @@ export class Replica {
   #onPull(message: Pull): PullOk | NeedSnapshot {
     const log = this.#context.log(message.o);
     const { config, storage } = this.#context;
-    if (message.last.s < log.base.s) return { type: "need-snapshot", base: { e: log.base.e, s: log.base.s } };
+    if (!holds(message, log.base)) return { type: "need-snapshot", base: { e: log.base.e, s: log.base.s } };
     if (message.wantCommit) {
       const leadership = this.#leaderships.of(message.o);
       if (leadership !== null && log.commit < log.last.s) leadership.hurry(log.last.s);
