@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { divergencePoint, epochAt, judge, type Judgement } from "../../src/replication/epoch-table.ts";
+import { divergencePoint, epochAt, holds, judge, type Judgement } from "../../src/replication/epoch-table.ts";
 import type { EpochStart } from "../../src/replication/message.ts";
 
 /** A log as the epochs of its entries: entry s is at index s - 1. */
@@ -163,4 +163,15 @@ describe("judge", () => {
       }),
     );
   });
+});
+
+test("a log holds what is in it under that epoch, and whatever its base stands for", () => {
+  fc.assert(
+    fc.property(histories, fc.double({ min: 0, max: 1, noNaN: true }), ([log, other], part) => {
+      const s = Math.floor(log!.length * part);
+      const base = { e: log![s - 1] ?? 0, s };
+      const whole = { epochs: tableOf(log!), base, last: { e: log!.at(-1) ?? 0, s: log!.length } };
+      other!.forEach((e, n) => expect(holds(whole, { e, s: n + 1 })).toBe(n + 1 <= s || log![n] === e));
+    }),
+  );
 });

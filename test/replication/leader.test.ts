@@ -1,0 +1,486 @@
+/** Leading: what is sent, what counts towards the commit position and the lease, and when peers are left alone. */
+import { afterEach, describe, expect, test } from "vitest";
+import type { Append, PeerReply } from "../../src/replication/message.ts";
+import {
+  callsIn,
+  Cluster,
+  type ClusterOptions,
+  logOf,
+  Node,
+  type NodeOptions,
+  type Sent,
+  START,
+  Story,
+  writeOf,
+} from "./harness.ts";
+
+let cluster: Cluster;
+afterEach(() => cluster.close());
+
+/** Region 0 leads, anna is at home there, everybody has everything. */
+function settled(options: ClusterOptions = {}): Cluster {
+  cluster = new Cluster(options);
+  cluster.home("anna", 0);
+  cluster.run(2_000);
+  return cluster;
+}
+
+function appendsTo(region: number): Append[] {
+  return [...cluster.flight, ...cluster.held].flatMap((parcel) =>
+    parcel.kind === "request" && parcel.to === region && parcel.message.type === "append"
+      ? [parcel.message]
+      : [],
+  );
+}
+
+/** One leader alone: its peers' answers are written here. */
+function leading(options: NodeOptions = {}) {
+  const node = new Node(options);
+  cluster = new Cluster();
+  node.peer(1, new Story(1).open(17).claim("anna", 0).append());
+  let calls: ReturnType<typeof callsIn> = [];
+  const take = (effects: ReturnType<Node["step"]>): void => void calls.push(...callsIn(effects));
+  const reply = (to: number, call: number, message: PeerReply): void =>
+    take(node.step({ type: "answer", call, from: to, message }));
+  take(node.client(writeOf(START, "anna", "a", "1")).effects);
+  for (const { call, to, message } of calls.splice(0)) {
+    if (message.type !== "prepare") continue;
+    const nothing = { e: 0, s: 0 };
+    reply(to, call, {
+      type: "promise",
+      b: message.b,
+      last: nothing,
+      base: nothing,
+      epochs: [],
+      commit: 0,
+      leaseRemainingMs: 0,
+      hlc: 0,
+      storeId: `store${to}`,
+      inc: 3,
+    });
+  }
+  return {
+    node,
+    /** Answers what was sent to a peer, and lets the pace pass; answers how many appends there were. */
+    answer: (to: number, fields: object = {}): number => {
+      const mine = calls.filter((call) => call.to === to && call.message.type === "append");
+      calls = calls.filter((call) => !mine.includes(call));
+      for (const { call, message } of mine) {
+        if (message.type !== "append") continue;
+        const match = message.prev.s + message.entries.length;
+        const ok = { type: "append-ok", e: message.e, match, stamp: 1, storeId: `store${to}`, inc: 3 };
+        reply(to, call, { ...ok, ...fields } as PeerReply);
+      }
+      node.now += 10;
+      take(node.step({ type: "wake" }));
+      return mine.length;
+    },
+    written: () => logOf(node.status(), 0),
+  };
+}
+
+const isAppend = (parcel: Sent): boolean => parcel.kind === "request" && parcel.message.type === "append";
+
+describe("R4: the commit position", () => {
+  test("moves when a majority has the entry, and followers hear of it", () => {
+    settled();
+    cluster.cut(0, 2);
+    cluster.wrote(0, "anna", "a", "1");
+    cluster.run(100);
+    expect(cluster.log(0, 0)).toMatchObject({ head: 3, committed: 3 });
+    expect(cluster.log(1, 0)).toMatchObject({ head: 3, committed: 3 });
+    expect(cluster.log(2, 0)).toMatchObject({ head: 2 });
+  });
+
+  test("stands still without a majority", () => {
+    settled();
+    cluster.isolate(0);
+    cluster.wrote(0, "anna", "a", "1");
+    cluster.run(10_000);
+    expect(cluster.log(0, 0)).toMatchObject({ head: 3, committed: 2 });
+  });
+
+  test("of five needs three", () => {
+    settled({ regions: 5 });
+    for (const peer of [2, 3, 4]) cluster.cut(0, peer);
+    cluster.wrote(0, "anna", "a", "1");
+    cluster.run(5_000);
+    expect(cluster.log(0, 0).committed).toBe(2);
+    cluster.heal();
+    cluster.cut(0, 3);
+    cluster.cut(0, 4);
+    cluster.wrote(0, "anna", "b", "2", { concern: "majority" });
+    expect(cluster.log(0, 0).committed).toBe(4);
+  });
+
+  test("entries of older epochs are committed only underneath one of the leader's own", () => {
+    cluster = new Cluster();
+    // Region 0 holds entries of an old epoch of its own, which nobody else has.
+    const old = new Story(0).open(16).claim("anna", 0).put("anna", "a", "1");
+    cluster.node(0).peer(0, old.append());
+    cluster.hold = (parcel) =>
+      isAppend(parcel) || (parcel.kind === "reply" && parcel.message.type === "append-mismatch");
+    const write = cluster.write(0, "anna", "b", "2", { concern: "majority" });
+    cluster.run(200);
+    // The OPEN is at 4; a follower has the old entries, and not yet the OPEN.
+    expect(cluster.log(0, 0)).toMatchObject({ head: 4, epoch: 32, committed: 0 });
+    cluster.node(1).peer(0, old.append());
+    cluster.step(0, {
+      type: "peer",
+      id: 9_001,
+      from: 1,
+      message: { type: "progress", o: 0, e: 32, match: 3, storeId: cluster.node(1).status().storeId, inc: 1 },
+    });
+    expect(cluster.log(0, 0)).toMatchObject({ committed: 0, state: "waiting" });
+    cluster.hold = () => false;
+    cluster.release();
+    cluster.run(1_000);
+    expect(cluster.log(0, 0)).toMatchObject({ committed: 5, state: "leading" });
+    expect(write.reply).toMatchObject({ kind: "written", status: 201 });
+  });
+});
+
+describe("what is sent", () => {
+  test("a write nobody waits for goes out at once when nothing is under way, and then with others", () => {
+    settled({ latencyMs: 100 });
+    for (let n = 0; n < 5; n++) {
+      cluster.write(0, "anna", `k${n}`, "v");
+      cluster.run(3);
+    }
+    expect(appendsTo(1).map(({ entries }) => entries.length)).toEqual([1]);
+    cluster.run(350);
+    expect(cluster.log(1, 0).head).toBe(7);
+  });
+
+  test("what somebody waits for is not held back by what is under way", () => {
+    settled({ latencyMs: 100 });
+    for (let n = 0; n < 3; n++) {
+      cluster.write(0, "anna", `k${n}`, "v", { concern: "majority" });
+      cluster.run(2);
+    }
+    expect(appendsTo(1).map(({ entries }) => entries.map(({ s }) => s))).toEqual([[3], [4], [5]]);
+    cluster.write(0, "anna", "k3", "v", { concern: "majority" });
+    cluster.write(0, "anna", "k4", "v", { concern: "majority" });
+    cluster.run(2);
+    // At most four at a time: batches form.
+    expect(appendsTo(1).length).toBe(4);
+    cluster.run(450);
+    expect(cluster.log(0, 0).committed).toBe(7);
+  });
+
+  test("every peer ends with the log and the commit position, and then there is silence", () => {
+    settled();
+    for (let n = 0; n < 20; n++) {
+      cluster.write(0, "anna", `k${n}`, "v");
+      cluster.run(7);
+    }
+    cluster.run(100);
+    for (const region of [0, 1, 2]) expect(cluster.log(region, 0)).toMatchObject({ head: 22, committed: 22 });
+    expect(cluster.quietAfter(60_000)).toBeLessThan(3_000);
+  });
+
+  test("appends answered in another order than they were sent do no harm", () => {
+    settled();
+    cluster.hold = (parcel) => parcel.from === 1 && parcel.kind === "reply";
+    for (let n = 0; n < 3; n++) cluster.write(0, "anna", `k${n}`, "v", { concern: "all" });
+    cluster.run(50);
+    cluster.held.reverse();
+    cluster.hold = () => false;
+    cluster.release();
+    cluster.run(100);
+    expect(cluster.log(0, 0).peers).toMatchObject([{ match: 5 }, { match: 5 }]);
+  });
+
+  test("a lost append is sent again", () => {
+    settled();
+    cluster.hold = (parcel) => parcel.to === 1 && isAppend(parcel);
+    const write = cluster.write(0, "anna", "a", "1", { concern: "all" });
+    cluster.run(20);
+    const [lost] = cluster.held;
+    cluster.lose();
+    cluster.hold = () => false;
+    if (lost?.kind === "request")
+      cluster.step(0, { type: "failed", call: lost.call, from: 1, reason: "timeout" });
+    cluster.run(500);
+    expect(write.reply).toMatchObject({ kind: "written" });
+  });
+
+  test("a peer that lags is fed from where its log parts from ours", () => {
+    settled();
+    cluster.crash(2);
+    for (let n = 0; n < 10; n++) cluster.wrote(0, "anna", `k${n}`, "v");
+    cluster.run(3_000);
+    cluster.restart(2);
+    cluster.wrote(0, "anna", "z", "v", { concern: "all" });
+    expect(cluster.log(2, 0).head).toBe(13);
+  });
+});
+
+describe("distant peers", () => {
+  test("are left to fetch for themselves, and fed again once they have", () => {
+    settled({ limits: { inlineEntriesMax: 5 } });
+    cluster.crash(2);
+    for (let n = 0; n < 20; n++) cluster.wrote(0, "anna", `k${n}`, "v");
+    cluster.run(3_000);
+    cluster.restart(2);
+    cluster.wrote(0, "anna", "y", "v");
+    cluster.run(5);
+    cluster.runUntil(() => cluster.log(2, 0).head === 23, 60_000);
+    cluster.run(100);
+    expect(logOf(cluster.node(0).status(), 0).peers[1]).toMatchObject({ match: 23, state: "following" });
+    cluster.wrote(0, "anna", "z", "v", { concern: "all" });
+    // None of it came by an append of more than was allowed.
+    const appends = cluster.lines.filter(
+      (line) => line.includes("weur → apac: append") && line.includes("put"),
+    );
+    expect(Math.max(...appends.map((line) => line.split("put").length - 1))).toBeLessThanOrEqual(5);
+  });
+
+  test("a peer whose log parted from ours below our base is not fed in circles", () => {
+    const { node, answer, written } = leading({ limits: { logBytesMax: 10_000 } });
+    for (let n = 0; n < 600; n++) {
+      node.client(writeOf(node.now, "anna", `k${n % 7}`, "v"));
+      answer(1);
+    }
+    const { head, base } = logOf(node.status(), 0);
+    expect(base).toBeGreaterThan(200);
+    const parted: PeerReply = {
+      type: "append-mismatch",
+      epochs: [{ e: 15, start: 1 }],
+      last: { e: 15, s: head },
+      base: { e: 0, s: 0 },
+      stamp: 1,
+    };
+    let asked = 0;
+    for (let n = 0; n < 20; n++) asked += answer(2, parted);
+    expect(asked).toBeLessThan(4);
+    expect(written()).toMatchObject({ peers: [{}, { region: 2, state: "catching-up" }] });
+    // It pulls, and is told that what it needs is gone.
+    expect(node.peer(2, { ...parted, type: "pull", o: 0, bytesMax: 1e6, wantCommit: false })).toMatchObject({
+      type: "need-snapshot",
+      base: { s: base },
+    });
+    node.close();
+  });
+});
+
+describe("R5: the lease", () => {
+  test("begins at the sending time of the oldest round that a majority has answered", () => {
+    settled({ regions: 5, latencyMs: 20 });
+    cluster.run(10_000);
+    // Peers 1 and 2 answer at different moments; with the leader they are three of five.
+    cluster.hold = (parcel) => parcel.kind === "request" && parcel.to > 1;
+    const sentAt = cluster.now;
+    const write = cluster.write(0, "anna", "a", "1");
+    cluster.run(500);
+    expect(write.reply).toBeNull();
+    cluster.release((parcel) => parcel.to === 2);
+    cluster.hold = () => false;
+    cluster.run(50);
+    expect(write.reply?.kind).toBe("written");
+    if (write.reply?.kind !== "written") return;
+    expect(write.reply.facts.leaseLeftMs).toBe(sentAt + 3_000 - write.repliedAt!);
+  });
+
+  test("is not held by a leader that nobody answers, and reads and local writes wait for it", () => {
+    settled();
+    cluster.run(10_000);
+    cluster.isolate(0);
+    const write = cluster.write(0, "anna", "a", "1");
+    const read = cluster.read(0, "anna", "a", "leader");
+    cluster.run(4_999);
+    expect([write.reply, read.reply]).toEqual([null, null]);
+    cluster.run(1);
+    expect(write.reply).toMatchObject({ kind: "concern-timeout" });
+    expect(read.reply).toMatchObject({ kind: "refused", reason: "no-leader" });
+  });
+
+  test("lets an isolated leader acknowledge to its end, and not a millisecond longer", () => {
+    settled();
+    cluster.run(10_000);
+    const renewedAt = cluster.now;
+    cluster.wrote(0, "anna", "a", "1");
+    cluster.isolate(0);
+    let acknowledged = 0;
+    for (let n = 0; n < 60; n++) {
+      const write = cluster.write(0, "anna", "b", `${n}`);
+      cluster.run(100);
+      if (write.reply?.kind === "written") acknowledged = write.repliedAt!;
+    }
+    expect(acknowledged).toBeLessThan(renewedAt + 3_000 + 100);
+    expect(acknowledged).toBeGreaterThan(renewedAt + 2_500);
+  });
+
+  test("is renewed by those who use it, when half of it is gone, and by nobody else", () => {
+    settled();
+    cluster.run(10_000);
+    const grants = () => cluster.lines.filter((line) => line.includes("grant me a lease")).length;
+    const before = grants();
+    cluster.run(60_000);
+    expect(grants()).toBe(before);
+    for (let n = 0; n < 100; n++) {
+      cluster.read(0, "anna", "a", "leader");
+      cluster.run(100);
+    }
+    // Ten seconds of reading: two peers, a renewal each one and a half seconds or so.
+    expect(grants() - before).toBeGreaterThan(10);
+    expect(grants() - before).toBeLessThan(24);
+  });
+
+  test("goes on over a restart, as far as it was granted", () => {
+    settled();
+    cluster.wrote(0, "anna", "a", "1");
+    cluster.run(500);
+    cluster.isolate(0);
+    cluster.restart(0);
+    const read = cluster.read(0, "anna", "a", "leader");
+    cluster.run(50);
+    expect(read.reply).toMatchObject({ kind: "item", item: { key: "a" } });
+    cluster.run(5_000);
+    const late = cluster.read(0, "anna", "a", "leader");
+    cluster.run(6_000);
+    expect(late.reply).toMatchObject({ kind: "refused", reason: "no-leader" });
+  });
+
+  test("ends with the leadership", () => {
+    settled();
+    cluster.wrote(0, "anna", "a", "1");
+    const node = cluster.node(0);
+    expect(node.peer(2, { type: "prepare", o: 0, b: 34, transfer: false })).toMatchObject({
+      type: "promise",
+    });
+    cluster.hold = () => true;
+    const read = cluster.read(0, "anna", "a", "leader");
+    cluster.run(100);
+    expect(read.reply).toBeNull();
+  });
+});
+
+describe("without leases", () => {
+  const timing = { leaseMs: 0 };
+
+  test("an answer that relies on being the leader waits for a majority to answer a later append", () => {
+    settled({ timing });
+    cluster.wrote(0, "anna", "a", "1", { concern: "majority" });
+    cluster.run(1_000);
+    cluster.hold = (parcel) => isAppend(parcel);
+    const read = cluster.read(0, "anna", "a", "strong");
+    cluster.run(200);
+    expect(read.reply).toBeNull();
+    expect(appendsTo(1).length).toBe(1);
+    cluster.hold = () => false;
+    cluster.release((parcel) => parcel.to === 2);
+    cluster.run(20);
+    expect(read.reply).toMatchObject({ kind: "item", item: { key: "a" } });
+  });
+
+  test("a round that is lost is asked for again", () => {
+    settled({ timing });
+    cluster.wrote(0, "anna", "a", "1", { concern: "majority" });
+    cluster.run(1_000);
+    cluster.isolate(0, "refused");
+    const read = cluster.read(0, "anna", "a", "strong");
+    cluster.run(100);
+    cluster.heal();
+    cluster.run(1_000);
+    expect(read.reply).toMatchObject({ kind: "item" });
+  });
+
+  test("a local write is acknowledged when a majority has it", () => {
+    settled({ timing });
+    cluster.isolate(0, "refused");
+    const write = cluster.write(0, "anna", "a", "1");
+    cluster.run(1_000);
+    expect(write.reply).toBeNull();
+    cluster.heal();
+    cluster.run(1_000);
+    expect(write.reply).toMatchObject({ kind: "written", receipt: { committed: true } });
+  });
+
+  test("nobody grants a lease, and a new leader waits for none", () => {
+    settled({ timing });
+    cluster.wrote(0, "anna", "a", "1", { concern: "majority" });
+    expect(cluster.node(1).storage.grants()).toEqual([]);
+  });
+});
+
+describe("R8: voters that have lost their memory", () => {
+  test("are not counted any more, and shown as such", () => {
+    const { node, answer, written } = leading();
+    answer(1);
+    expect(written()).toMatchObject({ committed: 1, state: "leading" });
+    answer(1, { storeId: "another" });
+    expect(written()).toMatchObject({
+      committed: 1,
+      peers: [{ region: 1, state: "amnesiac" }, { region: 2 }],
+    });
+    answer(2);
+    answer(2);
+    expect(written()).toMatchObject({ committed: 2 });
+    node.close();
+  });
+
+  test("that answer a later append as a lower incarnation have lost it too", () => {
+    const { node, answer, written } = leading();
+    answer(1);
+    answer(1, { inc: 2 });
+    expect(written()).toMatchObject({ committed: 1, peers: [{ state: "amnesiac" }, {}] });
+    node.close();
+  });
+
+  test("an answer that an instance gave before it was restarted, and that comes late, is no amnesia", () => {
+    settled();
+    cluster.hold = (parcel) => parcel.from === 1 && parcel.kind === "reply";
+    cluster.write(0, "anna", "a", "1");
+    cluster.run(50);
+    cluster.hold = () => false;
+    expect(cluster.held.length).toBe(1);
+    const old = cluster.held;
+    cluster.restart(1);
+    cluster.wrote(0, "anna", "b", "2", { concern: "majority" });
+    cluster.wrote(0, "anna", "c", "3", { concern: "all" });
+    cluster.held = old;
+    cluster.release();
+    cluster.run(100);
+    expect(logOf(cluster.node(0).status(), 0).peers[0]).toMatchObject({ region: 1, state: "following" });
+  });
+
+  test("nor is the progress that a queue consumer reports for an instance that is gone", () => {
+    settled();
+    const { storeId, incarnation } = cluster.node(1).status();
+    cluster.restart(1);
+    cluster.wrote(0, "anna", "a", "1", { concern: "all" });
+    cluster.node(0).peer(1, { type: "progress", o: 0, e: 16, match: 2, storeId, inc: incarnation });
+    expect(logOf(cluster.node(0).status(), 0).peers[0]).toMatchObject({ region: 1, state: "following" });
+  });
+});
+
+describe("being deposed", () => {
+  test("by a promise: nothing more is sent or acknowledged under the old epoch, over a restart too", () => {
+    settled();
+    const node = cluster.node(0);
+    cluster.hold = () => true;
+    const write = cluster.write(0, "anna", "a", "1", { concern: "majority" });
+    node.peer(2, { type: "prepare", o: 0, b: 34, transfer: false });
+    cluster.release();
+    cluster.run(1_000);
+    expect(write.reply).toBeNull();
+    expect(node.storage.leaderships()).toEqual([{ o: 0, e: 0, opened: false, ackAfter: 0, leaseUntil: 0 }]);
+    node.start();
+    expect(node.log(0).state).toBe("following");
+  });
+
+  test("by an answer that names a greater promise", () => {
+    settled();
+    cluster.node(1).peer(2, { type: "prepare", o: 0, b: 34, transfer: false });
+    cluster.node(2).peer(2, { type: "prepare", o: 0, b: 34, transfer: false });
+    const write = cluster.write(0, "anna", "a", "1", { concern: "majority" });
+    cluster.run(100);
+    expect(cluster.log(0, 0).state).toBe("following");
+    cluster.run(5_000);
+    expect(write.reply).toEqual({ kind: "outcome-unknown" });
+    // Who asks next makes it campaign, with a counter beyond what it was told.
+    cluster.wrote(0, "anna", "b", "2");
+    expect(cluster.log(0, 0)).toMatchObject({ epoch: 48, state: "leading" });
+  });
+});
