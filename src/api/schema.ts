@@ -36,7 +36,7 @@ export const ReceiptState = Receipt.extend({
   divergent: z.string().optional().meta({ description: "Of a lost write: the id of the divergent entry" }),
 }).meta({ id: "ReceiptState", description: "A receipt as it stands now" });
 
-export const ListedItem = z
+const ListedItem = z
   .object({
     key: z.string(),
     version: PositionText,
@@ -58,7 +58,7 @@ export const Home = z
   .object({ user: z.string(), home: Region, leader: Region, epoch: Count, partition: z.int() })
   .meta({ id: "Home" });
 
-export const FAULT_KINDS = [
+const FAULT_KINDS = [
   "down",
   "stall",
   "isolate",
@@ -97,7 +97,7 @@ export const Fault = z
 export const FaultList = z.object({ faults: z.array(Fault) }).meta({ id: "FaultList" });
 export const FaultsEnded = z.object({ ended: z.array(z.string()) }).meta({ id: "FaultsEnded" });
 
-export const LogState = z
+const LogState = z
   .object({
     namespace: z.string(),
     origin: Region,

@@ -38,7 +38,7 @@ export const ANYBODY: Identity = {
   admin: true,
 };
 
-export const PUBLIC_PREFIX = "public/";
+const PUBLIC_PREFIX = "public/";
 
 export function identityOf(claims: Readonly<Record<string, unknown>>): Identity | null {
   const { sub, read, ns, scope } = claims;

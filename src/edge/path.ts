@@ -55,7 +55,7 @@ export function decodePart(raw: string, what: string): string {
   }
 }
 
-export function checkName(name: string, what: string, bytesMax: number): string {
+function checkName(name: string, what: string, bytesMax: number): string {
   const bytes = utf8Length(name);
   if (bytes < 1 || bytes > bytesMax)
     throw invalid(`${what} has ${bytes} bytes; 1 to ${bytesMax} are allowed`);

@@ -2,7 +2,7 @@
  * Positions as the surface speaks them: `origin.epoch.seq` with the region's id. Inside, regions are indexes and numbers are
  * safe integers; outside, everything is text.
  */
-import type { Position, RegionIndex } from "../replication/position.ts";
+import type { Position } from "../replication/position.ts";
 import type { RegionTable } from "./region-table.ts";
 
 const FORM = /^([a-z0-9-]{1,63})\.(0|[1-9]\d{0,18})\.(0|[1-9]\d{0,18})$/;
@@ -23,8 +23,4 @@ export function parsePosition(regions: RegionTable, text: string): ParsedPositio
 
 export function positionText(regions: RegionTable, { o, e, s }: Position): string {
   return `${regions.idOf(o)}.${e}.${s}`;
-}
-
-export function regionText(regions: RegionTable, index: RegionIndex): string {
-  return regions.idOf(index);
 }

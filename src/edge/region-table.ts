@@ -33,10 +33,6 @@ export class RegionTable {
     return this.#indexes.get(id);
   }
 
-  has(index: RegionIndex): boolean {
-    return this.#ids[index] !== undefined;
-  }
-
   /** All regions in the order in which a client placed in `index` is near to them. */
   nearTo(index: RegionIndex): readonly RegionIndex[] {
     return this.#near.get(index) ?? this.all.map((region) => region.index);
