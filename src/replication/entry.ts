@@ -26,7 +26,6 @@ export const EntryKind = {
 } as const;
 
 export const OpKind = { put: 1, delete: 2, merge: 3, add: 4, expire: 5 } as const;
-export type OpKindNumber = (typeof OpKind)[keyof typeof OpKind];
 
 /** The version of entries that this code writes and the newest that it understands. */
 export const PROTOCOL_VERSION = 1;

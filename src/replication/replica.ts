@@ -41,7 +41,7 @@ import { Writer } from "./writer.ts";
 
 const OVERLOADED_RETRY_MS = 1_000;
 
-export class ReplicaMisplaced extends Error {}
+class ReplicaMisplaced extends Error {}
 
 export interface ReplicaOptions {
   readonly config: ReplicaConfig;

@@ -32,7 +32,7 @@ import { decodeUndo, encodeUndo, packRecords, unpackRecords } from "./undo-codec
 
 /** A row may hold 2 MB on the platform (2,000,000 B to be safe), and the local runtime would take more: so we measure. */
 const ROW_BYTES_MAX = 1_900_000;
-const NO_BYTES = new Uint8Array(0);
+const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 const ITEM_COLUMNS = `user, key, o, e, s, hlc, owner_version, tombstone, expires_at, content_type, size, xdeps`;
 
@@ -545,7 +545,7 @@ export class SqlStorage implements Storage {
       items: [] as ItemRow[],
       owners: [] as OwnerRow[],
       idempotency: [] as IdempotencyRow[],
-      cursor: NO_BYTES,
+      cursor: NO_BYTES as Uint8Array,
     };
     let place = decodeScanCursor(cursor);
     let room = bytesMax;
