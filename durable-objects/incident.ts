@@ -28,8 +28,3 @@ export function reportIncident(incident: IncidentName, where: string, error: unk
   // oxlint-disable-next-line no-console -- the platform's log is where incidents go
   console.error(JSON.stringify({ incident, where, count, message, stack }));
 }
-
-/** In this isolate. */
-export function incidentCount(incident: IncidentName): number {
-  return counts.get(incident) ?? 0;
-}

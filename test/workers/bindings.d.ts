@@ -2,6 +2,8 @@ import type { RegionEnv } from "../../durable-objects/region.ts";
 
 declare global {
   namespace Cloudflare {
-    interface Env extends RegionEnv {}
+    interface Env extends RegionEnv {
+      readonly QUEUE_ENAM: Queue;
+    }
   }
 }
