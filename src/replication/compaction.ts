@@ -11,8 +11,6 @@ import type { Log } from "./log.ts";
 import { pinnedThrough } from "./snapshot-source.ts";
 import type { BaseRow } from "./storage.ts";
 
-/** New entries of a log between two looks at its old end. */
-const EVERY_ENTRIES = 256;
 /** What a row takes beside its entry, roughly; and an entry, before any was seen. */
 const ROW_BYTES = 200;
 
@@ -27,9 +25,10 @@ export class Compaction {
   }
 
   advance(): void {
+    const { compactEveryEntries } = this.#context.config.limits;
     for (const log of this.#context.logs.values()) {
       const looked = this.#lookedAt.get(log.o);
-      if (looked !== undefined && log.last.s >= looked && log.last.s - looked < EVERY_ENTRIES) continue;
+      if (looked !== undefined && log.last.s >= looked && log.last.s - looked < compactEveryEntries) continue;
       this.#lookedAt.set(log.o, log.last.s);
       if (looked !== undefined) this.compact(log);
     }

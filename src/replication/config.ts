@@ -56,6 +56,8 @@ export interface Limits {
   readonly queueEntryBytesMax: number;
   /** Log kept per origin even when no follower has it; beyond it a follower has to take a snapshot. */
   readonly logBytesMax: number;
+  /** New entries of a log between two looks at its old end. */
+  readonly compactEveryEntries: number;
   /** Log rows dropped in one turn. */
   readonly compactRowsMax: number;
   readonly idempotencyPerUserMax: number;
@@ -91,6 +93,7 @@ export const DEFAULT_LIMITS: Limits = {
   queueMessageBytes: 64_000, // one billing unit of the queue
   queueEntryBytesMax: 96_000, // the queue's limit is 128,000 B with its own overhead
   logBytesMax: 1_000_000_000, // a tenth of what an object may store
+  compactEveryEntries: 256, // a look costs reads; rows are dropped in bulk
   compactRowsMax: 1_000,
   idempotencyPerUserMax: 10_000,
   pendingBytesMax: 16_000_000, // an isolate has 128 MB and may hold several objects
