@@ -545,7 +545,7 @@ export class SqlStorage implements Storage {
       items: [] as ItemRow[],
       owners: [] as OwnerRow[],
       idempotency: [] as IdempotencyRow[],
-      cursor: NO_BYTES as Uint8Array,
+      cursor: NO_BYTES,
     };
     let place = decodeScanCursor(cursor);
     let room = bytesMax;
