@@ -76,7 +76,7 @@ export class Leadership {
   #sends = 0;
   /** Somebody waits for a majority to answer an append with this number or a greater one. Said anew each turn. */
   #roundWanted = 0;
-  /** Entries up to this seq have to be sent at once. */
+  /** Somebody waits for entries up to this seq to reach the others. Said anew each turn. */
   #urgentThrough = 0;
   #leaseWanted = false;
 
@@ -173,6 +173,7 @@ export class Leadership {
     for (const peer of this.peers) this.#advancePeer(peer);
     this.#roundWanted = 0;
     this.#leaseWanted = false;
+    this.#urgentThrough = 0;
   }
 
   /** Durable, so that a restart does not go on with this epoch. */
@@ -205,11 +206,8 @@ export class Leadership {
       this.#roundWanted > peer.sent || (this.#roundWanted > peer.answered && peer.inFlight === 0);
     const grantDue = this.#leaseWanted && this.#renewalDue() && peer.inFlight === 0;
     if (!entriesDue && !newsDue && !roundDue && !grantDue) return;
-    const urgent =
-      roundDue ||
-      grantDue ||
-      (peer.next <= this.log.last.s && peer.next <= this.#urgentThrough) ||
-      !this.opened;
+    const awaited = peer.match === null ? this.#urgentThrough > 0 : peer.next <= this.#urgentThrough;
+    const urgent = roundDue || grantDue || (entriesDue && awaited);
     if (now < peer.retryAt) {
       // Only what somebody waits for is worth a turn of its own; the rest goes with the next write or the schedule.
       if (urgent) this.#context.wakeAt(peer.retryAt);

@@ -46,6 +46,7 @@ export class Leaderships {
   want(o: RegionIndex): Leadership | null {
     const leadership = this.of(o);
     if (leadership?.opened === true) return leadership;
+    leadership?.hurry(leadership.start);
     if (leadership === null && o === this.#context.config.region) this.#candidates.get(o)?.want();
     return null;
   }
