@@ -16,15 +16,21 @@ import type { OutboxRow } from "./storage.ts";
 
 /** Messages of one flush to one queue. */
 const MESSAGES_MAX = 50;
-/** What an envelope and the framing of entries take of a queue message. */
+/** What an envelope takes of a queue message, and what the framing of each entry in it takes (numbers below 2^35). */
 const ENVELOPE_BYTES = 1_000;
+const FRAMING_BYTES = 20;
+/** Refusals of a queue in a row, each after twice the wait, before it is left alone until the next write. */
+const REFUSALS_MAX = 6;
 
 interface Destination {
   /** An entry that is not acknowledged yet, and since when it was watched: how long acknowledgements take. */
   watched: { readonly s: number; readonly at: number } | null;
   /** Seq up to which its queue has been given entries, or a doorbell for them. */
   queuedThrough: number;
+  /** Since when something is there that came after queuedThrough. */
+  restSince: number | null;
   enqueuing: boolean;
+  refusals: number;
 }
 
 export class Outbox {
@@ -49,6 +55,7 @@ export class Outbox {
       const row = this.#rows.get(keyOf(leadership, peer));
       // The schedule had ended: a new write begins it again.
       if (row !== undefined && row.stage >= timing.retryMs.length) this.#schedule(leadership, peer, 0);
+      this.#destination(leadership, peer).refusals = 0;
     }
   }
 
@@ -112,8 +119,12 @@ export class Outbox {
     if (destination.watched === null || match >= destination.watched.s)
       destination.watched = { s: log.last.s, at: now };
     if (destination.queuedThrough > log.last.s) destination.queuedThrough = 0;
-    if (destination.queuedThrough >= destination.watched.s || destination.enqueuing) return;
-    const due = destination.watched.at + config.timing.queueAfterMs;
+    if (destination.queuedThrough >= log.last.s || destination.enqueuing) return;
+    if (destination.refusals >= REFUSALS_MAX) return;
+    // Once the queue has the entry that waits, what came after it waits from when it was first seen.
+    if (destination.queuedThrough >= destination.watched.s) destination.restSince ??= now;
+    const since = destination.restSince ?? destination.watched.at;
+    const due = since + config.timing.queueAfterMs * 2 ** destination.refusals;
     if (now < due) return this.#context.wakeAt(due);
     this.#enqueue(
       leadership,
@@ -127,7 +138,7 @@ export class Outbox {
     const key = keyOf(leadership, peer);
     let destination = this.#destinations.get(key);
     if (destination === undefined) {
-      destination = { watched: null, queuedThrough: 0, enqueuing: false };
+      destination = { watched: null, queuedThrough: 0, restSince: null, enqueuing: false, refusals: 0 };
       this.#destinations.set(key, destination);
     }
     return destination;
@@ -138,9 +149,15 @@ export class Outbox {
     destination.enqueuing = true;
     this.#context.enqueue(peer.region, messages, (ok) => {
       destination.enqueuing = false;
-      // A queue that refuses is no matter: the schedule goes on, and this is tried again after the same wait.
+      destination.restSince = null;
+      if (ok) {
+        destination.queuedThrough = through;
+        destination.refusals = 0;
+        return;
+      }
+      // A queue that refuses is no matter: the schedule goes on, and this is tried again a few times.
+      destination.refusals += 1;
       destination.watched = { s: leadership.log.last.s, at: this.#context.now };
-      if (ok) destination.queuedThrough = through;
     });
   }
 
@@ -168,12 +185,10 @@ export class Outbox {
     let prev = after;
     let bytes = 0;
     while (prev < log.last.s) {
-      const page = storage.entries(
-        log.o,
-        prev,
-        limits.queueMessageBytes - ENVELOPE_BYTES,
-        limits.batchEntriesMax,
-      );
+      const room = limits.queueMessageBytes - ENVELOPE_BYTES;
+      let page = storage.entries(log.o, prev, room, limits.batchEntriesMax);
+      const fitting = framedWithin(page.entries, room);
+      if (fitting < page.entries.length) page = storage.entries(log.o, prev, room, fitting);
       const size = page.entries.reduce((sum, raw) => sum + raw.bytes.length, 0);
       if (
         size > limits.queueEntryBytesMax ||
@@ -188,6 +203,13 @@ export class Outbox {
     }
     return { messages, through: prev };
   }
+}
+
+/** How many of the entries fit with their framing; at least one. */
+function framedWithin(entries: Batch["entries"], room: number): number {
+  let bytes = 0;
+  const over = entries.findIndex((raw) => (bytes += raw.bytes.length + FRAMING_BYTES) > room);
+  return over === -1 ? entries.length : Math.max(1, over);
 }
 
 /** Settled means acknowledged, not sent. */
