@@ -378,6 +378,8 @@ export class Cluster {
   readonly #cuts = new Map<string, CallFailure>();
   readonly #asks = new Map<string, Ask>();
   readonly #questions = new Map<number, Sent>();
+  /** Batches whose region cannot be reached: their queue keeps them. */
+  #queued: Sent[] = [];
   #order = 0;
   #ids = 0;
 
@@ -411,6 +413,7 @@ export class Cluster {
 
   heal(): void {
     this.#cuts.clear();
+    this.#deliverQueued();
     this.#note(`      every region reaches every other`);
   }
 
@@ -434,6 +437,11 @@ export class Cluster {
     host.node.now = this.now;
     this.#note(`      ${name(region)} starts`);
     this.#perform(region, host.node.start(options));
+    this.#deliverQueued();
+  }
+
+  #deliverQueued(): void {
+    for (const parcel of this.#queued.splice(0)) this.flight.push({ ...parcel, dueAt: this.now + 5_000 });
   }
 
   /** Parcels that were kept back go on their way, in the order of `held` or of the argument. */
@@ -693,7 +701,7 @@ export class Cluster {
         return this.step(to, { type: "peer", id: ++this.#ids, from, message: parcel.message });
       case "batch":
         if (!host.up || this.#obstacle(parcel) !== undefined) {
-          this.flight.push({ ...parcel, dueAt: this.now + 5_000 });
+          this.#queued.push(parcel);
           return;
         }
         this.#note(`${name(from)} → queue of ${name(to)}: ${describeMessage(parcel.message)}`);

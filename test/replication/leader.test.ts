@@ -393,7 +393,7 @@ describe("without leases", () => {
     cluster.run(1_000);
     expect(write.reply).toBeNull();
     cluster.heal();
-    cluster.run(1_000);
+    cluster.run(2_000);
     expect(write.reply).toMatchObject({ kind: "written", receipt: { committed: true } });
   });
 
