@@ -309,7 +309,8 @@ export class Follower {
 
   #onPulled(from: RegionIndex, reply: PeerReply | null): void {
     const { log } = this;
-    if (reply?.type === "need-snapshot") return this.#onNeedSnapshot(from);
+    // Counted as fruitless below: until the snapshot has begun, asking on would only be told the same.
+    if (reply?.type === "need-snapshot") this.#onNeedSnapshot(from);
     if (reply?.type === "pull-ok" && this.#context.rules.acceptsAppend(reply.e, log.promised)) {
       const before = { last: log.last, commit: log.commit };
       if (reply.e > log.promised) log.promise({ promised: reply.e });

@@ -147,7 +147,12 @@ export class SnapshotReceiver {
 
   #start(source: RegionIndex, begun: SnapshotBegun): void {
     const { storage } = this.#context;
-    for (const base of begun.from) this.#cutStray(this.#context.log(base.o), base);
+    for (const base of begun.from) {
+      const log = this.#context.log(base.o);
+      // Taking over a later epoch's history promises it: the epoch before may count on us no more, nor may we lead it.
+      if (base.e > log.promised) log.promise({ promised: base.e });
+      this.#cutStray(log, base);
+    }
     storage.clearState();
     for (const base of begun.from) this.#rebase(this.#context.log(base.o), base);
     this.#row = {

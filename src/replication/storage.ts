@@ -134,7 +134,7 @@ export interface Storage {
   appliedHead(o: RegionIndex): number;
   insertEntry(row: LogRow): void;
   markApplied(o: RegionIndex, s: number, undo: UndoImage | null): void;
-  /** Everything after `s` counts as stored only again; its undo images are void. */
+  /** Everything through `after` counts as applied, everything after it as stored only again; undo images are void. */
   markUnapplied(o: RegionIndex, after: number): void;
   entry(o: RegionIndex, s: number): LogRow | null;
   /** Entries after `after`, at least one where there is one, then as many as fit; and the chain hash after the last. */

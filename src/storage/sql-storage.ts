@@ -208,6 +208,7 @@ export class SqlStorage implements Storage {
 
   markUnapplied(o: number, after: number): void {
     this.#sql.run(`UPDATE log SET applied = 0, undo = NULL WHERE o = ? AND s > ?`, o, after);
+    this.#sql.run(`UPDATE log SET applied = 1, undo = NULL WHERE o = ? AND s <= ? AND applied = 0`, o, after);
     this.#sql.run(`DELETE FROM undo WHERE o = ? AND s > ?`, o, after);
   }
 
