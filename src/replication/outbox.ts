@@ -122,7 +122,8 @@ export class Outbox {
     if (destination.queuedThrough >= log.last.s || destination.enqueuing) return;
     if (destination.refusals >= REFUSALS_MAX) return;
     // Once the queue has the entry that waits, what came after it waits from when it was first seen.
-    if (destination.queuedThrough >= destination.watched.s) destination.restSince ??= now;
+    destination.restSince =
+      destination.queuedThrough >= destination.watched.s ? (destination.restSince ?? now) : null;
     const since = destination.restSince ?? destination.watched.at;
     const due = since + config.timing.queueAfterMs * 2 ** destination.refusals;
     if (now < due) return this.#context.wakeAt(due);
