@@ -58,6 +58,22 @@ describe("the queue", () => {
     ]);
   });
 
+  test("is left alone again once the region acknowledges", () => {
+    settled();
+    cluster.cut(0, 2);
+    cluster.wrote(0, "anna", "a", "1");
+    cluster.run(1_000);
+    cluster.wrote(0, "anna", "b", "2");
+    cluster.heal();
+    cluster.run(20_000);
+    const { length } = cluster.enqueued;
+    for (let n = 0; n < 10; n++) {
+      cluster.wrote(0, "anna", "c", `${n}`);
+      cluster.run(1_000);
+    }
+    expect(cluster.enqueued.length).toBe(length);
+  });
+
   test("carries entries to a region that calls do not reach, which then says so", () => {
     settled({ queueMs: 300 });
     cluster.hold = (parcel) =>
