@@ -88,7 +88,7 @@ export class Replica {
       context.hlc = Math.max(context.hlc, log.hlc);
     }
     this.#applier = new Applier(context);
-    this.#waiters = new Waiters(context);
+    this.#waiters = new Waiters(context, () => this.#receiver.restoring);
     for (const log of context.logs.values()) {
       this.#followers.set(
         log.o,
@@ -97,7 +97,9 @@ export class Replica {
     }
     this.#leaderships = new Leaderships(context, this.#applier);
     this.#outbox = new Outbox(context, this.#leaderships);
-    this.#receiver = new SnapshotReceiver(context, this.#applier, this.#followers);
+    this.#receiver = new SnapshotReceiver(context, this.#applier, this.#followers, (o) =>
+      this.#leaderships.want(o)?.hurry(context.log(o).last.s),
+    );
     this.#compaction = new Compaction(context, this.#leaderships);
     this.#writer = new Writer(context, this.#applier, this.#leaderships, this.#followers, (leadership) =>
       this.#outbox.onWritten(leadership),

@@ -29,6 +29,8 @@ export class SnapshotReceiver {
   readonly #context: Context;
   readonly #applier: Applier;
   readonly #followers: ReadonlyMap<RegionIndex, Follower>;
+  /** Has a log committed to its end where this region leads it, or is the one that has to. */
+  readonly #commit: (o: RegionIndex) => void;
   #row: RestoreRow | null;
   /** A source that was asked to begin; null: none. */
   #wantedFrom: RegionIndex | null = null;
@@ -36,7 +38,13 @@ export class SnapshotReceiver {
   #failures = 0;
   #notBefore = 0;
 
-  constructor(context: Context, applier: Applier, followers: ReadonlyMap<RegionIndex, Follower>) {
+  constructor(
+    context: Context,
+    applier: Applier,
+    followers: ReadonlyMap<RegionIndex, Follower>,
+    commit: (o: RegionIndex) => void,
+  ) {
+    this.#commit = commit;
     this.#context = context;
     this.#applier = applier;
     this.#followers = followers;
@@ -52,6 +60,8 @@ export class SnapshotReceiver {
   /** A replica said that its log no longer reaches back to where ours ends. */
   want(from: RegionIndex): void {
     if (this.#row === null) this.#wantedFrom = from;
+    // What was to be replayed is gone (its pin ended, or only others have the log): the image can never become whole.
+    else if (this.#row.scanned && !this.#calling && this.#context.now >= this.#notBefore) this.#again(this.#row);
   }
 
   /** Contact from outside: worth trying again. */
@@ -121,8 +131,12 @@ export class SnapshotReceiver {
     const { rules, logs, storage } = this.#context;
     if (!rules.imageWhole(row.until, (o) => logs.get(o)?.commit ?? 0)) {
       if (this.#failures >= FAILURES_MAX) return;
-      for (const { o, s } of row.until)
-        if (this.#context.log(o).commit < s) this.#followers.get(o)?.want(true);
+      for (const { o, s } of row.until) {
+        if (this.#context.log(o).commit >= s) continue;
+        this.#followers.get(o)?.want(true);
+        // What nobody else leads waits for nobody else.
+        this.#commit(o);
+      }
       return;
     }
     const strayed = row.until.some(({ o, e, s }) => {

@@ -30,10 +30,13 @@ interface Waiting {
 
 export class Waiters {
   readonly #context: Context;
+  /** While the state is being replaced by a snapshot no client's request may look at it: only deadlines pass. */
+  readonly #paused: () => boolean;
   #waiting: Waiting[] = [];
 
-  constructor(context: Context) {
+  constructor(context: Context, paused: () => boolean) {
     this.#context = context;
+    this.#paused = paused;
   }
 
   get size(): number {
@@ -45,7 +48,8 @@ export class Waiters {
     this.#keep({
       deadlineAt: waiter.deadlineAt,
       finish: () => {
-        const reply = waiter.poll() ?? (this.#context.now >= waiter.deadlineAt ? waiter.expire() : null);
+        const polled = this.#paused() ? null : waiter.poll();
+        const reply = polled ?? (this.#context.now >= waiter.deadlineAt ? waiter.expire() : null);
         if (reply !== null) this.#context.emit({ type: "respond", id: waiter.id, reply });
         return reply !== null;
       },
