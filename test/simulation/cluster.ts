@@ -127,6 +127,7 @@ export class Cluster implements Surroundings {
       to: region,
       timeoutMs: leftMs + 50,
       replication: false,
+      once: true,
       deliver: (reply, refuse) => {
         const host = this.hosts[partition]?.[region];
         if (host === undefined) {

@@ -12,6 +12,7 @@ import type { Answered, Turn } from "./turn.ts";
 /** I19: what is applied has its dependencies applied, or they are definitely lost. */
 export function dependenciesComeFirst(turn: Turn): void {
   const { host, ghost } = turn;
+  if (turn.restoring) return;
   for (const { o, applied } of turn.deltas) {
     const log = ghost.log(host.partition, o);
     for (const s of applied) {
@@ -134,6 +135,15 @@ function relyingOnLeading({ reply, request }: Answered): Acting | null {
     if (request.level === "leader" || request.level === "strong") return { o: reply.facts.home, what: `answers at ${request.level}`, lease: false, position: null };
   }
   return null;
+}
+
+/** While a snapshot is taken over nothing is read and nothing is written. */
+export function nothingIsReadFromHalfAnImage(turn: Turn): void {
+  if (!turn.restoring) return;
+  for (const { reply, request } of turn.answered) {
+    const shows = ["item", "list", "written", "home", "unknown-user"].includes(reply.kind) || (reply.kind === "refused" && ["not-found", "precondition-failed", "no-user"].includes(reply.reason));
+    if (shows) turn.fail("I28 nothing is read from half an image", `${turn.host.name} answers ${request.op} of ${"user" in request ? request.user : "nobody"} with ${reply.kind} while it takes a snapshot over`);
+  }
 }
 
 /** I20, I21: an answer with a token shows at least what the token knows, except what it reports as lost; lost means lost. */

@@ -137,6 +137,8 @@ export function nothingCommittedIsCut(turn: Turn): void {
       if (e >= acceptorAfter.promised && e > 0) turn.fail("I10 nothing accepted is cut within its epoch", `${e}.${s} of log ${o} at ${host.name} is gone with ${acceptorAfter.promised} promised`);
     }
     if (baseAfter === baseBefore) continue;
+    // What is compacted is thereby called committed.
+    if (baseAfter.s > log.commit) ghost.claim(host.partition, o, baseAfter.s, baseAfter.e, `${host.name} by compaction`);
     if (!log.isCommitted(baseAfter.e, baseAfter.s) && baseAfter.s > 0) turn.fail("I27 only the committed is compacted", `${host.name} begins log ${o} at ${baseAfter.e}.${baseAfter.s}; ${log.commit} is committed`);
   }
 }

@@ -13,7 +13,7 @@ import type { Cluster, Observer } from "./cluster.ts";
 import { describeEvent } from "./describe.ts";
 import type { Ghost } from "./ghost.ts";
 import type { Host, Undated } from "./host.ts";
-import { acknowledgementsAreHeld, actsOnlyWhoLeads, dependenciesComeFirst, oneLeaderAtATime, tokensAreCovered, writesFollowReads } from "./invariants-answers.ts";
+import { acknowledgementsAreHeld, actsOnlyWhoLeads, dependenciesComeFirst, nothingIsReadFromHalfAnImage, oneLeaderAtATime, tokensAreCovered, writesFollowReads } from "./invariants-answers.ts";
 import { boundedReadsAreFresh, exposureIsBounded, nothingExpiredIsShown } from "./invariants-time.ts";
 import {
   chainsHash,
@@ -48,6 +48,7 @@ const INVARIANTS: readonly Invariant[] = [
   acknowledgementsAreHeld,
   oneLeaderAtATime,
   actsOnlyWhoLeads,
+  nothingIsReadFromHalfAnImage,
   tokensAreCovered,
   writesFollowReads,
   boundedReadsAreFresh,
@@ -72,6 +73,7 @@ export class Invariants implements Observer {
   readonly #ghost: Ghost;
   readonly #clocksKept: boolean;
   readonly #open = new Map<Host, Map<number, Open>>();
+  readonly #restoring = new Set<Host>();
   /** Requests of other replicas that were not answered yet, by number. */
   readonly #requests = new Map<Host, Map<number, PeerRequest>>();
   readonly #turns = new Map<Host, number>();
@@ -115,6 +117,7 @@ export class Invariants implements Observer {
       answered: this.#answered(host, effects),
       requestOf: (id) => requests.get(id),
       ghost: this.#ghost,
+      restoring: this.#isRestoring(host, dirty),
       peers: this.#cluster.hosts[host.partition] ?? [],
       clocksKept: this.#clocksKept,
       timing: this.#cluster.timing,
@@ -137,6 +140,14 @@ export class Invariants implements Observer {
   checkState(host: Host): void {
     this.#cluster.tally.add("states compared");
     for (const problem of stateIsWhatWasApplied(this.#ghost, host)) this.#ghost.fail("I14 state is what was applied", problem);
+  }
+
+  #isRestoring(host: Host, dirty: ReadonlySet<string>): boolean {
+    if (dirty.has("restore")) {
+      if (host.driver.rows(`SELECT 1 FROM restore LIMIT 1`).length > 0) this.#restoring.add(host);
+      else this.#restoring.delete(host);
+    }
+    return this.#restoring.has(host);
   }
 
   #requestsOf(host: Host): Map<number, PeerRequest> {

@@ -22,6 +22,8 @@ export interface CallOptions<T> {
   readonly timeoutMs: number;
   /** Between replicas, as against from an edge: subject to `appendLoss`. */
   readonly replication: boolean;
+  /** From an edge: such a call is never doubled by what lies between; an edge that asks again says so. */
+  readonly once?: boolean;
   readonly deliver: Deliver<T>;
   readonly done: (end: CallEnd<T>) => void;
 }
@@ -82,7 +84,7 @@ export class Network {
   }
 
   call<T>(options: CallOptions<T>): void {
-    const { from, to, timeoutMs, replication, deliver, done } = options;
+    const { from, to, timeoutMs, replication, once: single = false, deliver, done } = options;
     let open = true;
     const finish = (end: CallEnd<T>): void => {
       if (!open) return;
@@ -105,7 +107,7 @@ export class Network {
       );
     };
     this.#send(from, to, replication, arrive);
-    if (from !== to && this.#random.chance(this.#faults.duplicate)) {
+    if (from !== to && !single && this.#random.chance(this.#faults.duplicate)) {
       this.#tally.add("requests doubled");
       this.#send(from, to, replication, arrive);
     }

@@ -60,10 +60,11 @@ const TIGHT: Partial<Limits> = {
   batchEntriesMax: 6,
   inboxEntriesMax: 5,
   inlineEntriesMax: 8,
+  compactEveryEntries: 10,
 };
 
 /** Logs so short that followers that fall behind need a snapshot. */
-const SHORT_LOGS: Partial<Limits> = { ...TIGHT, logBytesMax: 1_500, compactRowsMax: 4 };
+const SHORT_LOGS: Partial<Limits> = { ...TIGHT, logBytesMax: 4_000, compactEveryEntries: 4, compactRowsMax: 12 };
 
 const BASE: Schedule = {
   name: "chaos",
@@ -112,10 +113,23 @@ const SCHEDULES: readonly Schedule[] = [
   {
     ...BASE,
     name: "snapshots",
+    regions: [3],
+    partitions: [1],
     limits: SHORT_LOGS,
-    timing: { ...BASE.timing, retainMs: 1_500, pinMs: 6_000 },
-    workload: { ...WORKLOAD, opsPerDevice: 22, concerns: { local: 6, one: 1, majority: 4 } },
-    faults: { ...LOSSY, crash: { ...LOSSY.crash, long: 0.3, longMs: [5_000, 15_000] }, takeover: { ...LOSSY.takeover, perSecond: 0.05 } },
+    timing: { ...BASE.timing, retainMs: 1_500, pinMs: 6_000, tombstoneMs: 2_000 },
+    workload: {
+      ...WORKLOAD,
+      opsPerDevice: 40,
+      thinkMs: [1, 300],
+      concerns: { local: 6, one: 1, majority: 4 },
+      actions: { ...WORKLOAD.actions, put: 14, delete: 3 },
+    },
+    faults: {
+      ...LOSSY,
+      network: { ...LOSSY.network, cutsPerSecond: 0.15, cutMs: [500, 9_000] },
+      crash: { ...LOSSY.crash, idlePerSecond: 0.08, betweenEffects: 0.005, long: 0.6, longMs: [4_000, 14_000] },
+      takeover: { ...LOSSY.takeover, perSecond: 0.05 },
+    },
   },
   {
     ...BASE,

@@ -27,6 +27,8 @@ export interface Turn {
   /** The request that a reply of this turn answers: it may have come in an earlier turn. */
   requestOf(id: number): PeerRequest | undefined;
   readonly ghost: Ghost;
+  /** A snapshot is being taken over: the state is an image that is not whole yet, and nobody may read it. */
+  readonly restoring: boolean;
   readonly peers: readonly Host[];
   /** Clocks keep the bound: invariants that rest on it are judged. */
   readonly clocksKept: boolean;
