@@ -11,7 +11,7 @@ import type { Edge } from "./edge.ts";
 import { ANYBODY, mayEnter, type Identity } from "./identity.ts";
 import { uniqueId } from "./ids.ts";
 import type { Journey, Subject } from "./journey.ts";
-import { rawPathOf, rawQueryOf } from "./path.ts";
+import { checkUser, rawPathOf, rawQueryOf } from "./path.ts";
 import { placeOf } from "./place.ts";
 import { placeClient, type Sighting } from "./placement.ts";
 import { parseQuery, type Query } from "./query.ts";
@@ -79,8 +79,7 @@ export class Exchange {
     if (!mayEnter(identity, namespace)) {
       throw new Refused("forbidden", `the token is not for the namespace "${namespace}"`);
     }
-    const user = named ?? identity.user;
-    if (user === null) throw unauthenticated("in open mode nobody is asking: name the user in the path");
+    const user = named ?? callerOf(identity);
     return { identity, namespace, user, partition: partitionOf(deployment, user), tail };
   }
 
@@ -119,4 +118,9 @@ export class Exchange {
     const { origins } = this.edge;
     return origins === null || origins.size === 0 ? vary : `${vary}, Origin`;
   }
+}
+
+function callerOf({ user }: Identity): string {
+  if (user === null) throw unauthenticated("in open mode nobody is asking: name the user in the path");
+  return checkUser(user);
 }

@@ -78,7 +78,12 @@ function checkSegments(name: string, what: string): string {
 }
 
 export function decodeUser(raw: string): string {
-  return checkName(decodePart(raw, "the user"), "the user", USER_BYTES_MAX);
+  return checkUser(decodePart(raw, "the user"));
+}
+
+/** A user who is not named in the path has to be one who could be. */
+export function checkUser(user: string): string {
+  return checkName(user, "the user", USER_BYTES_MAX);
 }
 
 export function decodeKey(raw: string): string {
