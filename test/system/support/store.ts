@@ -64,6 +64,14 @@ export interface Page {
   readonly cursor?: string;
 }
 
+export interface Home {
+  readonly user: string;
+  readonly home: string;
+  readonly leader: string;
+  readonly epoch: string;
+  readonly partition: number;
+}
+
 export class Reply {
   readonly status: number;
   readonly headers: Headers;
@@ -83,19 +91,33 @@ export class Reply {
     return new TextDecoder().decode(this.bytes);
   }
 
-  json<T>(): T {
-    return JSON.parse(this.text) as T;
+  json(): unknown {
+    return JSON.parse(this.text);
+  }
+
+  get members(): Readonly<Record<string, unknown>> {
+    return this.json() as Record<string, unknown>;
+  }
+
+  get page(): Page {
+    expect(this.status, this.text).toBe(200);
+    return this.json() as Page;
+  }
+
+  get home(): Home {
+    expect(this.status, this.text).toBe(200);
+    return this.json() as Home;
   }
 
   /** The receipt of a write that was done. */
   get receipt(): Receipt {
     expect([200, 201], this.text).toContain(this.status);
-    return this.json<Receipt>();
+    return this.json() as Receipt;
   }
 
   get problem(): Problem {
     expect(this.header("Content-Type"), this.text).toBe("application/problem+json");
-    const problem = this.json<Problem>();
+    const problem = this.json() as Problem;
     expect(problem.status).toBe(this.status);
     return problem;
   }
@@ -155,10 +177,8 @@ export class Store {
   async settle(user: string, region: RegionId): Promise<number> {
     const path = `/v1/users/${encodeURIComponent(user)}/home`;
     const reply = await this.request("PUT", path, { body: JSON.stringify({ region }) });
-    expect(reply.status, reply.text).toBe(200);
-    const home = reply.json<{ home: string; partition: number }>();
-    expect(home.home).toBe(region);
-    return home.partition;
+    expect(reply.home.home).toBe(region);
+    return reply.home.partition;
   }
 }
 
@@ -229,8 +249,7 @@ export async function listAll(store: Store, user: string, asked: Asked = {}): Pr
     const after = cursor === undefined ? "" : `&cursor=${encodeURIComponent(cursor)}`;
     const reply = await store.list(user, `?limit=1000&values=true${after}`, asked);
     if (reply.problemName === "not-found") return items;
-    expect(reply.status, reply.text).toBe(200);
-    const page = reply.json<Page>();
+    const { page } = reply;
     items.push(...page.items);
     ({ cursor } = page);
   } while (cursor !== undefined);
@@ -244,7 +263,7 @@ export async function converge(store: Store, user: string, withinMs?: number): P
     const shown = await until(
       async () => {
         const reply = await store.list(user, "?limit=1000&values=true", { region, level: "eventual" });
-        return { servedBy: reply.servedBy, items: reply.status === 200 ? reply.json<Page>().items : [] };
+        return { servedBy: reply.servedBy, items: reply.status === 200 ? reply.page.items : [] };
       },
       ({ servedBy, items }) => servedBy === region && JSON.stringify(items) === JSON.stringify(truth),
       withinMs,
