@@ -10,6 +10,8 @@ export interface Options {
   /** Figures as JSON on standard output, instead of the table. */
   readonly json: boolean;
   readonly cpuProf: boolean;
+  /** Where the runtime keeps its data; undefined: where the system keeps temporary files. */
+  readonly data: string | undefined;
 }
 
 export const USAGE = `npm run bench -- [options]
@@ -18,6 +20,7 @@ export const USAGE = `npm run bench -- [options]
   --rounds <n>      rounds of each contender (default 7)
   --quick           small sizes, to see that it runs
   --json            print the figures as JSON
+  --data <dir>      where the runtime keeps its data: on a disk whose speed changes, memory (/dev/shm) is a calmer place
   --cpu-prof        write CPU profiles of the core and name its hot spots`;
 
 export function readOptions(args: readonly string[], parts: readonly string[]): Options {
@@ -29,6 +32,7 @@ export function readOptions(args: readonly string[], parts: readonly string[]): 
       rounds: { type: "string" },
       quick: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
+      data: { type: "string" },
       "cpu-prof": { type: "boolean", default: false },
     },
   });
@@ -40,6 +44,7 @@ export function readOptions(args: readonly string[], parts: readonly string[]): 
     rounds: positive("rounds", values.rounds ?? (values.quick ? "2" : "7")),
     quick: values.quick,
     json: values.json,
+    data: values.data,
     cpuProf: values["cpu-prof"],
   };
 }

@@ -10,10 +10,11 @@ export const HOME = "weur";
 export const AWAY = "enam";
 
 const KEYS = 256;
-/** Text that D1 and KV can take too. */
-const VALUE = Buffer.from(
-  "The quick brown fox jumps over the lazy dog. ".repeat(40).slice(0, VALUE_BYTES),
-);
+/**
+ * A key gets another value every time, and the same one again only after so many. Writing what is there already costs
+ * SQLite nothing: it compares, and leaves the page as it is.
+ */
+const VALUES = 4;
 
 export const onlyUser = ["alice"] as const;
 /** In as many partitions, and so as many leading objects, as there are users; found by trying. */
@@ -35,19 +36,21 @@ export function nothing(): RequestMaker {
 export type Plain = "object" | "d1" | "kv";
 
 export function plainWrites(where: Plain, users: readonly string[]): RequestMaker {
-  return cycle(users, (user, key) =>
-    requestBytes({ method: "PUT", host: HOST.bare, path: `/${where}/${user}/${key}`, body: VALUE }),
-  );
+  return cycle(users, VALUES, (user, key, n) => plainWrite(where, user, key, valueOf(n)));
+}
+
+function plainWrite(where: Plain, user: string, key: string, body: Buffer): Buffer {
+  return requestBytes({ method: "PUT", host: HOST.bare, path: `/${where}/${user}/${key}`, body });
 }
 
 export function plainReads(where: Plain, users: readonly string[]): RequestMaker {
-  return cycle(users, (user, key) =>
+  return cycle(users, 1, (user, key) =>
     requestBytes({ method: "GET", host: HOST.bare, path: `/${where}/${user}/${key}` }),
   );
 }
 
 export function writes(users: readonly string[], headers: Readonly<Record<string, string>> = {}): RequestMaker {
-  return cycle(users, (user, key) => put(user, key, VALUE, headers));
+  return cycle(users, VALUES, (user, key, n) => put(user, key, valueOf(n), headers));
 }
 
 export function put(
@@ -67,7 +70,7 @@ export function put(
 
 /** Reads at `session` in another region than where the user is at home, with a token that covers everything. */
 export function sessionReads(users: readonly string[], tokens: ReadonlyMap<string, string>): RequestMaker {
-  return cycle(users, (user, key) =>
+  return cycle(users, 1, (user, key) =>
     requestBytes({
       method: "GET",
       host: HOST.ithaca,
@@ -89,11 +92,11 @@ export async function fill(runtime: Runtime, users: readonly string[]): Promise<
   for (const user of users) {
     for (let n = 0; n < KEYS; n++) {
       const key = keyOf(n);
-      const answer = expectDone(await once(url, put(user, key, VALUE)));
+      const value = valueOf(n);
+      const answer = expectDone(await once(url, put(user, key, value)));
       tokens.set(user, headerOf(answer, "Ithaca-Session") ?? "");
       for (const where of ["object", "d1", "kv"] as const) {
-        const path = `/${where}/${user}/${key}`;
-        expectDone(await once(url, requestBytes({ method: "PUT", host: HOST.bare, path, body: VALUE })));
+        expectDone(await once(url, plainWrite(where, user, key, value)));
       }
     }
   }
@@ -104,7 +107,19 @@ function keyOf(n: number): string {
   return `key-${n}`;
 }
 
-function cycle(users: readonly string[], make: (user: string, key: string) => Buffer): RequestMaker {
-  const requests = Array.from({ length: KEYS }, (_, n) => users.map((user) => make(user, keyOf(n)))).flat();
+/** Text, which D1 and KV can take too. */
+function valueOf(n: number): Buffer {
+  return Buffer.from(`${n}: the quick brown fox jumps over the lazy dog. `.repeat(40).slice(0, VALUE_BYTES));
+}
+
+/** All keys of all users in turn, and so with every value. */
+function cycle(
+  users: readonly string[],
+  values: number,
+  make: (user: string, key: string, n: number) => Buffer,
+): RequestMaker {
+  const requests = Array.from({ length: KEYS * values }, (_, n) =>
+    users.map((user) => make(user, keyOf(n % KEYS), n)),
+  ).flat();
   return (_, n) => requests[n % requests.length] ?? Buffer.alloc(0);
 }

@@ -9,6 +9,8 @@ export interface Settings {
   readonly quick: boolean;
   /** Directory for CPU profiles; null: none are taken. */
   readonly profiles: string | null;
+  /** Where runtimes keep their data. */
+  readonly data: string | undefined;
   readonly note: (line: string) => void;
 }
 

@@ -28,7 +28,7 @@ const GET_TO_D1: Target = { is: "at least", value: 2.5 };
 
 export async function throughput(settings: Settings): Promise<readonly Figure[]> {
   const manyUsers = usersInPartitions(PARTITIONS, (user) => partitionOfSlot(slotOf(user), PARTITIONS));
-  const runtime = await startRuntime();
+  const runtime = await startRuntime({ dataRoot: settings.data });
   const figures: Figure[] = [];
   try {
     settings.note("filling");

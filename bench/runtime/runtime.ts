@@ -35,6 +35,8 @@ export interface RuntimeOptions {
   /** A module around the Worker: it imports `ithaca:worker` and exports what the Worker exports. */
   readonly entry?: string;
   readonly inspectorPort?: number;
+  /** Where a directory for its data is made; the system's for temporary files unless given. */
+  readonly dataRoot?: string | undefined;
 }
 
 export async function startRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
@@ -44,7 +46,7 @@ export async function startRuntime(options: RuntimeOptions = {}): Promise<Runtim
   );
   const config = wrangler.unstable_readConfig({ config: CONFIG });
   const { workerOptions } = wrangler.unstable_getMiniflareWorkerOptions(CONFIG);
-  const dataPath = mkdtempSync(join(tmpdir(), "ithaca-bench-"));
+  const dataPath = mkdtempSync(join(options.dataRoot ?? tmpdir(), "ithaca-bench-"));
   const before = new Set(runtimeProcesses());
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
