@@ -39,7 +39,8 @@ export class Writer {
   readonly #leaderships: Leaderships;
   readonly #followers: ReadonlyMap<RegionIndex, Follower>;
   readonly #onWritten: (leadership: Leadership) => void;
-  readonly #recent = new Map<RegionIndex, RecentKeys>();
+  /** Each made for one leadership: what others log in between would be missing from it. */
+  readonly #recent = new Map<RegionIndex, { readonly leadership: Leadership; readonly keys: RecentKeys }>();
   /** Per led log: dependencies that an earlier entry of this leader already names. */
   readonly #implied = new Map<string, number>();
 
@@ -152,7 +153,13 @@ export class Writer {
       request,
       owner,
       leadership,
-      { position, status: known.status, at: wallOf(known.hlc), deps: [], replayed: true },
+      {
+        position,
+        status: known.status,
+        at: wallOf(known.hlc),
+        deps: this.#dependenciesOf(position),
+        replayed: true,
+      },
       startedAt,
     );
   }
@@ -203,11 +210,13 @@ export class Writer {
     const entry = this.#entry(request, owner, leadership, hlc, status);
     this.#append(leadership, entry);
     const position: Position = { o: entry.o, e: entry.e, s: entry.s };
+    // All that the session has seen, also what the entry need not name because an earlier one does.
+    const deps = [owner, ...request.session.positions].filter(({ o }) => o !== entry.o);
     return this.#logged(
       request,
       owner,
       leadership,
-      { position, status, at: wallOf(hlc), deps: entry.deps, replayed: false },
+      { position, status, at: wallOf(hlc), deps, replayed: false },
       startedAt,
     );
   }
@@ -244,6 +253,11 @@ export class Writer {
       deps.set(key, { o, e, s });
     }
     return [...deps.values()];
+  }
+
+  #dependenciesOf(position: Position): readonly Position[] {
+    const row = this.#context.storage.entry(position.o, position.s);
+    return row === null ? [] : this.#context.codec.decode(row.bytes).deps;
   }
 
   #append(leadership: Leadership, entry: Entry): void {
@@ -402,11 +416,10 @@ export class Writer {
   }
 
   #recentKeys(leadership: Leadership): RecentKeys {
-    let keys = this.#recent.get(leadership.log.o);
-    if (keys === undefined) {
-      keys = new RecentKeys(this.#context, leadership.log);
-      this.#recent.set(leadership.log.o, keys);
-    }
+    const present = this.#recent.get(leadership.log.o);
+    if (present?.leadership === leadership) return present.keys;
+    const keys = new RecentKeys(this.#context, leadership.log);
+    this.#recent.set(leadership.log.o, { leadership, keys });
     return keys;
   }
 
