@@ -11,7 +11,6 @@
  */
 import { majorityOf } from "./config.ts";
 import type { Context } from "./context.ts";
-import type { CallFailure } from "./effect.ts";
 import { divergencePoint, holds } from "./epoch-table.ts";
 import type { Log } from "./log.ts";
 import type { Append, AppendMismatch, PeerReply, Progress } from "./message.ts";
@@ -20,10 +19,15 @@ import { counterOf, type Epoch, type RegionIndex } from "./position.ts";
 import type { Standing } from "./rules.ts";
 import type { LeadershipRow } from "./storage.ts";
 
-/** Paced appends to one peer are at least this far apart: many writes share one message. */
-const PACE_MS = 10;
-/** Appends under way to one peer: enough to fill a long round trip, few enough that batches form. */
-const IN_FLIGHT_MAX = 4;
+/** Appends to one peer are at least this far apart, so that many writes share a message: entries nobody waits for, */
+const PACE_MS = 20;
+/** entries, a round or a lease that somebody waits for, while another append is under way, */
+const URGENT_PACE_MS = 2;
+/** and the commit position alone: the next write usually carries it. */
+const NEWS_PACE_MS = 100;
+/** Appends under way to one peer: enough to fill a long round trip at that pace. */
+const IN_FLIGHT_MAX = 16;
+const IN_FLIGHT_BYTES_MAX = 2_000_000;
 /** After a failed call the peer is tried again no sooner than this, doubling, while somebody waits for it. */
 const BACKOFF_MS = 100;
 const BACKOFF_MS_MAX = 5_000;
@@ -35,6 +39,7 @@ export interface Peer {
   /** Next seq to send. */
   next: number;
   inFlight: number;
+  inFlightBytes: number;
   /** Commit position it was last told and has acknowledged. */
   toldCommit: number;
   lastSentAt: number;
@@ -46,6 +51,8 @@ export interface Peer {
   /** Last reading of its clock. */
   stamp: number;
   failures: number;
+  /** Appends up to this number count as one failure: they were under way together. */
+  failedThrough: number;
   retryAt: number;
   /** It is too far behind to be sent entries; it pulls by itself and says when it is done. */
   distant: boolean;
@@ -95,6 +102,7 @@ export class Leadership {
       // A guess that is usually right: it has all that came before this instance, or before this epoch.
       next: row.opened ? log.last.s + 1 : this.start,
       inFlight: 0,
+      inFlightBytes: 0,
       toldCommit: -1,
       lastSentAt: 0,
       sent: 0,
@@ -102,6 +110,7 @@ export class Leadership {
       grantedAt: 0,
       stamp: 0,
       failures: 0,
+      failedThrough: 0,
       retryAt: 0,
       distant: false,
       storeId: "",
@@ -213,12 +222,12 @@ export class Leadership {
       if (urgent) this.#context.wakeAt(peer.retryAt);
       return;
     }
-    if (peer.inFlight >= IN_FLIGHT_MAX || (peer.match === null && peer.inFlight > 0)) return;
-    if (urgent) return this.#send(peer);
-    const due = peer.lastSentAt + PACE_MS;
-    // While an append is under way the next one waits for its answer or the pace, whichever is later.
-    if (now >= due && peer.inFlight === 0) return this.#send(peer);
-    if (peer.inFlight === 0) this.#context.wakeAt(due);
+    if (peer.inFlight >= IN_FLIGHT_MAX || peer.inFlightBytes >= IN_FLIGHT_BYTES_MAX) return;
+    if (peer.match === null && peer.inFlight > 0) return;
+    if (urgent && peer.inFlight === 0) return this.#send(peer);
+    const due = peer.lastSentAt + (urgent ? URGENT_PACE_MS : entriesDue ? PACE_MS : NEWS_PACE_MS);
+    if (now >= due) return this.#send(peer);
+    this.#context.wakeAt(due);
   }
 
   #renewalDue(): boolean {
@@ -235,7 +244,7 @@ export class Leadership {
       ? storage.entries(log.o, peer.next - 1, config.limits.batchBytesMax, config.limits.batchEntriesMax)
       : null;
     const prev = inline ? peer.next - 1 : log.last.s;
-    const grant = config.timing.leaseMs > 0 && (this.#renewalDue() || this.#leaseWanted);
+    const grant = config.timing.leaseMs > 0 && this.#renewalDue();
     const number = ++this.#sends;
     const commit = log.commit;
     const message: Append = {
@@ -253,12 +262,15 @@ export class Leadership {
     };
     const through = page?.entries.at(-1)?.s ?? prev;
     if (inline) peer.next = through + 1;
+    const bytes = message.entries.reduce((sum, raw) => sum + raw.bytes.length, 0);
     peer.inFlight += 1;
+    peer.inFlightBytes += bytes;
     peer.sent = number;
     peer.lastSentAt = now;
-    this.#context.call(peer.region, message, (reply, reason) => {
+    this.#context.call(peer.region, message, (reply) => {
       peer.inFlight -= 1;
-      this.#onAnswer(peer, { number, sentAt: now, grant, commit }, reply, reason);
+      peer.inFlightBytes -= bytes;
+      this.#onAnswer(peer, { number, sentAt: now, grant, commit }, reply);
     });
   }
 
@@ -271,7 +283,6 @@ export class Leadership {
       readonly commit: number;
     },
     reply: PeerReply | null,
-    reason: CallFailure | null,
   ): void {
     const { log } = this;
     this.#context.changed = true;
@@ -295,11 +306,12 @@ export class Leadership {
     }
     if (reply?.type === "append-mismatch") return this.#onMismatch(peer, reply);
     // Overloaded, refused, timed out, or an answer that makes no sense: wait a little. Overload is never more than that.
+    peer.next = (peer.match ?? log.last.s) + 1;
+    if (sent.number <= peer.failedThrough) return;
+    peer.failedThrough = this.#sends;
     peer.failures += 1;
     peer.retryAt =
       this.#context.now + Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** Math.min(peer.failures - 1, 10));
-    peer.next = (peer.match ?? log.last.s) + 1;
-    void reason;
   }
 
   #onMismatch(peer: Peer, reply: AppendMismatch): void {

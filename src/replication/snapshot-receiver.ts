@@ -61,7 +61,8 @@ export class SnapshotReceiver {
   want(from: RegionIndex): void {
     if (this.#row === null) this.#wantedFrom = from;
     // What was to be replayed is gone (its pin ended, or only others have the log): the image can never become whole.
-    else if (this.#row.scanned && !this.#calling && this.#context.now >= this.#notBefore) this.#again(this.#row);
+    else if (this.#row.scanned && !this.#calling && this.#context.now >= this.#notBefore)
+      this.#again(this.#row);
   }
 
   /** Contact from outside: worth trying again. */

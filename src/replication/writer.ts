@@ -179,7 +179,7 @@ export class Writer {
     const context = this.#context;
     const { command } = request;
     const hlc = context.nextHlc();
-    const stored = context.storage.item(request.user, command.key, false);
+    const stored = context.storage.item(request.user, command.key, true);
     const current = live(stored, wallOf(hlc));
     const shown = new Shown();
     if (stored !== null) shown.row(context, stored);

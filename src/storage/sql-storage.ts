@@ -2,6 +2,9 @@
  * The core's storage in SQL, over the few calls that a Durable Object and Node share: the simulator and the tests run
  * the statements that production runs.
  *
+ * A few things that every request asks for are remembered beside the tables. So a storage whose transaction was rolled
+ * back is thrown away with its replica (duty 1 of a host).
+ *
  * Integers are asserted to stay below 2^53 on their way in; reading them back is then exact on both back ends. A blob
  * that SQL answers is only used within the turn or copied.
  */
@@ -25,6 +28,7 @@ import type {
   StoredItem,
   UndoImage,
 } from "../replication/storage.ts";
+import { EntryTail } from "./entry-tail.ts";
 import { prefixEnd } from "./key-range.ts";
 import { decodeRestore, encodeRestore } from "./restore-codec.ts";
 import type { SqlDriver, SqlValue } from "./sql-driver.ts";
@@ -40,6 +44,11 @@ export class IntegerOutOfRange extends Error {}
 
 export class SqlStorage implements Storage {
   readonly #sql: SqlDriver;
+  readonly #tails = new Map<number, EntryTail>();
+  /** Owners hardly ever change and every request asks for one. Absence is not remembered. */
+  readonly #owners = new Map<string, OwnerRow>();
+  /** The item read last: a write judges its conditions by it and then replaces it. */
+  #lastItem: StoredItem | null = null;
 
   constructor(driver: SqlDriver) {
     this.#sql = driver;
@@ -56,15 +65,13 @@ export class SqlStorage implements Storage {
   }
 
   acceptors(): AcceptorRow[] {
-    return this.#sql
-      .rows(`SELECT o, promised, max_counter, leader_e, leader_inc FROM acceptor`)
-      .map((r) => ({
-        o: num(r[0]),
-        promised: num(r[1]),
-        maxCounter: num(r[2]),
-        leaderE: num(r[3]),
-        leaderInc: num(r[4]),
-      }));
+    return this.#sql.rows(`SELECT o, promised, max_counter, leader_e, leader_inc FROM acceptor`).map((r) => ({
+      o: num(r[0]),
+      promised: num(r[1]),
+      maxCounter: num(r[2]),
+      leaderE: num(r[3]),
+      leaderInc: num(r[4]),
+    }));
   }
 
   putAcceptor(row: AcceptorRow): void {
@@ -96,15 +103,13 @@ export class SqlStorage implements Storage {
   }
 
   leaderships(): LeadershipRow[] {
-    return this.#sql
-      .rows(`SELECT o, e, opened, ack_after, lease_until FROM leadership`)
-      .map((r) => ({
-        o: num(r[0]),
-        e: num(r[1]),
-        opened: r[2] === 1,
-        ackAfter: num(r[3]),
-        leaseUntil: num(r[4]),
-      }));
+    return this.#sql.rows(`SELECT o, e, opened, ack_after, lease_until FROM leadership`).map((r) => ({
+      o: num(r[0]),
+      e: num(r[1]),
+      opened: r[2] === 1,
+      ackAfter: num(r[3]),
+      leaseUntil: num(r[4]),
+    }));
   }
 
   putLeadership(row: LeadershipRow): void {
@@ -193,6 +198,7 @@ export class SqlStorage implements Storage {
       row.bytes,
       this.#packUndo(row.o, row.s, row.bytes.length, row.undo),
     );
+    this.#tail(row.o).push(row);
   }
 
   markApplied(o: number, s: number, undo: UndoImage | null): void {
@@ -227,6 +233,8 @@ export class SqlStorage implements Storage {
     bytesMax: number,
     entriesMax: number,
   ): { entries: RawEntry[]; chain: Uint8Array } {
+    const recent = this.#tail(o).page(after, bytesMax, entriesMax);
+    if (recent !== null) return recent;
     // Lengths first: a page of large entries must not be read into memory to find out that it does not fit.
     const lengths = this.#sql.rows(
       `SELECT s, length(entry) FROM log WHERE o = ? AND s > ? ORDER BY s LIMIT ?`,
@@ -261,6 +269,7 @@ export class SqlStorage implements Storage {
   }
 
   deleteEntry(o: number, s: number): void {
+    this.#tails.delete(o);
     this.#sql.run(`DELETE FROM log WHERE o = ? AND s = ?`, o, s);
     this.#sql.run(`DELETE FROM undo WHERE o = ? AND s = ?`, o, s);
   }
@@ -286,24 +295,38 @@ export class SqlStorage implements Storage {
   }
 
   deleteThrough(o: number, s: number): void {
+    this.#tails.delete(o);
     this.#sql.run(`DELETE FROM log WHERE o = ? AND s <= ?`, o, s);
     this.#sql.run(`DELETE FROM undo WHERE o = ? AND s <= ?`, o, s);
   }
 
   clearLog(o: number): void {
+    this.#tails.delete(o);
     this.#sql.run(`DELETE FROM log WHERE o = ?`, o);
     this.#sql.run(`DELETE FROM undo WHERE o = ?`, o);
     this.#sql.run(`DELETE FROM epochs WHERE o = ?`, o);
   }
 
   item(user: string, key: string, withValue: boolean): StoredItem | null {
-    const r = withValue
-      ? this.#sql.rows(`SELECT ${ITEM_COLUMNS}, value FROM items WHERE user = ? AND key = ?`, user, key)[0]
-      : this.#sql.rows(`SELECT ${ITEM_COLUMNS} FROM items WHERE user = ? AND key = ?`, user, key)[0];
-    return r === undefined ? null : itemRow(r);
+    const last = this.#lastItem;
+    if (last !== null && last.user === user && last.key === key)
+      return withValue ? last : { ...last, value: NO_BYTES };
+    if (!withValue) {
+      const r = this.#sql.rows(`SELECT ${ITEM_COLUMNS} FROM items WHERE user = ? AND key = ?`, user, key)[0];
+      return r === undefined ? null : itemRow(r);
+    }
+    const r = this.#sql.rows(
+      `SELECT ${ITEM_COLUMNS}, value FROM items WHERE user = ? AND key = ?`,
+      user,
+      key,
+    )[0];
+    const item = r === undefined ? null : itemRow(r);
+    this.#lastItem = item !== null && item.size <= REMEMBERED_BYTES_MAX ? item : null;
+    return item;
   }
 
   putItem(row: ItemRow): void {
+    this.#lastItem = null;
     this.#sql.run(
       `INSERT INTO items(${ITEM_COLUMNS}, value) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT(user, key) DO UPDATE SET o = excluded.o, e = excluded.e, s = excluded.s, hlc = excluded.hlc,
@@ -326,6 +349,7 @@ export class SqlStorage implements Storage {
   }
 
   deleteItem(user: string, key: string): void {
+    this.#lastItem = null;
     this.#sql.run(`DELETE FROM items WHERE user = ? AND key = ?`, user, key);
   }
 
@@ -354,11 +378,18 @@ export class SqlStorage implements Storage {
   }
 
   owner(user: string): OwnerRow | null {
+    const known = this.#owners.get(user);
+    if (known !== undefined) return known;
     const r = this.#sql.rows(`SELECT user, home, version, o, e, s FROM owners WHERE user = ?`, user)[0];
-    return r === undefined ? null : ownerRow(r);
+    if (r === undefined) return null;
+    const owner = ownerRow(r);
+    if (this.#owners.size >= REMEMBERED_OWNERS_MAX) this.#owners.clear();
+    this.#owners.set(user, owner);
+    return owner;
   }
 
   putOwner(row: OwnerRow): void {
+    this.#owners.delete(row.user);
     this.#sql.run(
       `INSERT INTO owners(user, home, version, o, e, s) VALUES(?, ?, ?, ?, ?, ?)
        ON CONFLICT(user) DO UPDATE SET home = excluded.home, version = excluded.version, o = excluded.o, e = excluded.e, s = excluded.s`,
@@ -372,6 +403,7 @@ export class SqlStorage implements Storage {
   }
 
   deleteOwner(user: string): void {
+    this.#owners.delete(user);
     this.#sql.run(`DELETE FROM owners WHERE user = ?`, user);
   }
 
@@ -561,6 +593,8 @@ export class SqlStorage implements Storage {
   }
 
   clearState(): void {
+    this.#owners.clear();
+    this.#lastItem = null;
     this.#sql.run(`DELETE FROM items`);
     this.#sql.run(`DELETE FROM owners`);
     this.#sql.run(`DELETE FROM idempotency`);
@@ -639,6 +673,15 @@ export class SqlStorage implements Storage {
     };
   }
 
+  #tail(o: number): EntryTail {
+    let tail = this.#tails.get(o);
+    if (tail === undefined) {
+      tail = new EntryTail();
+      this.#tails.set(o, tail);
+    }
+    return tail;
+  }
+
   #logRow(o: number, r: SqlValue[]): LogRow {
     const s = num(r[1]);
     return {
@@ -673,6 +716,9 @@ export class SqlStorage implements Storage {
   }
 }
 
+/** What is kept in memory beside the tables: owners of the users that are asked for, and no large value. */
+const REMEMBERED_OWNERS_MAX = 2_000;
+const REMEMBERED_BYTES_MAX = 65_536;
 /** Rows of one statement of a scan. */
 const PAGE_ROWS = 256;
 /** What an item takes in a message beside its value, roughly. */
