@@ -8,7 +8,7 @@ import type { Rules } from "../../src/replication/rules.ts";
 import { entryCodec } from "../../src/wire/entry-codec.ts";
 import { RegionClock } from "./clock.ts";
 import { CALM, type Faults } from "./faults.ts";
-import { type Endpoint, Host, type Surroundings, type Undated } from "./host.ts";
+import { type Distortion, type Endpoint, Host, type Surroundings, type Undated } from "./host.ts";
 import { type CallEnd, Network } from "./network.ts";
 import { Queue } from "./queue.ts";
 import { Random } from "./random.ts";
@@ -24,6 +24,7 @@ export interface ClusterOptions {
   readonly timing?: Partial<Timing>;
   readonly limits?: Partial<Limits>;
   readonly rules?: Rules;
+  readonly distortion?: Distortion;
   /** Lines of transcript to hold. */
   readonly keep: number;
 }
@@ -71,7 +72,7 @@ export class Cluster implements Surroundings {
     this.hosts = range(partitions).map((partition) =>
       range(regions).map((region) => {
         const clock = this.clocks[region] as RegionClock;
-        return new Host(this, this.#config(partition, region), clock, faults.crash, options.rules);
+        return new Host(this, this.#config(partition, region), clock, faults.crash, options.rules, options.distortion);
       }),
     );
     this.queues = range(regions).map(

@@ -17,6 +17,7 @@ import { Replica } from "../../src/replication/replica.ts";
 import type { ClientReply, ClientRequest } from "../../src/replication/request.ts";
 import type { Rules } from "../../src/replication/rules.ts";
 import { migrate } from "../../src/storage/schema.ts";
+import type { SqlDriver } from "../../src/storage/sql-driver.ts";
 import { SqlStorage } from "../../src/storage/sql-storage.ts";
 import { WatchedSqlDriver } from "./watched-driver.ts";
 import type { RegionClock } from "./clock.ts";
@@ -53,6 +54,14 @@ export interface Surroundings {
   threw(host: Host, event: Event, error: unknown): void;
 }
 
+/** What a test breaks where no rule of the core can be overridden. */
+export interface Distortion {
+  readonly event?: (event: Event) => Event;
+  readonly effects?: (effects: readonly Effect[], event: Event) => readonly Effect[];
+  /** The database of an instance that just died. */
+  readonly crashed?: (driver: SqlDriver) => void;
+}
+
 /** Something that answers calls of other regions. */
 export interface Endpoint {
   peer(from: number, bytes: Uint8Array, reply: (bytes: Uint8Array) => void, refuse: () => void): void;
@@ -78,6 +87,7 @@ export class Host implements Endpoint {
   readonly name: string;
   readonly #world: Surroundings;
   readonly #rules: Rules | undefined;
+  readonly #distortion: Distortion;
   #faults: CrashFaults;
   #replica: Replica | null = null;
   /** Counts instances: what belongs to an older one is dropped. */
@@ -90,7 +100,8 @@ export class Host implements Endpoint {
   #wake: Planned | null = null;
   #alarm: Planned | null = null;
 
-  constructor(world: Surroundings, config: ReplicaConfig, clock: RegionClock, faults: CrashFaults, rules?: Rules) {
+  constructor(world: Surroundings, config: ReplicaConfig, clock: RegionClock, faults: CrashFaults, rules?: Rules, distortion: Distortion = {}) {
+    this.#distortion = distortion;
     this.#world = world;
     this.config = config;
     this.clock = clock;
@@ -162,6 +173,7 @@ export class Host implements Endpoint {
     transcript.line(timeline.now, `${this.name} crashes ${why}, down ${downMs} ms`);
     tally.add("crashes");
     this.generation++;
+    this.#distortion.crashed?.(this.driver);
     this.#replica = null;
     timeline.cancel(this.#wake);
     this.#wake = null;
@@ -205,19 +217,21 @@ export class Host implements Endpoint {
   }
 
   /** Runs one turn and performs what it wants done. False when the object did not live through it. */
-  #step(event: Event): boolean {
+  #step(said: Event): boolean {
     if (this.#down) return false;
-    if (this.#replica === null && event.type !== "start" && !this.#step({ type: "start" })) return false;
+    if (this.#replica === null && said.type !== "start" && !this.#step({ type: "start" })) return false;
+    const event = this.#distortion.event?.(said) ?? said;
     const { timeline, transcript, random, tally } = this.#world;
     const now = this.now();
     const dies = random.chance(this.#faults.beforeCommit);
-    let effects: Effect[] = [];
+    let effects: readonly Effect[] = [];
     try {
       this.driver.transaction(() => {
         const replica = event.type === "start" ? this.#construct() : this.#replica;
         if (replica === null) throw new Error("no instance");
         this.#replica = replica;
         effects = replica.step(event, now);
+        effects = this.#distortion.effects?.(effects, event) ?? effects;
         if (dies) throw new CrashBeforeCommit();
       });
     } catch (error) {

@@ -57,3 +57,42 @@ export function exposureIsBounded(turn: Turn): void {
     if (age > bound + 2 * turn.timing.clockBoundMs + 1_000) turn.fail("I32 exposure is bounded", `${turn.host.name} acknowledges ${e}.${s} while ${oldest.position.e}.${oldest.position.s} is ${age.toFixed(0)} ms old`);
   }
 }
+
+const DOORBELL_MS = 4_000;
+
+/** A doorbell makes a replica that is behind ask for what it lacks: without it only the leader's own retries would bring it on. */
+export function doorbellsAreAnswered(turn: Turn): void {
+  const { host, event, ghost } = turn;
+  for (const mirror of ghost.mirrors(host)) {
+    const { rung } = mirror;
+    if (rung === null) continue;
+    const asked = turn.effects.some((effect) => effect.type === "call" && (effect.message.type === "pull" || effect.message.type === "snapshot-begin"));
+    const there = mirror.last.e > rung.last.e || mirror.last.s >= rung.last.s;
+    if (asked || there || turn.restoring || rung.generation !== host.generation || mirror.acceptor.promised > rung.last.e) mirror.rung = null;
+    else if (turn.at > rung.at + DOORBELL_MS) {
+      turn.fail("doorbells are answered", `${host.name} was told of ${rung.last.e}.${rung.last.s} in log ${mirror.o}, has ${mirror.last.e}.${mirror.last.s}, and asked nobody for ${DOORBELL_MS} ms`);
+    }
+  }
+  if (event.type !== "batch" || turn.restoring) return;
+  for (const message of event.messages) {
+    if (message === null) continue;
+    const mirror = ghost.mirror(host, message.o);
+    const behind = message.entries.length === 0 && message.last.s > mirror.last.s && message.e >= mirror.acceptor.promised;
+    if (behind && !turn.effects.some((effect) => effect.type === "call" && effect.message.type === "pull")) mirror.rung ??= { at: turn.at, last: message.last, generation: host.generation };
+  }
+}
+
+/** I27: a leader drops nothing that a voter lacks, as long as its log is within its bound. */
+export function compactionWaitsForFollowers(turn: Turn): void {
+  const { host, ghost } = turn;
+  // Where the bound is small the log outgrows it, and laggards take snapshots.
+  if (turn.limits.logBytesMax < 1_000_000) return;
+  for (const { o, baseBefore, baseAfter } of turn.deltas) {
+    const mirror = ghost.mirror(host, o);
+    if (baseAfter.s <= baseBefore.s || turn.restoring || mirror.ownEpoch === 0 || mirror.ownEpoch !== mirror.acceptor.promised) continue;
+    for (const peer of turn.peers) {
+      const { last } = ghost.mirror(peer, o);
+      if (last.s < baseAfter.s) turn.fail("I27 compaction waits for followers", `${host.name} drops log ${o} through ${baseAfter.s}, and ${peer.name} has only ${last.s}`);
+    }
+  }
+}

@@ -14,7 +14,7 @@ import { describeEvent } from "./describe.ts";
 import type { Ghost } from "./ghost.ts";
 import type { Host, Undated } from "./host.ts";
 import { acknowledgementsAreHeld, actsOnlyWhoLeads, dependenciesComeFirst, nothingIsReadFromHalfAnImage, oneLeaderAtATime, tokensAreCovered, writesFollowReads } from "./invariants-answers.ts";
-import { boundedReadsAreFresh, exposureIsBounded, nothingExpiredIsShown } from "./invariants-time.ts";
+import { boundedReadsAreFresh, compactionWaitsForFollowers, doorbellsAreAnswered, exposureIsBounded, nothingExpiredIsShown } from "./invariants-time.ts";
 import {
   chainsHash,
   commitsAreValid,
@@ -54,6 +54,8 @@ const INVARIANTS: readonly Invariant[] = [
   boundedReadsAreFresh,
   nothingExpiredIsShown,
   exposureIsBounded,
+  doorbellsAreAnswered,
+  compactionWaitsForFollowers,
 ];
 
 /** Whole tables are compared once in so many turns of a replica. */
@@ -121,6 +123,7 @@ export class Invariants implements Observer {
       peers: this.#cluster.hosts[host.partition] ?? [],
       clocksKept: this.#clocksKept,
       timing: this.#cluster.timing,
+      limits: this.#cluster.limits,
       fail: (invariant, what) => this.#ghost.fail(invariant, what),
     };
     for (const invariant of INVARIANTS) invariant(turn);

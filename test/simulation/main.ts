@@ -41,7 +41,7 @@ let runs = 0;
 for (let seed = first; seed < first + count; seed++) {
   const name = values.schedule ?? mutant?.schedule.name;
   const schedule = mutant !== undefined && values.schedule === undefined ? mutant.schedule : name === undefined ? scheduleOf(seed) : scheduleNamed(name);
-  const result = simulate({ seed, schedule, ...(mutant === undefined ? {} : { rules: mutant.rules }), keep: values.transcript ? 1_000_000 : 400 });
+  const result = simulate({ seed, schedule, ...(mutant === undefined ? {} : { rules: mutant.rules, distortion: mutant.distortion }), keep: values.transcript ? 1_000_000 : 400 });
   runs++;
   totals.merge(result.tally);
   if (values.transcript) console.log(result.transcript.lines().join("\n"));

@@ -60,6 +60,8 @@ export class Mirror {
   ownEpoch: Epoch = 0;
   ownStart = 0;
   readonly ownMatches = new Map<number, number>();
+  /** A queue message said that the log goes on to here, at an instant of real time, and nothing was done about it yet. */
+  rung: { readonly at: number; readonly last: Tail; readonly generation: number } | null = null;
   /** The furthest that this replica may have found committed by counting entries of its own epochs (R4), said or not. */
   counted = 0;
 

@@ -8,6 +8,7 @@ import { Device, Shared } from "./client.ts";
 import { Cluster, range } from "./cluster.ts";
 import { Edge } from "./edge.ts";
 import { Ghost } from "./ghost.ts";
+import type { Distortion } from "./host.ts";
 import { Invariants } from "./invariants.ts";
 import { fallsSilent, replicasAgree, someLogIsLeaderless } from "./liveness.ts";
 import { Nemesis } from "./nemesis.ts";
@@ -23,6 +24,7 @@ export interface RunOptions {
   readonly seed: number;
   readonly schedule: Schedule;
   readonly rules?: Rules;
+  readonly distortion?: Distortion;
   /** Lines of transcript to hold. */
   readonly keep?: number;
 }
@@ -42,7 +44,7 @@ const FINISH_MS = 90_000;
 const RETRY_MS = 500;
 const TOUCHES_MAX = 60;
 
-export function simulate({ seed, schedule, rules, keep = 400 }: RunOptions): RunResult {
+export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunOptions): RunResult {
   const random = new Random(seed).fork(schedule.name);
   const cluster = new Cluster({
     seed,
@@ -52,6 +54,7 @@ export function simulate({ seed, schedule, rules, keep = 400 }: RunOptions): Run
     timing: schedule.timing,
     limits: schedule.limits,
     ...(rules === undefined ? {} : { rules }),
+    ...(distortion === undefined ? {} : { distortion }),
     keep,
   });
   const { timeline, tally } = cluster;

@@ -1,7 +1,7 @@
 /** One committed turn of one replica, as the invariants see it: what came, what changed, what is about to be said. */
 import type { Effect, Event } from "../../src/replication/effect.ts";
 import type { PeerRequest } from "../../src/replication/message.ts";
-import type { Timing } from "../../src/replication/config.ts";
+import type { Limits, Timing } from "../../src/replication/config.ts";
 import type { ClientReply } from "../../src/replication/request.ts";
 import type { Ghost } from "./ghost.ts";
 import type { Host, Undated } from "./host.ts";
@@ -33,5 +33,6 @@ export interface Turn {
   /** Clocks keep the bound: invariants that rest on it are judged. */
   readonly clocksKept: boolean;
   readonly timing: Timing;
+  readonly limits: Limits;
   fail(invariant: string, what: string): void;
 }
