@@ -237,13 +237,12 @@ export class Reader {
       return answered({ kind: "not-leader", leader: log.leader });
     }
     const answer = this.#answer(request, owner, leadership, "leader", session.lost, startedAt);
-    const covers =
-      request.level === "strong" || request.committed ? (answer.through.get(owner.home) ?? 0) : 0;
-    const anchor = new Anchor(context, leadership, covers);
-    const others =
-      request.level === "strong" || request.committed ? this.#uncommitted(answer.through, owner.home) : [];
+    const settled = request.level === "strong" || request.committed;
+    const anchor = new Anchor(context, leadership, settled ? (answer.through.get(owner.home) ?? 0) : 0);
+    if (!settled) return () => (anchor.holds() ? answer.reply : null);
+    const others = this.#uncommitted(answer.through, owner.home);
     return () =>
-      anchor.holds() && others.every((position) => this.#committed(position)) ? answer.reply : null;
+      anchor.holds() && others.every((position) => this.#committed(position)) ? durable(answer.reply) : null;
   }
 
   /** An answer of this replica, at the read concern asked for. */
@@ -260,7 +259,7 @@ export class Reader {
     const waiting = this.#uncommitted(answer.through, -1);
     return () => {
       leadership?.hurry(leadership.log.last.s);
-      return waiting.every((position) => this.#committed(position)) ? answer.reply : null;
+      return waiting.every((position) => this.#committed(position)) ? durable(answer.reply) : null;
     };
   }
 
@@ -388,6 +387,13 @@ export class Reader {
 
 function answered(reply: ClientReply): () => ClientReply {
   return () => reply;
+}
+
+/** All that the answer shows was waited for and is committed by now: the token may say so. */
+function durable(reply: ClientReply): ClientReply {
+  if (reply.kind !== "item" && reply.kind !== "list") return reply;
+  const shown = reply.facts.shown.map((position) => ({ ...position, durable: true }));
+  return { ...reply, facts: { ...reply.facts, shown } };
 }
 
 function view(item: StoredItem, withValue: boolean): ItemView {
