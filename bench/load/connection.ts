@@ -63,7 +63,7 @@ export class Connection {
 function parseAnswer(received: Buffer): Answer | null {
   const end = received.indexOf(HEAD_END);
   if (end < 0) return null;
-  const head = received.latin1Slice(0, end);
+  const head = received.toString("latin1", 0, end);
   const body = received.subarray(end + HEAD_END.length);
   const status = Number(head.slice(9, 12));
   if (status === 204 || status === 304) return { status, head, body: body.subarray(0, 0) };
@@ -78,7 +78,7 @@ function unchunked(body: Buffer): Buffer | null {
   for (let at = 0; ; ) {
     const lineEnd = body.indexOf("\r\n", at);
     if (lineEnd < 0) return null;
-    const size = Number.parseInt(body.latin1Slice(at, lineEnd), 16);
+    const size = Number.parseInt(body.toString("latin1", at, lineEnd), 16);
     if (body.length < lineEnd + 2 + size + 2) return null;
     if (size === 0) return Buffer.concat(chunks);
     chunks.push(body.subarray(lineEnd + 2, lineEnd + 2 + size));

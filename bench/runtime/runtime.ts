@@ -20,6 +20,8 @@ const QUIET = {
   X_LOCAL_OBSERVABILITY: "false",
 };
 
+const OPEN = { AUTH_MODE: "open", LOCAL_DEV: "1", DRILLS: "off" } as const;
+
 export const HOST = { ithaca: "ithaca.bench", bare: "bare.bench" } as const;
 
 export interface Runtime {
@@ -48,40 +50,33 @@ export async function startRuntime(options: RuntimeOptions = {}): Promise<Runtim
   const { workerOptions } = wrangler.unstable_getMiniflareWorkerOptions(CONFIG);
   const dataPath = mkdtempSync(join(options.dataRoot ?? tmpdir(), "ithaca-bench-"));
   const before = new Set(runtimeProcesses());
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      host: "127.0.0.1",
-      port: 0,
-      log: new Log(LogLevel.WARN),
-      cf: false,
-      resourcePersistencePath: dataPath,
-      ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
-      workers: [
-        {
-          ...workerOptions,
-          name: config.name ?? "ithaca",
-          routes: [`${HOST.ithaca}/*`],
-          modules: [{ type: "ESModule", path: `${ROOT}worker.mjs`, contents: ithaca }],
-          bindings: {
-            ...workerOptions.bindings,
-            AUTH_MODE: "open",
-            LOCAL_DEV: "1",
-            DRILLS: "off",
-            ...options.vars,
-          },
-        },
-        {
-          name: "bare",
-          routes: [`${HOST.bare}/*`],
-          compatibilityDate: workerOptions.compatibilityDate,
-          modules: [{ type: "ESModule", path: `${ROOT}bare.mjs`, contents: bare }],
-          durableObjects: { BARE: { className: "Bare", useSQLite: true } },
-          d1Databases: { DATABASE: "bench" },
-          kvNamespaces: { KV: "bench" },
-        },
-      ],
-    }),
-  );
+  const shape: Parameters<typeof convertV4MiniflareOptions>[0] = {
+    host: "127.0.0.1",
+    port: 0,
+    log: new Log(LogLevel.WARN),
+    cf: false,
+    resourcePersistencePath: dataPath,
+    ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
+    workers: [
+      {
+        ...workerOptions,
+        name: config.name ?? "ithaca",
+        routes: [`${HOST.ithaca}/*`],
+        modules: [{ type: "ESModule", path: `${ROOT}worker.mjs`, contents: ithaca }],
+        bindings: Object.assign({}, workerOptions.bindings, OPEN, options.vars),
+      },
+      {
+        name: "bare",
+        routes: [`${HOST.bare}/*`],
+        compatibilityDate: config.compatibility_date ?? "2026-10-20",
+        modules: [{ type: "ESModule", path: `${ROOT}bare.mjs`, contents: bare }],
+        durableObjects: { BARE: { className: "Bare", useSQLite: true } },
+        d1Databases: { DATABASE: "bench" },
+        kvNamespaces: { KV: "bench" },
+      },
+    ],
+  };
+  const miniflare = new Miniflare(convertV4MiniflareOptions(shape));
   const url = await miniflare.ready;
   return {
     url,

@@ -11,8 +11,9 @@ declare module "cloudflare:workers" {
       readonly databaseSize: number;
     };
     setAlarm(at: number): Promise<void>;
+    transactionSync<T>(body: () => T): T;
   }
-  interface State {
+  export interface State {
     readonly id: { readonly name?: string };
     readonly storage: Storage;
   }
@@ -21,4 +22,20 @@ declare module "cloudflare:workers" {
     protected readonly ctx: State;
     protected readonly env: unknown;
   }
+}
+
+/** The built Worker, whole. */
+declare module "ithaca:worker" {
+  import { DurableObject } from "cloudflare:workers";
+  export class Region extends DurableObject {
+    ask(request: unknown): Promise<unknown>;
+    peer(message: Uint8Array): Promise<unknown>;
+    ingest(messages: readonly unknown[]): Promise<unknown>;
+    alarm(): Promise<void>;
+  }
+  const worker: {
+    fetch(request: Request, env: object, ctx: unknown): Promise<Response>;
+    queue(batch: unknown, env: object): Promise<void>;
+  };
+  export default worker;
 }

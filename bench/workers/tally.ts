@@ -1,0 +1,52 @@
+/** What the platform would bill, counted in the isolate that edge, objects and queue consumer share; and when entries arrived. */
+
+export interface ObjectTally {
+  rowsWritten: number;
+  rowsRead: number;
+  /** Calls and alarms. */
+  requests: number;
+  /** Wall time with at least one call under way. */
+  activeMs: number;
+  databaseBytes: number;
+}
+
+export interface Tally {
+  readonly objects: Record<string, ObjectTally>;
+  /** Of 64 KB each: written, read, deleted. */
+  queueOperations: number;
+  queueMessages: number;
+  queueInvocations: number;
+  peerBytes: number;
+  queueBytes: number;
+  peerCalls: number;
+  /** Rows written by transactions that logged entries of this region's own leading, by how many entries they logged. */
+  readonly acknowledging: { rows: number; entries: number }[];
+  /** Milliseconds from the leader's commit to the follower's application. */
+  readonly lagMs: number[];
+  firstPullAt: number;
+  firstSnapshotAt: number;
+  snapshotDoneAt: number;
+  lastAppliedAt: number;
+}
+
+export function newTally(): Tally {
+  return {
+    objects: {},
+    queueOperations: 0,
+    queueMessages: 0,
+    queueInvocations: 0,
+    peerBytes: 0,
+    queueBytes: 0,
+    peerCalls: 0,
+    acknowledging: [],
+    lagMs: [],
+    firstPullAt: 0,
+    firstSnapshotAt: 0,
+    snapshotDoneAt: 0,
+    lastAppliedAt: 0,
+  };
+}
+
+export function newObjectTally(): ObjectTally {
+  return { rowsWritten: 0, rowsRead: 0, requests: 0, activeMs: 0, databaseBytes: 0 };
+}
