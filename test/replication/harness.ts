@@ -94,7 +94,7 @@ export class Node {
   readonly #options: NodeOptions;
   replica!: Replica;
   now: number = START;
-  #ids = 0;
+  #ids = 1_000_000;
 
   constructor(options: NodeOptions = {}) {
     this.#options = options;

@@ -304,7 +304,10 @@ describe("leader and strong", () => {
     cluster.release();
     cluster.run(50);
     expect(valueIn(strong.reply)).toBe("2");
-    expect(strong.reply).toMatchObject({ kind: "item", facts: { shown: [{ s: position.s, durable: true }] } });
+    expect(strong.reply).toMatchObject({
+      kind: "item",
+      facts: { shown: [{ s: position.s, durable: true }] },
+    });
   });
 
   test("are not answered by a leader whose lease is over", () => {
