@@ -39,6 +39,7 @@ const QUIET = {
  * @property {string} dataPath Where objects are kept.
  * @property {Record<string, string>} defaults Variables that hold unless the environment says otherwise.
  * @property {NodeJS.ProcessEnv} environment
+ * @property {() => void} [onRestart] The runtime crashed, and another process of it serves now.
  */
 
 /**
@@ -69,6 +70,7 @@ export async function startLocalWorker(options) {
       log: new Log(LogLevel.WARN),
       cf: false,
       resourcePersistencePath: options.dataPath,
+      unsafeHandleRuntimeRestart: () => options.onRestart?.(),
       workers: [
         {
           ...workerOptions,

@@ -38,7 +38,7 @@ export async function beginRun(dataPath) {
 }
 
 /**
- * Call once the runtime is up.
+ * Call once the runtime is up, and whenever it is another process.
  *
  * @param {string} dataPath
  */

@@ -47,6 +47,7 @@ async function main() {
     dataPath: join(dataPath, "state"),
     defaults: { AUTH_MODE: "open", LOCAL_DEV: "1", DRILLS: "on" },
     environment: process.env,
+    onRestart: () => noteRuntime(dataPath),
   });
   const worker = await starting.catch((error) => {
     endRun(dataPath);
