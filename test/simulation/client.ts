@@ -25,8 +25,12 @@ export interface Workload {
   readonly concerns: Readonly<Partial<Record<Concern, number>>>;
   readonly levels: Readonly<Partial<Record<ReadLevel, number>>>;
   readonly actions: Readonly<Partial<Record<Action, number>>>;
+  /** Per read: of somebody else's item. */
+  readonly curious: number;
   /** Per operation: the device moves to another region first. */
   readonly roam: number;
+  /** Per write: the client sends no idempotency key, and the edge's is remembered only as long as the log is kept. */
+  readonly keyless: number;
   /** Per device: it keeps no token. */
   readonly tokenless: number;
   readonly budgetMs: readonly [low: number, high: number];
@@ -43,7 +47,9 @@ export const WORKLOAD: Workload = {
   concerns: { local: 4, one: 2, majority: 3, all: 1 },
   levels: { leader: 4, strong: 2, bounded: 1, session: 4, prefix: 1, eventual: 1 },
   actions: { put: 9, cas: 2, delete: 1, read: 9, list: 2, receipt: 2, expiring: 1 },
+  curious: 0.2,
   roam: 0.15,
+  keyless: 0.2,
   tokenless: 0.3,
   budgetMs: [800, 5_000],
 };
@@ -110,7 +116,7 @@ export class Device {
   *write(action: "put" | "cas" | "delete", key: string, concern: Concern): Task<boolean> {
     const budgetMs = this.#random.between(...this.#workload.budgetMs);
     const value = ++this.#shared.values;
-    const idempotencyKey = this.#random.chance(0.8) ? `i${++this.#shared.keys}` : undefined;
+    const idempotencyKey = this.#random.chance(this.#workload.keyless) ? undefined : `i${++this.#shared.keys}`;
     const seen = this.#versions.get(key);
     const expected = action === "cas" ? (this.#random.chance(0.5) && seen !== undefined ? seen : this.#random.pick([null, "*"] as const)) : undefined;
     const command = action === "delete" ? ({ kind: "delete", key } as const) : ({ kind: "put", key, value: encode(value), contentType: "application/json" } as const);
@@ -193,7 +199,7 @@ export class Device {
   *#read(key: string): Task<void> {
     const level = this.#random.weighted(this.#workload.levels);
     // Mostly the own user; sometimes somebody else's item, which is how sessions cross partitions.
-    const index = this.#random.chance(0.2) ? this.#random.below(this.#workload.users) : this.#userIndex;
+    const index = this.#random.chance(this.#workload.curious) ? this.#random.below(this.#workload.users) : this.#userIndex;
     const user = userName(index);
     const committed = this.#random.chance(0.15);
     const partition = this.#partition(index);
@@ -272,7 +278,12 @@ export class Device {
   *#putExpiring(): Task<void> {
     const partition = this.#partition();
     const command = { kind: "put", key: EXPIRING_KEY, value: encode("soon gone"), contentType: "application/json", expiresInS: this.#random.between(1, 4) } as const;
-    const { reply } = yield* this.#edge.write(partition, { user: this.user, principal: this.user, command, conditions: {}, concern: "local", session: this.#part(partition) }, 2_000);
+    const key = `i${++this.#shared.keys}`;
+    const { reply } = yield* this.#edge.write(
+      partition,
+      { user: this.user, principal: this.user, command, conditions: {}, idempotency: { key, fingerprint: encode(key), by: "client" }, concern: "local", session: this.#part(partition) },
+      2_000,
+    );
     if (reply?.kind === "written") this.#session?.saw(partition, reply.facts, true);
     else if (reply !== null) this.#takeLost(partition, reply);
   }
@@ -318,7 +329,8 @@ export class Device {
     if (lost.length === 0) return [];
     this.#session?.lost(partition, lost);
     this.#cluster.tally.add("positions reported lost", lost.length);
-    return lost.map(position);
+    // A token holds the latest place of an epoch: with it goes whatever of that epoch came before and was cut off too.
+    return lost.map(({ o, e, s }) => `${o}.${e}.1-${s}`);
   }
 }
 

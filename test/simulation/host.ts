@@ -247,7 +247,7 @@ export class Host implements Endpoint {
     }
     tally.add("turns");
     transcript.line(timeline.now, `${this.name} ${describeEvent(event)}`);
-    this.#world.turned(this, event, effects, now);
+    this.#world.turned(this, said, effects, now);
     const ordered = effects.some(isAlarm) ? [...effects.filter(isAlarm), ...effects.filter((effect) => !isAlarm(effect))] : effects;
     const crashAt = this.#crashPoint(event, ordered);
     for (const [n, effect] of ordered.entries()) {

@@ -82,6 +82,18 @@ export function doorbellsAreAnswered(turn: Turn): void {
   }
 }
 
+/** I27: what a snapshot is being replayed from stays. */
+export function pinsAreKept(turn: Turn): void {
+  for (const { o, baseBefore, baseAfter } of turn.deltas) {
+    if (baseAfter.s <= baseBefore.s || turn.restoring) continue;
+    for (const [id, until, bases] of turn.host.driver.rows(`SELECT id, until, bases FROM pins`)) {
+      if (Number(until) <= turn.now) continue;
+      const pinned = (JSON.parse(String(bases)) as { o: number; s: number }[]).find((base) => base.o === o);
+      if (pinned !== undefined && baseAfter.s > pinned.s) turn.fail("I27 pins are kept", `${turn.host.name} drops log ${o} through ${baseAfter.s}, and snapshot ${String(id)} needs it from ${pinned.s}`);
+    }
+  }
+}
+
 /** I27: a leader drops nothing that a voter lacks, as long as its log is within its bound. */
 export function compactionWaitsForFollowers(turn: Turn): void {
   const { host, ghost } = turn;

@@ -14,7 +14,7 @@ import { describeEvent } from "./describe.ts";
 import type { Ghost } from "./ghost.ts";
 import type { Host, Undated } from "./host.ts";
 import { acknowledgementsAreHeld, actsOnlyWhoLeads, dependenciesComeFirst, nothingIsReadFromHalfAnImage, oneLeaderAtATime, tokensAreCovered, writesFollowReads } from "./invariants-answers.ts";
-import { boundedReadsAreFresh, compactionWaitsForFollowers, doorbellsAreAnswered, exposureIsBounded, nothingExpiredIsShown } from "./invariants-time.ts";
+import { boundedReadsAreFresh, compactionWaitsForFollowers, doorbellsAreAnswered, exposureIsBounded, nothingExpiredIsShown, pinsAreKept } from "./invariants-time.ts";
 import {
   chainsHash,
   commitsAreValid,
@@ -56,6 +56,7 @@ const INVARIANTS: readonly Invariant[] = [
   exposureIsBounded,
   doorbellsAreAnswered,
   compactionWaitsForFollowers,
+  pinsAreKept,
 ];
 
 /** Whole tables are compared once in so many turns of a replica. */

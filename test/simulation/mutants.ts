@@ -43,6 +43,35 @@ const lagging: Schedule = {
   workload: { ...queues.workload, roam: 0.6, tokenless: 0, levels: { session: 1 }, actions: { put: 3, read: 5, list: 1 } },
 };
 
+/** Entries that go out one by one, so that a new leader's old entries reach a majority before its OPEN does. */
+const oneByOne: Schedule = {
+  ...takeovers,
+  name: "one-by-one",
+  limits: { ...takeovers.limits, batchEntriesMax: 1, inlineEntriesMax: 50 },
+  faults: { ...takeovers.faults, takeover: { perSecond: 0.4, entriesMax: 3, bareMajority: 0.8, abandon: 0.6 }, network: { ...takeovers.faults.network, cutsPerSecond: 0.4 } },
+  workload: { ...WORKLOAD, thinkMs: [5, 250], opsPerDevice: 30, concerns: { local: 3, majority: 1 } },
+};
+
+/** OPENs that reach few, and sessions that ask those few. */
+const stillborn: Schedule = {
+  ...takeovers,
+  name: "stillborn",
+  regions: [5],
+  partitions: [1],
+  faults: { ...takeovers.faults, takeover: { perSecond: 0.8, entriesMax: 1, bareMajority: 1, abandon: 0.6 } },
+  workload: { ...WORKLOAD, thinkMs: [5, 250], opsPerDevice: 35, tokenless: 0, roam: 0.5, concerns: { local: 3, majority: 1 }, levels: { session: 3, leader: 1 }, actions: { put: 2, read: 3 } },
+};
+
+/** Users who read each other's items before they write: logs that depend on each other. */
+const entangled: Schedule = {
+  ...takeovers,
+  name: "entangled",
+  regions: [3],
+  partitions: [1],
+  faults: { ...takeovers.faults, takeover: { perSecond: 0.5, entriesMax: 3, bareMajority: 0.9, abandon: 0.1 } },
+  workload: { ...WORKLOAD, curious: 0.7, thinkMs: [5, 300], opsPerDevice: 30, tokenless: 0, roam: 0.5, concerns: { local: 1 }, levels: { leader: 2, eventual: 2, session: 1 }, actions: { put: 1, read: 1 } },
+};
+
 /** Followers far behind, their queues full of doorbells, and nothing else to tell them. */
 const doorbells: Schedule = {
   ...queues,
@@ -57,15 +86,15 @@ const absences: Schedule = {
   name: "absences",
   timing: { ...queues.timing, retainMs: 300 },
   limits: { ...queues.limits, compactEveryEntries: 3 },
-  workload: { ...queues.workload, concerns: { local: 3, majority: 2 }, thinkMs: [5, 300], opsPerDevice: 25 },
+  workload: { ...queues.workload, keyless: 0, concerns: { local: 3, majority: 2 }, thinkMs: [5, 300], opsPerDevice: 25 },
 };
 
 const MUTANTS: readonly Mutant[] = [
   mutant("promises-anybody", "R1: promises a ballot that is not greater than the last", "takeovers", { acceptsPrepare: () => true }),
   mutant("forgets-promises", "R1: a promise does not survive a crash", "crashes", {}, { crashed: (driver) => driver.run(`UPDATE acceptor SET promised = leader_e`) }),
   mutant("appends-anything", "R2: entries of an epoch below the promise enter the log", "takeovers", { acceptsAppend: () => true }),
-  mutant("adopts-own-log", "R3: a new leader keeps its own log, whatever a majority has", "takeovers", { bestPromise: (promises) => promises[0] ?? RULES.bestPromise(promises) }),
-  mutant("counts-old-epochs", "R4: entries of an older epoch are committed by counting", "takeovers", { commitPosition: (matches, majority, _start, commit) => Math.max(commit, matches.toSorted((a, b) => b - a)[majority - 1] ?? 0) }),
+  mutant("adopts-own-log", "R3: a new leader keeps its own log, whatever a majority has", oneByOne, { bestPromise: (promises) => promises[0] ?? RULES.bestPromise(promises) }),
+  mutant("counts-old-epochs", "R4: entries of an older epoch are committed by counting", oneByOne, { commitPosition: (matches, majority, _start, commit) => Math.max(commit, matches.toSorted((a, b) => b - a)[majority - 1] ?? 0) }),
   mutant("believes-commits", "R4: a follower believes a commit position beyond what it verified", "takeovers", { followerCommit: (said, _verified, commit) => Math.max(commit, said) }),
   mutant("stretches-leases", "R5: a leader acts on its lease longer than it was granted", leases, { leaseUntil: (sentAt, timing) => sentAt + 4 * timing.leaseMs }),
   mutant("grants-for-nothing", "R5: a voter that granted a lease reports none", leases, { grantUntil: (now) => now }),
@@ -80,7 +109,7 @@ const MUTANTS: readonly Mutant[] = [
   mutant("serves-old-instances", "R7: an older instance of the leader adds to the epoch of a younger one", "crashes", { acceptsIncarnation: () => true }),
   mutant("acknowledges-uncommitted", "a majority is acknowledged before it holds the entry", "chaos", { concernMet: (concern, standing, holding, now) => RULES.concernMet(concern === "majority" ? "local" : concern, standing, holding, now) }),
   mutant("acknowledges-alone", "one more region is acknowledged before it holds the entry", "chaos", { concernMet: (concern, standing, holding, now) => RULES.concernMet(concern === "one" ? "local" : concern, standing, holding, now) }),
-  mutant("declares-lost-early", "a position is lost as soon as an uncommitted OPEN supersedes it", "takeovers", { judge: (log, e, s) => judge(log, e, s, () => true) }),
+  mutant("declares-lost-early", "a position is lost as soon as an uncommitted OPEN supersedes it", stillborn, { judge: (log, e, s) => judge(log, e, s, () => true) }),
   mutant("ignores-tokens", "what a session knows counts as contained everywhere", lagging, { judge: () => "contained" }),
   mutant("does-not-wait", "a session's positions that are not applied yet count as contained", lagging, {
     judge: (log, e, s) => {
@@ -88,11 +117,11 @@ const MUTANTS: readonly Mutant[] = [
       return judgement === "not-applied" || judgement === "behind" ? "contained" : judgement;
     },
   }),
-  mutant("applies-without-causes", "entries are applied before what they depend on", lagging, { dependencySatisfied: () => true }),
-  mutant("waits-for-the-lost", "a lost dependency blocks a log for ever", "takeovers", { dependencySatisfied: (judgement) => judgement === "contained" }),
+  mutant("applies-without-causes", "entries are applied before what they depend on", entangled, { dependencySatisfied: () => true }),
+  mutant("waits-for-the-lost", "a lost dependency blocks a log for ever", entangled, { dependencySatisfied: (judgement) => judgement === "contained" }),
   mutant("leaves-the-cut", "truncation does not restore what the cut entries replaced", "takeovers", { undoes: () => false }),
   mutant("forgets-keys", "a repeated idempotency key runs again", "chaos", { remembersKeys: () => false }),
-  mutant("compacts-the-uncommitted", "a log is compacted past its commit position", "snapshots", { mayCompact: () => true }),
+  mutant("compacts-the-pinned", "a log is compacted past what a snapshot is replayed from", "snapshots", { mayCompact: (s, bounds) => RULES.mayCompact(s, { ...bounds, pinned: Infinity }) }),
   mutant("compacts-past-followers", "a leader drops what a follower still needs", absences, { mayCompact: (s, bounds) => RULES.mayCompact(s, { ...bounds, matches: [] }) }),
   mutant("serves-half-an-image", "a snapshot is read before the logs have made it whole", "snapshots", { imageWhole: () => true }),
   mutant("ignores-doorbells", "a queue message without entries is not looked at", doorbells, {}, {

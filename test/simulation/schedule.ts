@@ -120,6 +120,7 @@ const SCHEDULES: readonly Schedule[] = [
     workload: {
       ...WORKLOAD,
       opsPerDevice: 40,
+      keyless: 0,
       thinkMs: [1, 300],
       concerns: { local: 6, one: 1, majority: 4 },
       actions: { ...WORKLOAD.actions, put: 14, delete: 3 },
