@@ -67,17 +67,19 @@ export function checkSessions(
   return verdictOf("session guarantees", violations, counted);
 }
 
-/** Later attempts under an idempotency key answer with the first one's place, which says nothing about order. */
+/**
+ * Writes whose place says nothing about their own request: later attempts under an idempotency key answer with the first one's
+ * place, and a first attempt of unknown outcome may never have arrived, so that the place is a later one's.
+ */
 function replaysIn(operations: readonly Operation[]): Set<Operation> {
-  const first = new Set<string>();
+  const keyed = operations.filter((op) => op.idempotencyKey !== undefined);
+  const attempts = Map.groupBy(keyed, (op) =>
+    itemId(op.user, `${op.principal ?? op.user} ${op.idempotencyKey}`),
+  );
   return new Set(
-    operations.filter((op) => {
-      if (op.idempotencyKey === undefined) return false;
-      const name = itemId(op.user, `${op.principal ?? op.user} ${op.idempotencyKey}`);
-      const known = first.has(name);
-      first.add(name);
-      return known;
-    }),
+    [...attempts.values()].flatMap(([first, ...later]) =>
+      later.length > 0 && first?.outcome === "unknown" ? [first, ...later] : later,
+    ),
   );
 }
 
