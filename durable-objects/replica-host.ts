@@ -19,6 +19,8 @@ import { WakeTimer } from "./wake-timer.ts";
 /** The core, as far as its host needs to know it. */
 export interface Core {
   step(event: Event, now: number): Effect[];
+  /** An answer that takes no turn, or null. */
+  peek(request: ClientRequest, now: number): ClientReply | null;
 }
 
 export type BatchDone = Extract<Effect, { type: "batch-done" }>;
@@ -76,6 +78,10 @@ export class ReplicaHost {
         new Error(`${this.#waiting.size} requests in flight`),
       );
       return Promise.resolve({ kind: "refused", reason: "overloaded", retryAfterMs: 1_000 });
+    }
+    if (this.#lost === null) {
+      const reply = this.#options.core.peek(request, this.#options.clock.now());
+      if (reply !== null) return Promise.resolve(reply);
     }
     return this.#ask((id) => ({ type: "client", id, request }));
   }

@@ -35,6 +35,7 @@ export class Candidate {
   readonly #context: Context;
   readonly #applier: Applier;
   readonly #onOpened: (row: LeadershipRow) => void;
+  readonly #onNeedSnapshot: (from: RegionIndex) => void;
 
   /** The ballot of the campaign under way; 0: none. */
   #ballot: Epoch = 0;
@@ -46,11 +47,18 @@ export class Candidate {
   #notBefore = 0;
   #wanted = false;
 
-  constructor(context: Context, log: Log, applier: Applier, onOpened: (row: LeadershipRow) => void) {
+  constructor(
+    context: Context,
+    log: Log,
+    applier: Applier,
+    onOpened: (row: LeadershipRow) => void,
+    onNeedSnapshot: (from: RegionIndex) => void,
+  ) {
     this.#context = context;
     this.log = log;
     this.#applier = applier;
     this.#onOpened = onOpened;
+    this.#onNeedSnapshot = onNeedSnapshot;
   }
 
   get campaigning(): boolean {
@@ -152,6 +160,8 @@ export class Candidate {
     } as const;
     this.#context.call(best.from, pull, (reply) => {
       if (this.#ballot !== ballot || log.promised !== ballot) return;
+      // Its beginning is gone everywhere: this region has lost the log, and can lead it only from a snapshot.
+      if (reply?.type === "need-snapshot") this.#onNeedSnapshot(best.from);
       // Anything else than the promised log, or a part of it, starts the campaign again.
       if (reply?.type !== "pull-ok" || reply.e !== best.last.e) return this.#fail();
       const agree = divergencePoint(

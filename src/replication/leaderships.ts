@@ -4,20 +4,22 @@ import { Candidate } from "./candidate.ts";
 import type { Context } from "./context.ts";
 import { Leadership } from "./leader.ts";
 import { leaderOf, type RegionIndex } from "./position.ts";
+import type { LeadershipRow } from "./storage.ts";
 
 export class Leaderships {
   readonly #context: Context;
   readonly #leading = new Map<RegionIndex, Leadership>();
   readonly #candidates = new Map<RegionIndex, Candidate>();
 
-  constructor(context: Context, applier: Applier) {
+  constructor(context: Context, applier: Applier, onNeedSnapshot: (from: RegionIndex) => void) {
     this.#context = context;
     for (const log of context.logs.values()) {
-      const candidate = new Candidate(context, log, applier, (row) => {
+      const onOpened = (row: LeadershipRow): void => {
         const leadership = new Leadership(context, log, row);
         this.#leading.set(log.o, leadership);
         leadership.wantLease();
-      });
+      };
+      const candidate = new Candidate(context, log, applier, onOpened, onNeedSnapshot);
       this.#candidates.set(log.o, candidate);
     }
     // A restarted leader goes on in its epoch: what it may not do before `ackAfter` or after `leaseUntil` is durable.
@@ -45,7 +47,8 @@ export class Leaderships {
   /** An opened leadership, or null; asks for one where this region is the log's own. */
   want(o: RegionIndex): Leadership | null {
     const leadership = this.of(o);
-    if (leadership?.opened === true) return leadership;
+    // What a leader holds and has not applied (a dependency, an entry of newer code) it cannot judge by.
+    if (leadership?.opened === true && leadership.log.applied === leadership.log.last.s) return leadership;
     leadership?.hurry(leadership.start);
     if (leadership === null && o === this.#context.config.region) this.#candidates.get(o)?.want();
     return null;

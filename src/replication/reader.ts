@@ -58,6 +58,22 @@ export class Reader {
     };
   }
 
+  /** The answer to a read that needs nothing but what is applied here; null: it has to wait, or to be anchored. Changes nothing. */
+  atOnce(request: ReadRequest): ClientReply | null {
+    const { level } = request;
+    const near = level === "session" || level === "prefix" || level === "eventual";
+    if (!near || request.committed) return null;
+    const context = this.#context;
+    const owner = context.storage.owner(request.user);
+    if (owner === null) return null;
+    if (level === "session") {
+      const session = coverage(context, request.session.positions);
+      if (!session.covered || session.lost.length > 0) return null;
+    }
+    const why = request.stale === true ? "stale" : level === "session" ? "covered" : "at-hand";
+    return this.#answer(request, owner, null, why, [], context.now).reply;
+  }
+
   /** Who is the user's home, and is it certain that there is none? */
   home(id: number, request: HomeRequest): Waiter {
     let settle: (() => ClientReply | null) | null = null;

@@ -1,104 +1,108 @@
 /**
- * Idempotency keys that the edge adds to every write live for minutes only, and cost no row: the key stands in the log
- * entry, and this index of the log's last minutes is rebuilt from it. Bounded; what it had to forget early is looked
- * up in the log itself.
+ * Idempotency keys that the edge adds to every write cost no row: the key stands in the log entry, and this index of the
+ * log's youngest part is rebuilt from it.
+ *
+ * Such a key is known to one request alone, so an earlier attempt under it is no older than a request may be. Only
+ * entries that young are searched, and only what the index had to forget early (its bound) is looked up in the log itself.
  */
 import type { Context } from "./context.ts";
 import type { Entry } from "./entry.ts";
 import { hlcAt, type Hlc } from "./hlc.ts";
 import type { Log } from "./log.ts";
+import type { WriteRequest } from "./request.ts";
 
-const KEYS_MAX = 20_000;
+/** About a hundred bytes each. */
+const KEYS_MAX = 50_000;
 const PAGE = 256;
+/** The longest time a caller may give a request, and as much again for clocks that differ. */
+const ATTEMPTS_MS = 60_000;
+
+interface Place {
+  readonly s: number;
+  readonly hlc: Hlc;
+}
 
 export class RecentKeys {
   readonly #context: Context;
   readonly #log: Log;
-  /** Key to seq, in the order of the log. */
-  readonly #seqs = new Map<string, number>();
-  /** Every entry after this seq is in the index. */
-  #indexedAfter: number | null = null;
+  /** In the order of the log. Null before the first question. */
+  #places: Map<string, Place> | null = null;
+  /** Everything younger is in the index. */
+  #forgotten: Hlc = 0;
 
   constructor(context: Context, log: Log) {
     this.#context = context;
     this.#log = log;
   }
 
-  /** Seq of the entry that carries the key, if it is young enough to count. */
-  find(principal: string, user: string, key: string): Entry | null {
-    this.#fill();
-    const s = this.#seqs.get(indexKey(principal, user, key));
-    const entry = s === undefined ? this.#searchOlder(principal, user, key) : this.#read(s);
+  /** The entry that an earlier attempt of the same request wrote. */
+  find(request: WriteRequest, key: string): Entry | null {
+    const { now, config } = this.#context;
+    const since = hlcAt(Math.max(now - config.timing.edgeIdempotencyMs, request.deadlineAt - ATTEMPTS_MS));
+    this.#places ??= this.#read();
+    const place = this.#places.get(key);
+    const entry = place === undefined ? this.#search(since, request, key) : this.#entryAt(place.s);
     // A truncation may have put another entry in its place.
-    return entry !== null && carries(entry, principal, user, key) && entry.hlc >= this.#horizon()
-      ? entry
-      : null;
+    return entry !== null && entry.hlc >= since && carries(entry, request, key) ? entry : null;
   }
 
   note(entry: Entry): void {
-    if (this.#indexedAfter === null || entry.idempotency?.by !== "edge") return;
-    const key = indexKey(entry.principal, entry.user, entry.idempotency.key);
-    this.#seqs.delete(key);
-    this.#seqs.set(key, entry.s);
-    if (this.#seqs.size <= KEYS_MAX) return;
-    const oldest = this.#seqs.entries().next().value!;
-    this.#seqs.delete(oldest[0]);
-    this.#indexedAfter = Math.max(this.#indexedAfter, oldest[1]);
+    if (this.#places === null || entry.idempotency?.by !== "edge") return;
+    this.#places.set(entry.idempotency.key, { s: entry.s, hlc: entry.hlc });
+    if (this.#places.size <= KEYS_MAX) return;
+    const [key, place] = this.#places.entries().next().value!;
+    this.#places.delete(key);
+    this.#forgotten = Math.max(this.#forgotten, place.hlc);
   }
 
-  #horizon(): Hlc {
-    return hlcAt(this.#context.now - this.#context.config.timing.edgeIdempotencyMs);
-  }
-
-  #fill(): void {
-    if (this.#indexedAfter !== null) return;
+  #read(): Map<string, Place> {
+    const horizon = hlcAt(this.#context.now - this.#context.config.timing.edgeIdempotencyMs);
     const young: Entry[] = [];
-    let below = this.#log.last.s + 1;
-    for (let full = false; !full;) {
-      const rows = this.#context.storage.entriesDown(this.#log.o, below, PAGE);
-      for (const row of rows) {
-        if (row.hlc < this.#horizon() || young.length >= KEYS_MAX) {
-          full = true;
-          break;
-        }
-        young.push(this.#context.codec.decode(row.bytes));
-        below = row.s;
+    for (const entry of this.#downFromHead()) {
+      if (entry.hlc < horizon) break;
+      if (young.length === KEYS_MAX) {
+        this.#forgotten = entry.hlc;
+        break;
       }
-      if (rows.length < PAGE) full = true;
+      young.push(entry);
     }
-    this.#indexedAfter = below - 1;
-    for (const entry of young.toReversed()) this.note(entry);
+    const places = new Map<string, Place>();
+    for (const { idempotency, s, hlc } of young.toReversed()) {
+      if (idempotency?.by === "edge") places.set(idempotency.key, { s, hlc });
+    }
+    return places;
   }
 
-  #searchOlder(principal: string, user: string, key: string): Entry | null {
-    let below = (this.#indexedAfter ?? 0) + 1;
-    for (;;) {
-      const rows = this.#context.storage.entriesDown(this.#log.o, below, PAGE);
-      for (const row of rows) {
-        if (row.hlc < this.#horizon()) return null;
-        const entry = this.#context.codec.decode(row.bytes);
-        if (carries(entry, principal, user, key)) return entry;
-        below = row.s;
-      }
-      if (rows.length < PAGE) return null;
+  #search(since: Hlc, request: WriteRequest, key: string): Entry | null {
+    if (this.#forgotten < since) return null;
+    for (const entry of this.#downFromHead()) {
+      if (entry.hlc < since) return null;
+      if (carries(entry, request, key)) return entry;
+    }
+    return null;
+  }
+
+  *#downFromHead(): Generator<Entry> {
+    const { storage, codec } = this.#context;
+    for (let below = this.#log.last.s + 1; ;) {
+      const rows = storage.entriesDown(this.#log.o, below, PAGE);
+      for (const row of rows) yield codec.decode(row.bytes);
+      if (rows.length < PAGE) return;
+      below = rows.at(-1)!.s;
     }
   }
 
-  #read(s: number): Entry | null {
+  #entryAt(s: number): Entry | null {
     const row = this.#context.storage.entry(this.#log.o, s);
     return row === null ? null : this.#context.codec.decode(row.bytes);
   }
 }
 
-function carries(entry: Entry, principal: string, user: string, key: string): boolean {
+function carries(entry: Entry, request: WriteRequest, key: string): boolean {
   return (
     entry.idempotency?.by === "edge" &&
     entry.idempotency.key === key &&
-    entry.principal === principal &&
-    entry.user === user
+    entry.principal === request.principal &&
+    entry.user === request.user
   );
-}
-
-function indexKey(principal: string, user: string, key: string): string {
-  return `${key}\u0000${user}\u0000${principal}`;
 }

@@ -95,7 +95,7 @@ export class Replica {
         new Follower(context, log, this.#applier, (from) => this.#receiver.want(from)),
       );
     }
-    this.#leaderships = new Leaderships(context, this.#applier);
+    this.#leaderships = new Leaderships(context, this.#applier, (from) => this.#receiver.want(from));
     this.#outbox = new Outbox(context, this.#leaderships);
     this.#receiver = new SnapshotReceiver(context, this.#applier, this.#followers, (o) =>
       this.#leaderships.want(o)?.hurry(context.log(o).last.s),
@@ -105,6 +105,16 @@ export class Replica {
       this.#outbox.onWritten(leadership),
     );
     this.#reader = new Reader(context, this.#leaderships, this.#followers);
+  }
+
+  /**
+   * The answer to a request that can be had without a turn: a read of what is applied here. Null: take a turn. It changes
+   * nothing, sends nothing, and needs no transaction; a host may always take a turn instead.
+   */
+  peek(request: ClientRequest, now: number): ClientReply | null {
+    if (request.op !== "read" || this.#receiver.restoring) return null;
+    this.#context.now = now;
+    return this.#reader.atOnce(request);
   }
 
   step(event: Event, now: number): Effect[] {

@@ -165,7 +165,7 @@ export class Writer {
   }
 
   #knownEdgeKey(request: WriteRequest, leadership: Leadership, key: string): Known | null {
-    const entry = this.#recentKeys(leadership).find(request.principal, request.user, key);
+    const entry = this.#recentKeys(leadership).find(request, key);
     return entry === null ? null : { ...entry, fingerprint: entry.idempotency!.fingerprint };
   }
 

@@ -21,6 +21,10 @@ class ScriptedCore implements Core {
     this.#script = script;
   }
 
+  peek(): null {
+    return null;
+  }
+
   step(event: Event, now: number): Effect[] {
     this.events.push(event);
     return this.#script(event, now);
