@@ -25,6 +25,8 @@ const PACE_MS = 20;
 const URGENT_PACE_MS = 2;
 /** and the commit position alone: the next write usually carries it. */
 const NEWS_PACE_MS = 100;
+/** A peer that catches up by itself is told this often how far the log goes, while somebody waits for it: it may have restarted. */
+const REMIND_MS = 500;
 /** Appends under way to one peer: enough to fill a long round trip at that pace. */
 const IN_FLIGHT_MAX = 16;
 const IN_FLIGHT_BYTES_MAX = 2_000_000;
@@ -214,7 +216,12 @@ export class Leadership {
     const roundDue =
       this.#roundWanted > peer.sent || (this.#roundWanted > peer.answered && peer.inFlight === 0);
     const grantDue = this.#leaseWanted && this.#renewalDue() && peer.inFlight === 0;
-    if (!entriesDue && !newsDue && !roundDue && !grantDue) return;
+    const reminderDue = peer.distant && (peer.match ?? 0) < this.#urgentThrough && peer.inFlight === 0;
+    if (!entriesDue && !newsDue && !roundDue && !grantDue) {
+      if (!reminderDue) return;
+      const due = Math.max(peer.retryAt, peer.lastSentAt + REMIND_MS);
+      return now >= due ? this.#send(peer) : this.#context.wakeAt(due);
+    }
     const awaited = peer.match === null ? this.#urgentThrough > 0 : peer.next <= this.#urgentThrough;
     const urgent = roundDue || grantDue || (entriesDue && awaited);
     if (now < peer.retryAt) {
