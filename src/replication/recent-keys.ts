@@ -2,8 +2,8 @@
  * Idempotency keys that the edge adds to every write cost no row: the key stands in the log entry, and this index of the
  * log's youngest part is rebuilt from it.
  *
- * Such a key is known to one request alone, so an earlier attempt under it is no older than a request may be. Only
- * entries that young are searched, and only what the index had to forget early (its bound) is looked up in the log itself.
+ * Such a key is known to one request alone, so an earlier attempt under it is no older than a request may be. What the
+ * index had to forget early (it is bounded) is searched in the log itself, and no further back than that.
  */
 import type { Context } from "./context.ts";
 import type { Entry } from "./entry.ts";
@@ -38,12 +38,15 @@ export class RecentKeys {
   /** The entry that an earlier attempt of the same request wrote. */
   find(request: WriteRequest, key: string): Entry | null {
     const { now, config } = this.#context;
-    const since = hlcAt(Math.max(now - config.timing.edgeIdempotencyMs, request.deadlineAt - ATTEMPTS_MS));
+    const horizon = now - config.timing.edgeIdempotencyMs;
     this.#places ??= this.#read();
     const place = this.#places.get(key);
-    const entry = place === undefined ? this.#search(since, request, key) : this.#entryAt(place.s);
+    const entry =
+      place === undefined
+        ? this.#search(hlcAt(Math.max(horizon, request.deadlineAt - ATTEMPTS_MS)), request, key)
+        : this.#entryAt(place.s);
     // A truncation may have put another entry in its place.
-    return entry !== null && entry.hlc >= since && carries(entry, request, key) ? entry : null;
+    return entry !== null && entry.hlc >= hlcAt(horizon) && carries(entry, request, key) ? entry : null;
   }
 
   note(entry: Entry): void {
