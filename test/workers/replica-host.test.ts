@@ -119,6 +119,7 @@ test("the writes of a turn that throws are rolled back", () =>
     const host = new ReplicaHost({
       where: "stage",
       core: {
+        peek: () => null,
         step() {
           storage.sql.exec(`INSERT INTO meta(k, v) VALUES('torn', 1)`);
           throw new Error("broken core");
