@@ -139,7 +139,10 @@ export class Applier {
   /** What newer code wrote may not even decode here: it is kept as it is, and parks the log like an unknown kind. */
   #read(log: Log, raw: RawEntry): Entry {
     try {
-      return this.#context.codec.decode(raw.bytes);
+      const entry = this.#context.codec.decode(raw.bytes);
+      // Bytes of another place are not this entry, however well they decode.
+      assert(entry.s === raw.s && entry.e === raw.e && entry.o === log.o, "an entry in another's place");
+      return entry;
     } catch {
       const kind = raw.e === log.last.e ? UNREADABLE_KIND : EntryKind.open;
       return { ...UNREADABLE, kind, o: log.o, e: raw.e, s: raw.s, hlc: log.hlc };

@@ -1,5 +1,6 @@
 /** Answering reads, level by level, and what an answer says of itself. */
 import { afterEach, describe, expect, test } from "vitest";
+import { entryCodec } from "../../src/wire/entry-codec.ts";
 import type { Position } from "../../src/replication/position.ts";
 import type { ClientReply, ReadList, ReadRequest } from "../../src/replication/request.ts";
 import {
@@ -175,7 +176,7 @@ describe("session", () => {
     const uncertain = { o: 0, e: 16, s: head + 1 };
     const tail = cluster.node(1).storage.head(0)!;
     const bytes = open.bytes;
-    cluster.node(1).peer(2, {
+    cluster.peer(1, 2, {
       type: "append",
       o: 0,
       e: 34,
@@ -589,7 +590,8 @@ describe("receipts", () => {
     cluster.isolate(0);
     const position = wrote(0, "anna", "a", "lost");
     const tail = cluster.node(1).storage.head(0)!;
-    const bytes = new Story(0).open(34).entries[0]!.bytes;
+    const open = entryCodec.decode(new Story(0).open(34).entries[0]!.bytes);
+    const bytes = entryCodec.encode({ ...open, s: tail.s + 1 });
     const append = {
       type: "append",
       o: 0,
@@ -602,7 +604,7 @@ describe("receipts", () => {
       grant: false,
       pv: 1,
     } as const;
-    for (const region of [0, 1, 2]) cluster.node(region).peer(2, append);
+    for (const region of [0, 1, 2]) cluster.peer(region, 2, append);
     cluster.heal();
     receipt(0, position);
     cluster.run(2_000);
