@@ -71,7 +71,7 @@ function leading(options: NodeOptions = {}) {
         const ok = { type: "append-ok", e: message.e, match, stamp: 1, storeId: `store${to}`, inc: 3 };
         reply(to, call, { ...ok, ...fields } as PeerReply);
       }
-      node.now += 10;
+      node.now += 110;
       take(node.step({ type: "wake" }));
       return mine.length;
     },
@@ -86,7 +86,7 @@ describe("R4: the commit position", () => {
     settled();
     cluster.cut(0, 2);
     cluster.wrote(0, "anna", "a", "1");
-    cluster.run(100);
+    cluster.run(300);
     expect(cluster.log(0, 0)).toMatchObject({ head: 3, committed: 3 });
     expect(cluster.log(1, 0)).toMatchObject({ head: 3, committed: 3 });
     expect(cluster.log(2, 0)).toMatchObject({ head: 2 });
@@ -117,14 +117,14 @@ describe("R4: the commit position", () => {
     cluster = new Cluster();
     // Region 0 holds entries of an old epoch of its own, which nobody else has.
     const old = new Story(0).open(16).claim("anna", 0).put("anna", "a", "1");
-    cluster.node(0).peer(0, old.append());
+    cluster.peer(0, 0, old.append());
     cluster.hold = (parcel) =>
       isAppend(parcel) || (parcel.kind === "reply" && parcel.message.type === "append-mismatch");
     const write = cluster.write(0, "anna", "b", "2", { concern: "majority" });
     cluster.run(200);
     // The OPEN is at 4; a follower has the old entries, and not yet the OPEN.
     expect(cluster.log(0, 0)).toMatchObject({ head: 4, epoch: 32, committed: 0 });
-    cluster.node(1).peer(0, old.append());
+    cluster.peer(1, 0, old.append());
     cluster.step(0, {
       type: "peer",
       id: 9_001,
@@ -174,7 +174,7 @@ describe("what is sent", () => {
       cluster.write(0, "anna", `k${n}`, "v");
       cluster.run(7);
     }
-    cluster.run(100);
+    cluster.run(300);
     for (const region of [0, 1, 2]) expect(cluster.log(region, 0)).toMatchObject({ head: 22, committed: 22 });
     expect(cluster.quietAfter(60_000)).toBeLessThan(3_000);
   });
@@ -450,7 +450,7 @@ describe("R8: voters that have lost their memory", () => {
     const { storeId, incarnation } = cluster.node(1).status();
     cluster.restart(1);
     cluster.wrote(0, "anna", "a", "1", { concern: "all" });
-    cluster.node(0).peer(1, { type: "progress", o: 0, e: 16, match: 2, storeId, inc: incarnation });
+    cluster.peer(0, 1, { type: "progress", o: 0, e: 16, match: 2, storeId, inc: incarnation });
     expect(logOf(cluster.node(0).status(), 0).peers[0]).toMatchObject({ region: 1, state: "following" });
   });
 });
@@ -472,8 +472,8 @@ describe("being deposed", () => {
 
   test("by an answer that names a greater promise", () => {
     settled();
-    cluster.node(1).peer(2, { type: "prepare", o: 0, b: 34, transfer: false });
-    cluster.node(2).peer(2, { type: "prepare", o: 0, b: 34, transfer: false });
+    cluster.peer(1, 2, { type: "prepare", o: 0, b: 34, transfer: false });
+    cluster.peer(2, 2, { type: "prepare", o: 0, b: 34, transfer: false });
     const write = cluster.write(0, "anna", "a", "1", { concern: "majority" });
     cluster.run(100);
     expect(cluster.log(0, 0).state).toBe("following");
