@@ -20,7 +20,7 @@ import type { Standing } from "./rules.ts";
 import type { LeadershipRow } from "./storage.ts";
 
 /** Appends to one peer are at least this far apart, so that many writes share a message: entries nobody waits for, */
-const PACE_MS = 20;
+const PACE_MS = 40;
 /** entries, a round or a lease that somebody waits for, while another append is under way, */
 const URGENT_PACE_MS = 2;
 /** and the commit position alone: the next write usually carries it. */
