@@ -323,7 +323,7 @@ describe("R6: acknowledgements wait for the leases of others", () => {
     const other = new Story(0).fork();
     void other;
     cluster.node(1).storage.putGrant({ o: 0, grantee: 2, until: cluster.now + 2_000 });
-    cluster.node(0).peer(2, { type: "prepare", o: 0, b: 34, transfer: false });
+    cluster.peer(0, 2, { type: "prepare", o: 0, b: 34, transfer: false });
     const from = cluster.now;
     const write = cluster.write(0, "anna", "a", "1", { concern: "majority" });
     cluster.run(1_000);

@@ -119,7 +119,7 @@ describe("never dropped is", () => {
   test("what a snapshot still replays from, as long as its pin holds", () => {
     settled();
     write(20);
-    const begun = cluster.node(1).peer(2, { type: "snapshot-begin", id: "s" });
+    const begun = cluster.peer(1, 2, { type: "snapshot-begin", id: "s" });
     const pinned = begun.type === "snapshot-begun" ? begun.from[0]!.s : 0;
     write(50);
     expect(base(1)).toBeLessThanOrEqual(pinned);

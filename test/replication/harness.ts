@@ -319,6 +319,19 @@ export class Story {
   }
 }
 
+/** What another leader sends after the entry `after` of a replica's log: the entries of `story`, in their new places. */
+export function continued(node: Node, story: Story, after?: number, fields: Partial<Append> = {}): Append {
+  const { o } = story;
+  const s = after ?? node.storage.head(o)?.s ?? 0;
+  const last = s === 0 ? null : node.storage.entry(o, s);
+  const entries = story.entries.map(({ e, bytes }, n) => {
+    const entry = { ...entryCodec.decode(bytes), s: s + 1 + n, hlc: (last?.hlc ?? 0) + 1 + n };
+    return { e, s: entry.s, bytes: entryCodec.encode(entry) };
+  });
+  const prev = { e: last?.e ?? 0, s };
+  return { ...story.append(0), prev, entries, chain: new Uint8Array(0), ...fields };
+}
+
 export type Parcel =
   | {
       readonly kind: "request";
@@ -526,11 +539,21 @@ export class Cluster {
 
   // ---- events
 
-  step(region: RegionIndex, event: Event): void {
+  step(region: RegionIndex, event: Event): readonly Effect[] {
     const host = this.hosts[region]!;
     if (!host.up) throw new Error(`${name(region)} is down`);
     this.turns += 1;
-    this.#perform(region, host.node.step(event, this.now));
+    const effects = host.node.step(event, this.now);
+    this.#perform(region, effects);
+    return effects;
+  }
+
+  /** A message that nobody here sent: what the replica answers at once. */
+  peer(region: RegionIndex, from: RegionIndex, message: PeerRequest): PeerReply {
+    const id = ++this.#ids;
+    const reply = this.step(region, { type: "peer", id, from, message }).find(({ type }) => type === "reply");
+    if (reply?.type !== "reply") throw new Error(`${message.type} was not answered`);
+    return reply.message;
   }
 
   client(region: RegionIndex, request: ClientRequest): Ask {
@@ -699,27 +722,27 @@ export class Cluster {
         const id = ++this.#ids;
         this.#questions.set(id, parcel);
         this.#note(`${name(from)} → ${name(to)}: ${describeMessage(parcel.message)}`);
-        return this.step(to, { type: "peer", id, from, message: parcel.message });
+        return void this.step(to, { type: "peer", id, from, message: parcel.message });
       }
       case "progress":
         if (!host.up) return;
         this.#note(`${name(from)} → ${name(to)}: ${describeMessage(parcel.message)}`);
-        return this.step(to, { type: "peer", id: ++this.#ids, from, message: parcel.message });
+        return void this.step(to, { type: "peer", id: ++this.#ids, from, message: parcel.message });
       case "batch":
         if (!host.up || this.#obstacle(parcel) !== undefined) {
           this.#queued.push(parcel);
           return;
         }
         this.#note(`${name(from)} → queue of ${name(to)}: ${describeMessage(parcel.message)}`);
-        return this.step(to, { type: "batch", id: ++this.#ids, messages: [parcel.message] });
+        return void this.step(to, { type: "batch", id: ++this.#ids, messages: [parcel.message] });
       case "reply":
         if (!host.up || !mine) return;
         this.#note(`${name(to)} ← ${name(from)}: ${describeMessage(parcel.message)}`);
-        return this.step(to, { type: "answer", call: parcel.call, from, message: parcel.message });
+        return void this.step(to, { type: "answer", call: parcel.call, from, message: parcel.message });
       case "failed":
         if (!host.up || !mine) return;
         this.#note(`${name(to)} ← ${name(from)}: ${parcel.reason}`);
-        return this.step(to, { type: "failed", call: parcel.call, from, reason: parcel.reason });
+        return void this.step(to, { type: "failed", call: parcel.call, from, reason: parcel.reason });
       case "enqueued":
         if (host.up && mine) this.step(to, { type: "enqueued", call: parcel.call, ok: parcel.ok });
         return;

@@ -1,11 +1,11 @@
 /** Answering reads, level by level, and what an answer says of itself. */
 import { afterEach, describe, expect, test } from "vitest";
-import { entryCodec } from "../../src/wire/entry-codec.ts";
 import type { Position } from "../../src/replication/position.ts";
 import type { ClientReply, ReadList, ReadRequest } from "../../src/replication/request.ts";
 import {
   bytesOf,
   Cluster,
+  continued,
   type ClusterOptions,
   listOf,
   NO_SESSION,
@@ -168,26 +168,9 @@ describe("session", () => {
 
   test("that only may be lost is neither given nor called lost", () => {
     settled();
-    const { head } = cluster.log(1, 0);
-    const story = new Story(0);
-    const open = new Story(0).open(34).entries[0]!;
-    void story;
+    const uncertain = { o: 0, e: 16, s: cluster.log(1, 0).head + 1 };
     cluster.hold = () => true;
-    const uncertain = { o: 0, e: 16, s: head + 1 };
-    const tail = cluster.node(1).storage.head(0)!;
-    const bytes = open.bytes;
-    cluster.peer(1, 2, {
-      type: "append",
-      o: 0,
-      e: 34,
-      inc: 1,
-      prev: { e: tail.e, s: tail.s },
-      entries: [{ e: 34, s: head + 1, bytes }],
-      chain: new Uint8Array(0),
-      commit: 0,
-      grant: false,
-      pv: 1,
-    });
+    cluster.peer(1, 2, continued(cluster.node(1), new Story(0).open(34)));
     const ask = cluster.read(1, "anna", "a", "session", { session: seen(uncertain), waitMs: 200 });
     cluster.run(100);
     expect(ask.reply).toBeNull();
@@ -589,21 +572,7 @@ describe("receipts", () => {
     settled();
     cluster.isolate(0);
     const position = wrote(0, "anna", "a", "lost");
-    const tail = cluster.node(1).storage.head(0)!;
-    const open = entryCodec.decode(new Story(0).open(34).entries[0]!.bytes);
-    const bytes = entryCodec.encode({ ...open, s: tail.s + 1 });
-    const append = {
-      type: "append",
-      o: 0,
-      e: 34,
-      inc: 1,
-      prev: { e: tail.e, s: tail.s },
-      entries: [{ e: 34, s: tail.s + 1, bytes }],
-      chain: new Uint8Array(0),
-      commit: tail.s + 1,
-      grant: false,
-      pv: 1,
-    } as const;
+    const append = continued(cluster.node(1), new Story(0).open(34), undefined, { commit: position.s });
     for (const region of [0, 1, 2]) cluster.peer(region, 2, append);
     cluster.heal();
     receipt(0, position);

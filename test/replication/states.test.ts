@@ -35,7 +35,7 @@ const STATES: Record<State, () => Node> = {
     cluster.wrote(0, "anna", "a", "1", { concern: "all" });
     cluster.run(100);
     cluster.node(1).storage.putGrant({ o: 0, grantee: 2, until: cluster.now + 60_000 });
-    cluster.node(0).peer(2, { type: "prepare", o: 0, b: 18, transfer: false });
+    cluster.peer(0, 2, { type: "prepare", o: 0, b: 18, transfer: false });
     cluster.write(0, "anna", "a", "2");
     cluster.run(500);
     return at(cluster);

@@ -3,7 +3,16 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { Position } from "../../src/replication/position.ts";
 import type { ClientReply, WriteRequest } from "../../src/replication/request.ts";
 import { entryCodec } from "../../src/wire/entry-codec.ts";
-import { bytesOf, Cluster, type ClusterOptions, NO_SESSION, seen, START, Story } from "./harness.ts";
+import {
+  bytesOf,
+  Cluster,
+  continued,
+  type ClusterOptions,
+  NO_SESSION,
+  seen,
+  START,
+  Story,
+} from "./harness.ts";
 
 let cluster: Cluster;
 afterEach(() => cluster.close());
@@ -26,24 +35,9 @@ function answer(region: number, user: string, key: string, fields: Partial<Write
 
 /** Region 2 leads region 0's log for a while, under epoch 2, and everybody has what it wrote. */
 function takeover(write: (story: Story) => Story): void {
-  const head = cluster.node(0).storage.head(0)!;
-  const entries = write(new Story(0).open(34)).entries.map(({ e, bytes }, n) => {
-    const entry = { ...entryCodec.decode(bytes), e, s: head.s + 1 + n, hlc: head.hlc + 1 + n };
-    return { e, s: entry.s, bytes: entryCodec.encode(entry) };
-  });
-  for (const region of [0, 1, 2])
-    cluster.node(region).peer(2, {
-      type: "append",
-      o: 0,
-      e: 34,
-      inc: 1,
-      prev: { e: head.e, s: head.s },
-      entries,
-      chain: new Uint8Array(0),
-      commit: head.s + entries.length,
-      grant: false,
-      pv: 1,
-    });
+  const append = continued(cluster.node(0), write(new Story(0).open(34)));
+  const commit = append.prev.s + append.entries.length;
+  for (const region of [0, 1, 2]) cluster.peer(region, 2, { ...append, commit });
 }
 
 const DELETE = { command: { kind: "delete", key: "a" } } as const;
@@ -501,25 +495,7 @@ describe("concerns", () => {
     const write = cluster.write(0, "anna", "a", "1", { concern: "majority" });
     cluster.run(10);
     const { node } = cluster.hosts[0]!;
-    const { s, e, hlc } = node.storage.head(0)!;
-    const open = { ...entryCodec.decode(new Story(0).open(34).entries[0]!.bytes), s, hlc: hlc + 1 };
-    cluster.step(0, {
-      type: "peer",
-      id: 99_999,
-      from: 2,
-      message: {
-        type: "append",
-        o: 0,
-        e: 34,
-        inc: 1,
-        prev: { e, s: s - 1 },
-        entries: [{ e: 34, s, bytes: entryCodec.encode(open) }],
-        chain: new Uint8Array(0),
-        commit: 0,
-        grant: false,
-        pv: 1,
-      },
-    });
+    cluster.peer(0, 2, continued(node, new Story(0).open(34), node.log(0).head - 1));
     expect(write.reply).toEqual({ kind: "outcome-unknown" });
     expect(node.storage.divergent().length).toBe(1);
     expect(node.storage.item("anna", "a", false)).toBeNull();
@@ -601,7 +577,7 @@ test("every clock is beyond what it has seen, also of other logs", () => {
   settled();
   const future = START + 1_000_000;
   const other = new Story(2, future).open(18);
-  cluster.node(0).peer(2, other.append());
+  cluster.peer(0, 2, other.append());
   const written = answer(0, "anna", "a");
   expect(written.kind === "written" && written.receipt.at).toBeGreaterThanOrEqual(future);
 });
