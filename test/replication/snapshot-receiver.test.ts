@@ -276,7 +276,8 @@ describe("a snapshot that goes wrong", () => {
 });
 
 describe("crashes on the way", () => {
-  const steps = (region: number): number[] => Array.from({ length: region === 2 ? 20 : 14 }, (_, n) => 2 * n + 1);
+  const steps = (region: number): number[] =>
+    Array.from({ length: region === 2 ? 20 : 14 }, (_, n) => 2 * n + 1);
 
   test.each([
     ["the receiver", 2],
