@@ -7,6 +7,7 @@
 import { judge } from "../../src/replication/epoch-table.ts";
 import { type Rules, RULES } from "../../src/replication/rules.ts";
 import { WORKLOAD } from "./client.ts";
+import { CALM } from "./faults.ts";
 import type { Distortion } from "./host.ts";
 import { type Schedule, scheduleNamed } from "./schedule.ts";
 
@@ -26,14 +27,20 @@ function mutant(name: string, breaks: string, schedule: string | Schedule, chang
 const takeovers = scheduleNamed("takeovers");
 const queues = scheduleNamed("queues");
 
-/** Local writes at the home, read under its lease, while others take the log over: where leases have to hold. */
+/** Homes that are cut off and go on under their lease, while others take their logs over again and again. */
 const leases: Schedule = {
   ...takeovers,
   name: "leases",
   regions: [3],
   partitions: [1],
-  faults: { ...takeovers.faults, takeover: { perSecond: 0.5, entriesMax: 8, bareMajority: 0.8, abandon: 0.1 }, network: { ...takeovers.faults.network, cutsPerSecond: 0.15 } },
-  workload: { ...WORKLOAD, thinkMs: [5, 250], opsPerDevice: 40, concerns: { local: 1 }, levels: { leader: 1 }, actions: { put: 3, read: 2 }, roam: 0 },
+  faults: {
+    ...CALM,
+    network: { ...CALM.network, delayMs: [5, 25], cutsPerSecond: 0.5, cutMs: [1_500, 9_000] },
+    clock: takeovers.faults.clock,
+    clockJumpsPerSecond: 0.3,
+    takeover: { perSecond: 1.5, entriesMax: 3, bareMajority: 0.9, abandon: 0.05 },
+  },
+  workload: { ...WORKLOAD, users: 3, thinkMs: [5, 200], opsPerDevice: 60, budgetMs: [300, 1_500], concerns: { local: 1 }, levels: { leader: 1 }, actions: { put: 3, read: 2 }, roam: 0 },
 };
 
 /** Sessions that read far from where they wrote, while replication lags. */

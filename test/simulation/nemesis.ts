@@ -2,7 +2,7 @@
 import type { Cluster } from "./cluster.ts";
 import { range } from "./cluster.ts";
 import type { Random } from "./random.ts";
-import type { Usurper } from "./usurper.ts";
+import { type Usurper, USURPER } from "./usurper.ts";
 
 const TICK_MS = 250;
 
@@ -66,6 +66,8 @@ export class Nemesis {
     const oneWay = this.#random.chance(faults.network.oneWay);
     const size = this.#random.chance(0.3) ? Math.floor(regions / 2) : 1;
     const [left, right] = this.#random.chance(0.3) ? [all.slice(0, 1), all.slice(1, 2)] : [all.slice(0, size), all.slice(size)];
+    // Whoever takes logs over mostly stands with the others.
+    if (left.length + right.length === regions && this.#random.chance(0.7)) right.push(USURPER);
     const links = left.flatMap((a) => right.flatMap((b): [number, number][] => (oneWay ? [[a, b]] : [[a, b], [b, a]])));
     if (oneWay && this.#random.chance(0.5)) for (const link of links) link.reverse();
     const ms = this.#random.between(...faults.network.cutMs);

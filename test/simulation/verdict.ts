@@ -24,7 +24,6 @@ export function judge(cluster: Cluster, ghost: Ghost, history: History, clocksKe
   // What expires is dropped by every replica in its own time.
   const lasting = new Authority(kept.filter(({ key }) => key !== EXPIRING_KEY), lost);
   nothingVanishes(cluster, ghost);
-  (globalThis as { dump?: (a: unknown, b: unknown) => void }).dump?.(operations, authority);
   const always = [checkDurability(operations, authority, { voters: cluster.regions }), checkConvergence(states(cluster), lasting)];
   if (!clocksKept) return always;
   return [
