@@ -5,13 +5,24 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isMet, tableOf, type Figure } from "./figure.ts";
 import { readOptions, USAGE, type Options } from "./options.ts";
+import { catchUp } from "./parts/catch-up.ts";
 import { core } from "./parts/core.ts";
+import { cost } from "./parts/cost.ts";
+import { lag } from "./parts/lag.ts";
+import { memory } from "./parts/memory.ts";
 import type { Part } from "./parts/part.ts";
 import { throughput } from "./parts/throughput.ts";
 
 const RESULTS = fileURLToPath(new URL("results", import.meta.url));
 
-const PARTS: Readonly<Record<string, Part>> = { core, throughput };
+const PARTS: Readonly<Record<string, Part>> = {
+  core,
+  throughput,
+  lag,
+  cost,
+  "catch-up": catchUp,
+  memory,
+};
 
 const options = optionsOrExit();
 mkdirSync(RESULTS, { recursive: true });

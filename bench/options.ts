@@ -21,7 +21,7 @@ export const USAGE = `npm run bench -- [options]
   --quick           small sizes, to see that it runs
   --json            print the figures as JSON
   --data <dir>      where the runtime keeps its data: on a disk whose speed changes, memory (/dev/shm) is a calmer place
-  --cpu-prof        write CPU profiles of the core and name its hot spots`;
+  --cpu-prof        profile the core and the Worker, and name their hot spots, instead of comparing throughput`;
 
 export function readOptions(args: readonly string[], parts: readonly string[]): Options {
   const { values } = parseArgs({

@@ -25,7 +25,7 @@ import type { Stopwatch } from "./stopwatch.ts";
 
 const NAMESPACE = "default";
 const PARTITION = 0;
-export const REGIONS = [0, 1, 2] as const;
+const REGIONS = [0, 1, 2] as const;
 /** Region 0 is the anchor and everybody's home. */
 export const LEADER = 0;
 const STARTS_AT = 1_772_323_200_000;

@@ -46,3 +46,7 @@ export function hotSpots(profile: Profiler.Profile, count = 25): HotSpot[] {
     .slice(0, count)
     .map((hit) => ({ self: hit.samples / Math.max(1, counted), name: hit.name, where: hit.where }));
 }
+
+export function lineOf({ self, name, where }: HotSpot): string {
+  return `${(self * 100).toFixed(1).padStart(5)} %  ${name}  ${where}`;
+}

@@ -19,28 +19,39 @@ interface Waiting {
 const HEAD_END = Buffer.from("\r\n\r\n");
 
 export class Connection {
-  readonly #socket: Socket;
+  readonly #url: URL;
+  #socket: Socket | null = null;
   #received: Buffer = Buffer.alloc(0);
   #waiting: Waiting | null = null;
 
   constructor(url: URL) {
-    this.#socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true });
-    this.#socket.on("data", (chunk) => this.#take(chunk));
-    this.#socket.on("error", (error) => this.#fail(error));
-    this.#socket.on("close", () => this.#fail(new Error("the connection was closed")));
+    this.#url = url;
   }
 
   /** One at a time. */
   send(request: Buffer): Promise<Answer> {
     return new Promise((settle, fail) => {
       this.#waiting = { settle, fail };
+      // The runtime closes what was idle for some seconds.
+      this.#socket ??= this.#connect();
       this.#socket.write(request);
     });
   }
 
   close(): void {
     this.#waiting = null;
-    this.#socket.destroy();
+    this.#socket?.destroy();
+  }
+
+  #connect(): Socket {
+    const socket = connect({ host: this.#url.hostname, port: Number(this.#url.port), noDelay: true });
+    socket.on("data", (chunk) => this.#take(chunk));
+    socket.on("error", (error) => this.#fail(error));
+    socket.on("close", () => {
+      this.#socket = null;
+      this.#fail(new Error("the connection was closed"));
+    });
+    return socket;
   }
 
   #take(chunk: Buffer): void {
@@ -75,7 +86,7 @@ function parseAnswer(received: Buffer): Answer | null {
 
 function unchunked(body: Buffer): Buffer | null {
   const chunks: Buffer[] = [];
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const lineEnd = body.indexOf("\r\n", at);
     if (lineEnd < 0) return null;
     const size = Number.parseInt(body.toString("latin1", at, lineEnd), 16);

@@ -26,7 +26,7 @@ export class Load {
     const until = startedAt + seconds * 1_000;
     await Promise.all(
       this.#connections.map(async (connection, index) => {
-        for (let at = performance.now(); at < until; ) {
+        for (let at = performance.now(); at < until;) {
           expectDone(await connection.send(make(index, this.#sent++)));
           const now = performance.now();
           latenciesMs.push(now - at);

@@ -5,9 +5,9 @@ import { expectDone, once, type RequestMaker } from "./load.ts";
 
 export const VALUE_BYTES = 1_000;
 /** Where the clients who write are placed, and so where their home is. */
-export const HOME = "weur";
+const HOME = "weur";
 /** Where the readers are. */
-export const AWAY = "enam";
+const AWAY = "enam";
 
 const KEYS = 256;
 /**
@@ -49,11 +49,14 @@ export function plainReads(where: Plain, users: readonly string[]): RequestMaker
   );
 }
 
-export function writes(users: readonly string[], headers: Readonly<Record<string, string>> = {}): RequestMaker {
+export function writes(
+  users: readonly string[],
+  headers: Readonly<Record<string, string>> = {},
+): RequestMaker {
   return cycle(users, VALUES, (user, key, n) => put(user, key, valueOf(n), headers));
 }
 
-export function put(
+function put(
   user: string,
   key: string,
   body: Buffer,

@@ -1,7 +1,7 @@
 /** The core in this process: what there is to tune, without a runtime around it. */
 import { join } from "node:path";
 import { runCore, type CoreFigures } from "../core/core.ts";
-import { profiled } from "../core/profile.ts";
+import { lineOf, profiled } from "../core/profile.ts";
 import type { Figure } from "../figure.ts";
 import { VALUE_BYTES } from "../load/requests.ts";
 import type { Settings } from "./part.ts";
@@ -17,9 +17,7 @@ export async function core(settings: Settings): Promise<readonly Figure[]> {
   };
   if (settings.profiles === null) return figuresOf(runCore(options));
   const { result, hot } = await profiled(join(settings.profiles, "core.cpuprofile"), () => runCore(options));
-  for (const { self, name, where } of hot) {
-    settings.note(`  ${(self * 100).toFixed(1).padStart(5)} %  ${name}  ${where}`);
-  }
+  for (const spot of hot) settings.note(lineOf(spot));
   return figuresOf(result);
 }
 

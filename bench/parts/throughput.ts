@@ -1,4 +1,5 @@
 /** Requests a second and their latencies, beside the plainest thing that could have been written instead. */
+import { join } from "node:path";
 import { partitionOfSlot, slotOf } from "../../src/deployment/slot.ts";
 import type { Figure, Target } from "../figure.ts";
 import { contest, type Contest } from "../load/contest.ts";
@@ -12,12 +13,16 @@ import {
   usersInPartitions,
   writes,
 } from "../load/requests.ts";
-import { startRuntime } from "../runtime/runtime.ts";
+import { lineOf } from "../core/profile.ts";
+import { Load, type RequestMaker } from "../load/load.ts";
+import { profiledWorker } from "../runtime/inspect.ts";
+import { startRuntime, type Runtime } from "../runtime/runtime.ts";
 import type { Settings } from "./part.ts";
 
 const PART = "throughput";
 const CONNECTIONS = 32;
 const PARTITIONS = 16;
+const INSPECTOR_PORT = 9_339;
 
 /** Of a bare one-row write, and not below D1. */
 const PUT_TO_OBJECT: Target = { is: "at least", value: 0.5 };
@@ -28,7 +33,8 @@ const GET_TO_D1: Target = { is: "at least", value: 2.5 };
 
 export async function throughput(settings: Settings): Promise<readonly Figure[]> {
   const manyUsers = usersInPartitions(PARTITIONS, (user) => partitionOfSlot(slotOf(user), PARTITIONS));
-  const runtime = await startRuntime({ dataRoot: settings.data });
+  const inspected = settings.profiles === null ? {} : { inspectorPort: INSPECTOR_PORT };
+  const runtime = await startRuntime({ dataRoot: settings.data, ...inspected });
   const figures: Figure[] = [];
   try {
     settings.note("filling");
@@ -37,6 +43,12 @@ export async function throughput(settings: Settings): Promise<readonly Figure[]>
       settings.note(title);
       return contest(runtime, named(makers), { ...settings, connections });
     };
+    if (settings.profiles !== null) {
+      const { profiles } = settings;
+      await profile(runtime, settings, join(profiles, "put.cpuprofile"), writes(onlyUser));
+      await profile(runtime, settings, join(profiles, "get.cpuprofile"), sessionReads(onlyUser, tokens));
+      return [];
+    }
     for (const [objects, users] of [
       ["1 object", onlyUser],
       ["16 objects", manyUsers],
@@ -76,6 +88,23 @@ export async function throughput(settings: Settings): Promise<readonly Figure[]>
   }
 }
 
+/** Instead of figures: what is inspected runs slower. */
+async function profile(
+  runtime: Runtime,
+  settings: Settings,
+  file: string,
+  make: RequestMaker,
+): Promise<void> {
+  const load = new Load(runtime.url, CONNECTIONS);
+  await load.run(settings.seconds, make);
+  const hot = await profiledWorker(INSPECTOR_PORT, file, () =>
+    load.run(settings.seconds * settings.rounds, make),
+  );
+  load.close();
+  settings.note(file);
+  for (const spot of hot) settings.note(lineOf(spot));
+}
+
 function ratios(what: string, result: Contest, toObject: Target, toD1: Target): Figure[] {
   const figure = (name: string, value: number, unit: string, target?: Target): Figure => ({
     part: PART,
@@ -86,7 +115,10 @@ function ratios(what: string, result: Contest, toObject: Target, toD1: Target): 
   });
   const ithaca = result.score("ithaca");
   return [
-    { ...figure("ithaca / object", result.ratio("ithaca", "object"), "x", toObject), detail: scoresOf(result) },
+    {
+      ...figure("ithaca / object", result.ratio("ithaca", "object"), "x", toObject),
+      detail: scoresOf(result),
+    },
     figure("ithaca / D1", result.ratio("ithaca", "d1"), "x", toD1),
     figure("ithaca / KV", result.ratio("ithaca", "kv"), "x"),
     figure("ithaca / object, by processor time", result.cpuRatio("ithaca", "object"), "x"),

@@ -1,8 +1,11 @@
 /** The metered Worker from outside: see workers/counted.ts. */
+import { fileURLToPath } from "node:url";
 import { Connection, requestBytes } from "../load/connection.ts";
 import { expectDone } from "../load/load.ts";
 import type { Tally } from "../workers/tally.ts";
 import { HOST, startRuntime, type Runtime, type RuntimeOptions } from "./runtime.ts";
+
+const COUNTED = fileURLToPath(new URL("../workers/counted.ts", import.meta.url));
 
 export interface MeteredRuntime extends Runtime {
   tally(): Promise<Tally>;
@@ -12,7 +15,7 @@ export interface MeteredRuntime extends Runtime {
 }
 
 export async function startMetered(options: RuntimeOptions): Promise<MeteredRuntime> {
-  const runtime = await startRuntime({ ...options, entry: "bench/workers/counted.ts" });
+  const runtime = await startRuntime({ ...options, entry: COUNTED });
   const send = async (method: string, path: string, body?: object): Promise<unknown> => {
     const connection = new Connection(runtime.url);
     try {

@@ -10,6 +10,8 @@ import { build } from "esbuild";
 import { runtimeProcesses } from "./process.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const WORKER = fileURLToPath(new URL("../../src/worker.ts", import.meta.url));
+const BARE = fileURLToPath(new URL("../workers/bare.ts", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../wrangler.toml", import.meta.url));
 
 /** No telemetry, no look-up of request.cf over the network, no tracing of every call. Read when the packages are loaded. */
@@ -44,7 +46,7 @@ export interface RuntimeOptions {
 export async function startRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
   Object.assign(process.env, QUIET);
   const [{ convertV4MiniflareOptions, Log, LogLevel, Miniflare }, wrangler, ithaca, bare] = await Promise.all(
-    [import("miniflare"), import("wrangler"), bundle(options.entry ?? "src/worker.ts"), bundle("bench/workers/bare.ts")],
+    [import("miniflare"), import("wrangler"), bundle(options.entry ?? WORKER), bundle(BARE)],
   );
   const config = wrangler.unstable_readConfig({ config: CONFIG });
   const { workerOptions } = wrangler.unstable_getMiniflareWorkerOptions(CONFIG);
@@ -98,7 +100,7 @@ async function bundle(entry: string): Promise<string> {
     target: "es2024",
     conditions: ["workerd", "worker", "browser"],
     external: ["cloudflare:*", "node:*"],
-    alias: { "ithaca:worker": "./src/worker.ts" },
+    alias: { "ithaca:worker": WORKER },
     sourcemap: "inline",
     logLevel: "warning",
   });

@@ -13,7 +13,10 @@ interface Env {
   };
   readonly DATABASE: {
     prepare(sql: string): {
-      bind(...params: readonly string[]): { run(): Promise<unknown>; first(column: string): Promise<unknown> };
+      bind(...params: readonly string[]): {
+        run(): Promise<unknown>;
+        first(column: string): Promise<unknown>;
+      };
     };
   };
   readonly KV: { put(key: string, value: string): Promise<void>; get(key: string): Promise<string | null> };

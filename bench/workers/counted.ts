@@ -6,7 +6,7 @@
  */
 import type { State } from "cloudflare:workers";
 import worker, { Region as Plain } from "ithaca:worker";
-import { DEFAULT_LIMITS } from "../../src/replication/config.ts";
+import { DEFAULT_LIMITS, DEFAULT_TIMING } from "../../src/replication/config.ts";
 import type { ClientRequest } from "../../src/replication/request.ts";
 import { decodePeerRequest } from "../../src/wire/peer-codec.ts";
 import { newObjectTally, newTally, type ObjectTally } from "./tally.ts";
@@ -45,8 +45,7 @@ export class Region extends Plain {
   constructor(ctx: State, env: object) {
     const name = ctx.id.name ?? "";
     const mine = (): ObjectTally => (tally.objects[name] ??= newObjectTally());
-    lowerLimits(env);
-    meter(name, ctx, mine);
+    meter(name, ctx, mine, !("BENCH_ROWS" in env && env.BENCH_ROWS === "off"));
     super(ctx, metered(env));
     this.#tally = mine;
   }
@@ -79,13 +78,16 @@ export class Region extends Plain {
   }
 }
 
-/** Makes logs so short that a laggard has to take a snapshot; the deployment has no setting for it. */
-function lowerLimits(env: object): void {
-  const bytes = "BENCH_LOG_BYTES_MAX" in env ? Number(env.BENCH_LOG_BYTES_MAX) : 0;
-  if (bytes > 0) Object.assign(DEFAULT_LIMITS, { logBytesMax: bytes });
+/** Logs that are short, or kept for seconds: the deployment has no setting for either. */
+function changeDefaults(env: object): void {
+  const logBytesMax = "BENCH_LOG_BYTES_MAX" in env ? Number(env.BENCH_LOG_BYTES_MAX) : 0;
+  const retainMs = "BENCH_RETAIN_MS" in env ? Number(env.BENCH_RETAIN_MS) : 0;
+  if (logBytesMax > 0) Object.assign(DEFAULT_LIMITS, { logBytesMax });
+  if (retainMs > 0) Object.assign(DEFAULT_TIMING, { retainMs });
 }
 
-function meter(name: string, { storage }: State, mine: () => ObjectTally): void {
+/** `counting`: of rows, which takes a microsecond or two for each statement; without, only arrivals are noted. */
+function meter(name: string, { storage }: State, mine: () => ObjectTally, counting: boolean): void {
   const [, partition = "", region = ""] = name.split("/");
   const exec = storage.sql.exec.bind(storage.sql);
   const transactionSync = storage.transactionSync.bind(storage);
@@ -97,8 +99,12 @@ function meter(name: string, { storage }: State, mine: () => ObjectTally): void 
   let applied: { o: number; s: number }[] = [];
   let recent: { rows: number; entries: number } | null = null;
 
+  /** The statement under way drops old log entries. */
+  let dropping = false;
+
   const settle = (): void => {
     if (last === null) return;
+    if (dropping) mine().dropped += last.rowsWritten;
     rows += last.rowsWritten;
     mine().rowsWritten += last.rowsWritten;
     mine().rowsRead += last.rowsRead;
@@ -110,14 +116,17 @@ function meter(name: string, { storage }: State, mine: () => ObjectTally): void 
       if (sql.startsWith("INSERT INTO log(o, s, e, hlc, commit_s, applied,")) {
         const at = { o: Number(params[0]), s: Number(params[1]) };
         logged.push(at);
+        mine().logged += 1;
         if (params[5] === 1) applied.push(at);
       } else if (sql.startsWith("UPDATE log SET applied = 1")) {
         applied.push({ o: Number(params[1]), s: Number(params[2]) });
       } else if (sql.startsWith("DELETE FROM restore") && !sql.includes("WHERE")) {
         tally.snapshotDoneAt = Date.now();
       }
-      last = exec(sql, ...params);
-      return last;
+      const cursor = exec(sql, ...params);
+      dropping = sql.startsWith("DELETE FROM log WHERE o = ? AND s <= ?");
+      if (counting) last = cursor;
+      return cursor;
     },
   });
   Object.assign(storage, {
@@ -171,6 +180,7 @@ const environments = new WeakMap<object, object>();
 function metered(env: object): object {
   let metered = environments.get(env);
   if (metered === undefined) {
+    changeDefaults(env);
     metered = Object.fromEntries(
       Object.entries(env).map(([binding, value]: [string, unknown]) => {
         if (binding === "REGION") return [binding, meteredNamespace(value as Namespace)];

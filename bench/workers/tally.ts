@@ -8,6 +8,9 @@ export interface ObjectTally {
   /** Wall time with at least one call under way. */
   activeMs: number;
   databaseBytes: number;
+  /** Log entries added, and dropped as old. */
+  logged: number;
+  dropped: number;
 }
 
 export interface Tally {
@@ -48,5 +51,5 @@ export function newTally(): Tally {
 }
 
 export function newObjectTally(): ObjectTally {
-  return { rowsWritten: 0, rowsRead: 0, requests: 0, activeMs: 0, databaseBytes: 0 };
+  return { rowsWritten: 0, rowsRead: 0, requests: 0, activeMs: 0, databaseBytes: 0, logged: 0, dropped: 0 };
 }
