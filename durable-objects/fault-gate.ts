@@ -25,13 +25,18 @@ export class FaultGate {
     work: () => Promise<T>,
   ): Promise<T | Interference> {
     if (this.#store.any) {
-      const stopped = await this.#cross({ from, to: this.#region, sender });
+      const stopped = await this.#cross({ from, to: this.#region, sender, receiver: "replica" });
       if (stopped !== null) return stopped;
     }
     const answer = await work();
     // A fault may have come while the replica worked: then the answer meets it.
     if (this.#store.any) {
-      const stopped = await this.#cross({ from: this.#region, to: from, sender: "replica" });
+      const stopped = await this.#cross({
+        from: this.#region,
+        to: from,
+        sender: "replica",
+        receiver: sender,
+      });
       if (stopped !== null) return stopped;
     }
     return answer;
@@ -45,7 +50,9 @@ export class FaultGate {
     if (!this.#store.any) return null;
     const now = Date.now();
     const faults = this.#store.active(now);
-    const crossings = senders.map((from) => ({ from, to: this.#region, sender: "replica" as const }));
+    const crossings = senders.map((from): Crossing => {
+      return { from, to: this.#region, sender: "replica", receiver: "replica" };
+    });
     const verdicts = crossings.map((crossing, at) =>
       judgeQueued(faults, crossing, messages[at]?.attempts ?? 1, now, Math.random),
     );

@@ -46,6 +46,8 @@ export interface Crossing {
   readonly from: RegionIndex;
   readonly to: RegionIndex;
   readonly sender: "edge" | "replica";
+  /** Whoever asked receives the answer: it may be an edge. */
+  readonly receiver: "edge" | "replica";
 }
 
 export type Verdict =
@@ -65,10 +67,10 @@ export function judge(faults: readonly FaultRecord[], crossing: Crossing, now: n
   for (const fault of faults) {
     if (fault.endsAt <= now) continue;
     if (isCut(fault, crossing)) return LOST;
-    if (fault.kind === "down" && fault.region === crossing.to) refused = true;
-    if (fault.kind === "stall" && fault.region === crossing.to)
-      stalledUntil = Math.max(stalledUntil ?? 0, fault.endsAt);
     if (fault.kind === "delay" && isDelayed(fault, crossing)) delayMs += fault.ms ?? 0;
+    if (crossing.receiver === "edge" || fault.region !== crossing.to) continue;
+    if (fault.kind === "down") refused = true;
+    if (fault.kind === "stall") stalledUntil = Math.max(stalledUntil ?? 0, fault.endsAt);
   }
   // The network comes before the machine: what does not arrive is not refused.
   if (refused) return REFUSE;

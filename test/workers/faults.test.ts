@@ -18,7 +18,7 @@ function fault(kind: FaultRecord["kind"], rest: Partial<FaultRecord> = {}): Faul
 }
 
 function crossing(from: number, to: number, sender: Crossing["sender"] = "replica"): Crossing {
-  return { from, to, sender };
+  return { from, to, sender, receiver: "replica" };
 }
 
 function outcome(faults: FaultRecord[], from: number, to: number, sender?: Crossing["sender"]): string {
@@ -70,6 +70,12 @@ describe("what becomes of a message", () => {
 
   test("a fault that has ended does nothing", () => {
     expect(outcome([fault("down", { endsAt: NOW })], ENAM, WEUR)).toBe("pass");
+  });
+
+  test("an answer reaches the edge in a region whose replicas are down or hang, unless the network is cut", () => {
+    const answer = { ...crossing(ENAM, WEUR), receiver: "edge" } as const;
+    expect(judge([fault("down"), fault("stall")], answer, NOW)).toEqual({ kind: "pass", delayMs: 0 });
+    expect(judge([fault("isolate")], answer, NOW)).toEqual({ kind: "silent", until: null });
   });
 
   test("what cannot arrive is not refused; delays add up", () => {
