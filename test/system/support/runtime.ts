@@ -3,6 +3,9 @@ import { fileURLToPath } from "node:url";
 import { createTestHarness } from "wrangler";
 import { Store } from "./store.ts";
 
+// Not a line for each queue delivery.
+process.env["WRANGLER_LOG"] ??= "warn";
+
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** As `npm start` has it. */
