@@ -7,6 +7,14 @@
 import type { Context } from "./context.ts";
 import type { Leadership } from "./leader.ts";
 
+/** What is worked out already, and told once it may be. */
+export interface Settled<T> {
+  /** Null: not yet. */
+  tell(): T | null;
+  /** It relied on a leadership that is over: it has to be worked out anew, for whoever leads next. */
+  over(): boolean;
+}
+
 export class Anchor {
   readonly #context: Context;
   readonly #leadership: Leadership;
@@ -31,6 +39,16 @@ export class Anchor {
     const covered = leadership.log.commit >= this.#covers;
     if (!covered) leadership.hurry(this.#covers);
     return leading && covered;
+  }
+
+  /** It will never hold: somebody else was promised. */
+  over(): boolean {
+    return !this.#leadership.standing().leads;
+  }
+
+  /** Told when it holds. */
+  settle<T>(answer: T): Settled<T> {
+    return { tell: () => (this.holds() ? answer : null), over: () => this.over() };
   }
 
   #leased(): boolean {

@@ -6,7 +6,7 @@
  * out at once and given when they are anchored; strong ones also wait until a majority holds what they show. Applying
  * is gated by dependencies, so every local state is a causal prefix of the partition.
  */
-import { Anchor } from "./anchor.ts";
+import { Anchor, type Settled } from "./anchor.ts";
 import type { Context } from "./context.ts";
 import { factsOf, Shown } from "./facts.ts";
 import type { Follower } from "./follower.ts";
@@ -39,7 +39,7 @@ export class Reader {
 
   read(id: number, request: ReadRequest): Waiter {
     const startedAt = this.#context.now;
-    let settle: (() => ClientReply | null) | null = null;
+    let settled: Settled<ClientReply> | null = null;
     const nearUntil =
       request.level === "session"
         ? Math.min(request.deadlineAt, startedAt + request.waitMs)
@@ -48,11 +48,8 @@ export class Reader {
       id,
       deadlineAt: nearUntil,
       poll: () => {
-        if (settle !== null) return settle();
-        const next = this.#decide(request, startedAt);
-        if (next === null) return null;
-        settle = next;
-        return settle();
+        if (settled === null || settled.over()) settled = this.#decide(request, startedAt);
+        return settled?.tell() ?? null;
       },
       expire: () => this.#expired(request, startedAt),
     };
@@ -76,12 +73,12 @@ export class Reader {
 
   /** Who is the user's home, and is it certain that there is none? */
   home(id: number, request: HomeRequest): Waiter {
-    let settle: (() => ClientReply | null) | null = null;
+    let settled: Settled<ClientReply> | null = null;
     return {
       id,
       deadlineAt: request.deadlineAt,
       poll: () => {
-        if (settle !== null) return settle();
+        if (settled !== null && !settled.over()) return settled.tell();
         const owner = this.#context.storage.owner(request.user);
         if (!request.certain)
           return owner === null ? { kind: "unknown-user" } : homeReply(this.#context, owner);
@@ -96,8 +93,8 @@ export class Reader {
         );
         const answer: ClientReply =
           owner === null ? { kind: "refused", reason: "no-user" } : homeReply(this.#context, owner);
-        settle = () => (guard.holds() ? answer : null);
-        return settle();
+        settled = guard.settle(answer);
+        return settled.tell();
       },
       expire: () => ({ kind: "refused", reason: "no-leader" }),
     };
@@ -121,7 +118,7 @@ export class Reader {
           return position.o === this.#context.config.region
             ? null
             : { kind: "not-leader", leader: log.leader };
-        anchor ??= new Anchor(this.#context, leadership, 0);
+        if (anchor === null || anchor.over()) anchor = new Anchor(this.#context, leadership, 0);
         if (!anchor.holds()) return null;
         const concern = request.concern;
         const judgement = log.judge(this.#context.rules, position.e, position.s);
@@ -197,7 +194,7 @@ export class Reader {
     };
   }
 
-  #decide(request: ReadRequest, startedAt: number): (() => ClientReply | null) | null {
+  #decide(request: ReadRequest, startedAt: number): Settled<ClientReply> | null {
     const context = this.#context;
     const now = context.now;
     const owner = context.storage.owner(request.user);
@@ -253,12 +250,17 @@ export class Reader {
       return answered({ kind: "not-leader", leader: log.leader });
     }
     const answer = this.#answer(request, owner, leadership, "leader", session.lost, startedAt);
-    const settled = request.level === "strong" || request.committed;
-    const anchor = new Anchor(context, leadership, settled ? (answer.through.get(owner.home) ?? 0) : 0);
-    if (!settled) return () => (anchor.holds() ? answer.reply : null);
+    const committed = request.level === "strong" || request.committed;
+    const anchor = new Anchor(context, leadership, committed ? (answer.through.get(owner.home) ?? 0) : 0);
+    if (!committed) return anchor.settle(answer.reply);
     const others = this.#uncommitted(answer.through, owner.home);
-    return () =>
-      anchor.holds() && others.every((position) => this.#committed(position)) ? durable(answer.reply) : null;
+    return {
+      tell: () =>
+        anchor.holds() && others.every((position) => this.#committed(position))
+          ? durable(answer.reply)
+          : null,
+      over: () => anchor.over(),
+    };
   }
 
   /** An answer of this replica, at the read concern asked for. */
@@ -268,15 +270,16 @@ export class Reader {
     why: string,
     lost: readonly Position[],
     startedAt: number,
-  ): () => ClientReply | null {
+  ): Settled<ClientReply> {
     const leadership = this.#leaderships.of(owner.home);
     const answer = this.#answer(request, owner, null, why, lost, startedAt);
     if (!request.committed) return answered(answer.reply);
     const waiting = this.#uncommitted(answer.through, -1);
-    return () => {
+    const tell = (): ClientReply | null => {
       leadership?.hurry(leadership.log.last.s);
       return waiting.every((position) => this.#committed(position)) ? durable(answer.reply) : null;
     };
+    return { tell, over: never };
   }
 
   #uncommitted(
@@ -401,8 +404,12 @@ export class Reader {
   }
 }
 
-function answered(reply: ClientReply): () => ClientReply {
-  return () => reply;
+function answered(reply: ClientReply): Settled<ClientReply> {
+  return { tell: () => reply, over: never };
+}
+
+function never(): boolean {
+  return false;
 }
 
 /** All that the answer shows was waited for and is committed by now: the token may say so. */

@@ -13,7 +13,7 @@ import { Context, type Hash } from "./context.ts";
 import type { Effect, Event } from "./effect.ts";
 import type { EntryCodec } from "./entry.ts";
 import { divergencePoint, holds } from "./epoch-table.ts";
-import { Anchor } from "./anchor.ts";
+import { Anchor, type Settled } from "./anchor.ts";
 import { Follower } from "./follower.ts";
 import { Leaderships } from "./leaderships.ts";
 import { Log } from "./log.ts";
@@ -260,24 +260,22 @@ export class Replica {
     const context = this.#context;
     const log = context.log(message.o);
     const notLeader: PeerReply = { type: "not-leader", leader: log.leader, promised: log.promised };
-    let settle: (() => PeerReply | null) | null = null;
+    let settled: Settled<PeerReply> | null = null;
     this.#waiters.addPeer({
       id,
       deadlineAt: context.now + context.config.timing.callTimeoutMs,
       poll: () => {
-        if (settle !== null) return settle();
+        if (settled !== null && !settled.over()) return settled.tell();
         const leadership = this.#leaderships.want(message.o);
         if (leadership === null) return message.o === context.config.region ? null : notLeader;
-        const anchor = new Anchor(context, leadership, 0);
-        const said: PeerReply = {
+        settled = new Anchor(context, leadership, 0).settle<PeerReply>({
           type: "close-reply",
           e: leadership.e,
           last: log.last,
           commit: log.commit,
           hlc: log.hlc,
-        };
-        settle = () => (anchor.holds() ? said : null);
-        return settle();
+        });
+        return settled.tell();
       },
       expire: () => notLeader,
     });

@@ -6,7 +6,7 @@
  * entry, applied at once, and an acknowledgement when the concern is met. A refusal that depends on state is a read
  * and is anchored like one.
  */
-import { Anchor } from "./anchor.ts";
+import { Anchor, type Settled } from "./anchor.ts";
 import type { Applier } from "./apply.ts";
 import { idempotencyDigest } from "./apply.ts";
 import type { Context } from "./context.ts";
@@ -31,7 +31,7 @@ const SWEEP_EVERY = 1_024;
 const SWEEP_ROWS = 2_048;
 
 type Known = Pick<IdempotencyRow, "o" | "e" | "s" | "status" | "hlc" | "fingerprint">;
-type Deciding = (() => ClientReply | null) | null;
+type Deciding = Settled<ClientReply> | null;
 
 export class Writer {
   readonly #context: Context;
@@ -67,13 +67,13 @@ export class Writer {
       id,
       deadlineAt: request.deadlineAt,
       poll: () => {
-        if (decided !== null) return decided();
+        if (decided !== null && !decided.over()) return decided.tell();
         const outcome = this.#decide(request, startedAt);
         if (outcome.kind === "wait") return null;
         if (outcome.kind === "reply") return outcome.reply;
         if (outcome.kind === "logged") logged = outcome;
-        decided = outcome.settle;
-        return decided();
+        decided = outcome.settled;
+        return decided.tell();
       },
       expire: () =>
         logged === null ? { kind: "refused", reason: "no-leader" } : this.#unmet(request, logged, startedAt),
@@ -87,15 +87,15 @@ export class Writer {
       id,
       deadlineAt: request.deadlineAt,
       poll: () => {
-        if (decided !== null) return decided();
+        if (decided !== null && !decided.over()) return decided.tell();
         const { anchor, region } = this.#context.config;
         const leadership = this.#leaderships.want(anchor);
         if (leadership === null)
           return anchor === region ? null : { kind: "not-leader", leader: this.#context.log(anchor).leader };
         const owner = this.#context.storage.owner(request.user) ?? this.#appendClaim(leadership, request);
         const guard = new Anchor(this.#context, leadership, owner.o === anchor ? owner.s : 0);
-        decided = () => (guard.holds() ? homeReply(this.#context, owner) : null);
-        return decided();
+        decided = guard.settle(homeReply(this.#context, owner));
+        return decided.tell();
       },
       expire: () => ({ kind: "refused", reason: "no-leader" }),
     };
@@ -308,7 +308,7 @@ export class Writer {
   ): Outcome {
     const ticket = this.#context.syncTicket(false);
     const { position } = write;
-    const settle = (): ClientReply | null => {
+    const tell = (): ClientReply | null => {
       if (this.#superseded(leadership, position)) return { kind: "outcome-unknown" };
       if (!this.#context.isSynced(ticket) || !this.#met(request.concern, leadership, position, write.deps))
         return null;
@@ -335,7 +335,8 @@ export class Writer {
       status: write.status,
       at: write.at,
       replayed: write.replayed,
-      settle,
+      // Logged once: whoever leads next, it is never written again.
+      settled: { tell, over: () => false },
     };
   }
 
@@ -376,8 +377,7 @@ export class Writer {
       leadership,
       concern === "majority" || concern === "all" ? judged : 0,
     );
-    const given = answer();
-    return { kind: "refused", settle: () => (anchor.holds() ? given : null) };
+    return { kind: "refused", settled: anchor.settle(answer()) };
   }
 
   /** The deadline came first: durable here, its concern not met. */
@@ -434,7 +434,7 @@ export class Writer {
 type Outcome =
   | { readonly kind: "wait" }
   | { readonly kind: "reply"; readonly reply: ClientReply }
-  | { readonly kind: "refused"; readonly settle: () => ClientReply | null }
+  | { readonly kind: "refused"; readonly settled: Settled<ClientReply> }
   | {
       readonly kind: "logged";
       readonly leadership: Leadership;
@@ -442,7 +442,7 @@ type Outcome =
       readonly status: number;
       readonly at: number;
       readonly replayed: boolean;
-      readonly settle: () => ClientReply | null;
+      readonly settled: Settled<ClientReply>;
     };
 
 const WAIT: Outcome = { kind: "wait" };
