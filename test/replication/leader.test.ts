@@ -470,6 +470,32 @@ describe("being deposed", () => {
     expect(node.log(0).state).toBe("following");
   });
 
+  test("a read that waits for it is answered by the leader that follows, here too", () => {
+    settled();
+    cluster.run(10_000);
+    for (const region of [1, 2]) cluster.peer(region, 2, { type: "prepare", o: 0, b: 34, transfer: false });
+    const asked = [
+      cluster.read(0, "anna", "a", "leader"),
+      cluster.read(0, "anna", "a", "strong"),
+      cluster.write(0, "anna", "a", "1", { conditions: { ifMatch: "any" } }),
+      cluster.client(0, {
+        op: "home",
+        user: "carl",
+        certain: true,
+        from: 0,
+        deadlineAt: cluster.now + 5_000,
+      }),
+    ];
+    cluster.run(500);
+    expect(asked.map(({ reply }) => (reply?.kind === "refused" ? reply.reason : reply?.kind))).toEqual([
+      "item",
+      "item",
+      "precondition-failed",
+      "no-user",
+    ]);
+    expect(cluster.log(0, 0).epoch).toBe(48);
+  });
+
   test("by an answer that names a greater promise", () => {
     settled();
     cluster.peer(1, 2, { type: "prepare", o: 0, b: 34, transfer: false });

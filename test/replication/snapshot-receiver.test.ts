@@ -31,7 +31,10 @@ function behind(): Cluster {
   cluster.wrote(0, "anna", "before", "1", { concern: "all" });
   cluster.run(100);
   cluster.crash(2);
-  for (let n = 0; n < 25; n++) cluster.wrote(0, "anna", `large${n}`, `${LARGE}${n}`);
+  for (let n = 0; n < 25; n++) {
+    cluster.wrote(0, "anna", `large${n}`, `${LARGE}${n}`);
+    cluster.run(100);
+  }
   for (let n = 0; n < 10; n++)
     cluster.wrote(0, "anna", `keyed${n}`, "v", {
       idempotency: { key: `k${n}`, fingerprint: bytesOf("f"), by: "client" },
