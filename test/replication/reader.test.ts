@@ -9,9 +9,11 @@ import {
   type ClusterOptions,
   listOf,
   NO_SESSION,
+  readOf,
   seen,
   Story,
   valueIn,
+  writeOf,
 } from "./harness.ts";
 
 let cluster: Cluster;
@@ -616,5 +618,35 @@ describe("homes", () => {
     const ask = home(0, "carl", true);
     cluster.run(1_001);
     expect(ask.reply).toEqual({ kind: "refused", reason: "no-leader" });
+  });
+});
+
+describe("what can be had without a turn", () => {
+  test("is what a turn would answer, and nothing else is", () => {
+    settled();
+    const position = wrote(0, "anna", "a", "2");
+    cluster.run(500);
+    const { node } = cluster.hosts[2]!;
+    const requests = (["eventual", "prefix", "session", "bounded", "leader", "strong"] as const).flatMap(
+      (level) =>
+        [
+          {},
+          { session: seen(position) },
+          { session: seen({ ...position, s: 99 }) },
+          { committed: true },
+          { stale: true },
+        ].map((fields) => readOf(cluster.now, "anna", "a", level, { stalenessMsMax: 0, ...fields })),
+    );
+    let peeked = 0;
+    for (const request of requests) {
+      const at = node.replica.peek(request, cluster.now);
+      const { reply } = cluster.client(2, request);
+      if (at === null) continue;
+      peeked += 1;
+      expect(at).toEqual(reply);
+    }
+    expect(peeked).toBeGreaterThan(6);
+    const others = [writeOf(cluster.now, "anna", "a", "3"), readOf(cluster.now, "carl", "a", "eventual")];
+    expect(others.map((request) => node.replica.peek(request, cluster.now))).toEqual([null, null]);
   });
 });
