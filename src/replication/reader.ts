@@ -259,7 +259,7 @@ export class Reader {
         anchor.holds() && others.every((position) => this.#committed(position))
           ? durable(answer.reply)
           : null,
-      over: () => anchor.over(),
+      over: () => anchor.over() || others.some((position) => this.#isCut(position)),
     };
   }
 
@@ -279,20 +279,27 @@ export class Reader {
       leadership?.hurry(leadership.log.last.s);
       return waiting.every((position) => this.#committed(position)) ? durable(answer.reply) : null;
     };
-    return { tell, over: never };
+    return { tell, over: () => waiting.some((position) => this.#isCut(position)) };
   }
 
-  #uncommitted(
-    through: ReadonlyMap<RegionIndex, number>,
-    except: RegionIndex,
-  ): { o: RegionIndex; s: number }[] {
-    return [...through].filter(([o]) => o !== except).map(([o, s]) => ({ o, s }));
+  /** Ends of what an answer shows, with the epochs that stood there when it was worked out. */
+  #uncommitted(through: ReadonlyMap<RegionIndex, number>, except: RegionIndex): Position[] {
+    return [...through]
+      .filter(([o]) => o !== except)
+      .map(([o, s]) => ({ o, e: this.#context.log(o).epochAt(s), s }));
   }
 
-  #committed({ o, s }: { o: RegionIndex; s: number }): boolean {
-    if (this.#context.log(o).commit >= s) return true;
-    this.#followers.get(o)?.want(true);
+  #committed(position: Position): boolean {
+    const log = this.#context.log(position.o);
+    if (log.commit >= position.s) return !this.#isCut(position);
+    this.#followers.get(position.o)?.want(true);
     return false;
+  }
+
+  /** While the answer waited for its commit, another history took the place: it has to be worked out anew. */
+  #isCut({ o, e, s }: Position): boolean {
+    const log = this.#context.log(o);
+    return s > log.last.s || log.epochAt(s) !== e;
   }
 
   #expired(request: ReadRequest, startedAt: number): ClientReply {
