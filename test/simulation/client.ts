@@ -81,7 +81,17 @@ export class Device {
   readonly #written: Position[] = [];
   readonly #versions = new Map<string, string | null>();
 
-  constructor(options: { name: string; userIndex: number; region: number; cluster: Cluster; edges: readonly Edge[]; random: Random; history: History; workload: Workload; shared: Shared }) {
+  constructor(options: {
+    name: string;
+    userIndex: number;
+    region: number;
+    cluster: Cluster;
+    edges: readonly Edge[];
+    random: Random;
+    history: History;
+    workload: Workload;
+    shared: Shared;
+  }) {
     this.name = options.name;
     this.#userIndex = options.userIndex;
     this.user = userName(options.userIndex);
@@ -109,17 +119,28 @@ export class Device {
     if (action === "read") return yield* this.#read(key);
     if (action === "list") return yield* this.#list();
     if (action === "receipt") return yield* this.#receipt();
-    if (action === "expiring") return yield* this.#random.chance(0.5) ? this.#putExpiring() : this.#readExpiring();
+    if (action === "expiring")
+      return yield* this.#random.chance(0.5) ? this.#putExpiring() : this.#readExpiring();
     yield* this.write(action, key, this.#random.weighted(this.#workload.concerns));
   }
 
   *write(action: "put" | "cas" | "delete", key: string, concern: Concern): Task<boolean> {
     const budgetMs = this.#random.between(...this.#workload.budgetMs);
     const value = ++this.#shared.values;
-    const idempotencyKey = this.#random.chance(this.#workload.keyless) ? undefined : `i${++this.#shared.keys}`;
+    const idempotencyKey = this.#random.chance(this.#workload.keyless)
+      ? undefined
+      : `i${++this.#shared.keys}`;
     const seen = this.#versions.get(key);
-    const expected = action === "cas" ? (this.#random.chance(0.5) && seen !== undefined ? seen : this.#random.pick([null, "*"] as const)) : undefined;
-    const command = action === "delete" ? ({ kind: "delete", key } as const) : ({ kind: "put", key, value: encode(value), contentType: "application/json" } as const);
+    const expected =
+      action === "cas"
+        ? this.#random.chance(0.5) && seen !== undefined
+          ? seen
+          : this.#random.pick([null, "*"] as const)
+        : undefined;
+    const command =
+      action === "delete"
+        ? ({ kind: "delete", key } as const)
+        : ({ kind: "put", key, value: encode(value), contentType: "application/json" } as const);
     const fingerprint = encode([command.kind, key, expected ?? 0, value]);
     const invocation: Omit<Invocation, "process" | "token"> = {
       op: action === "cas" ? "cas" : action === "delete" ? "delete" : "write",
@@ -143,7 +164,9 @@ export class Device {
           principal: this.user,
           command,
           conditions: conditions(expected),
-          ...(idempotencyKey === undefined ? {} : { idempotency: { key: idempotencyKey, fingerprint, by: "client" } }),
+          ...(idempotencyKey === undefined
+            ? {}
+            : { idempotency: { key: idempotencyKey, fingerprint, by: "client" } }),
           concern,
           session: this.#part(partition),
         },
@@ -158,7 +181,12 @@ export class Device {
     }
   }
 
-  #wrote(id: number, key: string, partition: number, { reply, unsure }: EdgeAnswer): "done" | "refused" | "unknown" {
+  #wrote(
+    id: number,
+    key: string,
+    partition: number,
+    { reply, unsure }: EdgeAnswer,
+  ): "done" | "refused" | "unknown" {
     const { tally, timeline } = this.#cluster;
     const time = timeline.now;
     if (reply === null) {
@@ -173,7 +201,16 @@ export class Device {
       this.#session?.saw(partition, reply.facts, true);
       this.#written.push(reply.receipt.position);
       this.#versions.set(key, version);
-      this.#history.ok(id, { version, servedBy: String(reply.facts.servedBy), committed: reply.receipt.committed, applied: true }, time);
+      this.#history.ok(
+        id,
+        {
+          version,
+          servedBy: String(reply.facts.servedBy),
+          committed: reply.receipt.committed,
+          applied: true,
+        },
+        time,
+      );
       return "done";
     }
     if (reply.kind === "concern-timeout") {
@@ -182,7 +219,10 @@ export class Device {
       this.#history.info(id, time, { version: position(reply.receipt.position) });
       return "unknown";
     }
-    if (reply.kind === "refused" && (reply.reason === "not-found" || reply.reason === "precondition-failed")) {
+    if (
+      reply.kind === "refused" &&
+      (reply.reason === "not-found" || reply.reason === "precondition-failed")
+    ) {
       tally.add(`writes refused: ${reply.reason}`);
       this.#session?.saw(partition, reply.facts, true);
       if (unsure) this.#history.info(id, time);
@@ -199,15 +239,27 @@ export class Device {
   *#read(key: string): Task<void> {
     const level = this.#random.weighted(this.#workload.levels);
     // Mostly the own user; sometimes somebody else's item, which is how sessions cross partitions.
-    const index = this.#random.chance(this.#workload.curious) ? this.#random.below(this.#workload.users) : this.#userIndex;
+    const index = this.#random.chance(this.#workload.curious)
+      ? this.#random.below(this.#workload.users)
+      : this.#userIndex;
     const user = userName(index);
     const committed = this.#random.chance(0.15);
     const partition = this.#partition(index);
-    const id = this.#invoke({ op: "read", user, key, level: levelName(level), readConcern: committed ? "committed" : "latest", region: String(this.#edge.region), ...this.#sessionName() });
+    const id = this.#invoke({
+      op: "read",
+      user,
+      key,
+      level: levelName(level),
+      readConcern: committed ? "committed" : "latest",
+      region: String(this.#edge.region),
+      ...this.#sessionName(),
+    });
     const answer = yield* this.#ask(partition, user, { kind: "item", key, head: false }, level, committed);
     const { reply } = answer;
-    if (reply?.kind === "refused" && (reply.reason === "no-user" || reply.reason === "not-found")) this.#history.ok(id, { version: null }, this.#cluster.timeline.now);
-    else if (reply?.kind === "unknown-user") this.#history.ok(id, { version: null }, this.#cluster.timeline.now);
+    if (reply?.kind === "refused" && (reply.reason === "no-user" || reply.reason === "not-found"))
+      this.#history.ok(id, { version: null }, this.#cluster.timeline.now);
+    else if (reply?.kind === "unknown-user")
+      this.#history.ok(id, { version: null }, this.#cluster.timeline.now);
     else if (reply?.kind === "item") {
       const version = reply.item === null ? null : position(reply.item.version);
       if (user === this.user) this.#versions.set(key, version);
@@ -234,54 +286,113 @@ export class Device {
     let after: string | undefined;
     // Pages are separate answers: each is judged for itself.
     for (let page = 0; page < 3; page++) {
-      const id = this.#invoke({ op: "list", user: this.user, level: levelName(level), readConcern: "latest", region: String(this.#edge.region), ...this.#sessionName() });
+      const id = this.#invoke({
+        op: "list",
+        user: this.user,
+        level: levelName(level),
+        readConcern: "latest",
+        region: String(this.#edge.region),
+        ...this.#sessionName(),
+      });
       const limit = this.#random.between(1, 4);
-      const what = { kind: "list", prefix: "k", limit, reverse, values: true, bytesMax: 4_000_000, ...(after === undefined ? {} : { after }) } as const;
+      const what = {
+        kind: "list",
+        prefix: "k",
+        limit,
+        reverse,
+        values: true,
+        bytesMax: 4_000_000,
+        ...(after === undefined ? {} : { after }),
+      } as const;
       const { reply } = yield* this.#ask(partition, this.user, what, level, false);
       if (reply?.kind !== "list") {
-        if (reply?.kind === "unknown-user" || (reply?.kind === "refused" && reply.reason === "no-user")) this.#history.ok(id, { items: [] }, this.#cluster.timeline.now);
+        if (reply?.kind === "unknown-user" || (reply?.kind === "refused" && reply.reason === "no-user"))
+          this.#history.ok(id, { items: [] }, this.#cluster.timeline.now);
         else this.#failed(id, partition, reply, level);
         return;
       }
       this.#session?.saw(partition, reply.facts, covers(level));
       this.#cluster.tally.add(`lists: ${level}`);
-      const items = reply.items.map((item) => ({ key: item.key, version: position(item.version), value: decode(item) }));
-      this.#history.ok(id, { items, servedBy: String(reply.facts.servedBy), lostReported: this.#takeLost(partition, reply) }, this.#cluster.timeline.now);
+      const items = reply.items.map((item) => ({
+        key: item.key,
+        version: position(item.version),
+        value: decode(item),
+      }));
+      this.#history.ok(
+        id,
+        { items, servedBy: String(reply.facts.servedBy), lostReported: this.#takeLost(partition, reply) },
+        this.#cluster.timeline.now,
+      );
       if (reply.next === undefined) return;
       after = reply.next;
     }
   }
 
-  *#ask(partition: number, user: string, what: Parameters<Edge["read"]>[1]["what"], level: ReadLevel, committed: boolean): Task<EdgeAnswer> {
+  *#ask(
+    partition: number,
+    user: string,
+    what: Parameters<Edge["read"]>[1]["what"],
+    level: ReadLevel,
+    committed: boolean,
+  ): Task<EdgeAnswer> {
     const session = this.#part(partition);
     const hasToken = this.#session !== null && !this.#session.isEmpty;
     const bound = level === "bounded" ? { stalenessMsMax: this.#random.pick([50, 500, 5_000]) } : {};
     const reportLost = this.#random.chance(0.3) ? { reportLost: true } : {};
-    return yield* this.#edge.read(partition, { user, what, level, committed, session, ...bound, ...reportLost }, hasToken, this.#random.between(...this.#workload.budgetMs));
+    return yield* this.#edge.read(
+      partition,
+      { user, what, level, committed, session, ...bound, ...reportLost },
+      hasToken,
+      this.#random.between(...this.#workload.budgetMs),
+    );
   }
 
   #failed(id: number, partition: number, reply: ClientReply | null, level: ReadLevel): void {
     const reason = reply === null ? "no answer" : reply.kind === "refused" ? reply.reason : reply.kind;
     this.#cluster.tally.add(`reads failed: ${level}: ${reason}`);
-    this.#history.fail(id, this.#cluster.timeline.now, reply === null ? {} : { lostReported: this.#takeLost(partition, reply) });
+    this.#history.fail(
+      id,
+      this.#cluster.timeline.now,
+      reply === null ? {} : { lostReported: this.#takeLost(partition, reply) },
+    );
   }
 
   /** The receipt of an earlier write, at its log's home. What it says is judged where it is said. */
   *#receipt(): Task<void> {
     if (this.#written.length === 0) return;
     const at = this.#random.pick(this.#written);
-    const concern = this.#random.chance(0.5) ? { concern: this.#random.weighted(this.#workload.concerns) } : {};
-    const { reply } = yield* this.#edge.receipt(this.#partition(), { user: this.user, position: at, ...concern }, this.#random.between(500, 3_000));
+    const concern = this.#random.chance(0.5)
+      ? { concern: this.#random.weighted(this.#workload.concerns) }
+      : {};
+    const { reply } = yield* this.#edge.receipt(
+      this.#partition(),
+      { user: this.user, position: at, ...concern },
+      this.#random.between(500, 3_000),
+    );
     if (reply?.kind === "receipt") this.#cluster.tally.add(`receipts: ${reply.state}`);
   }
 
   *#putExpiring(): Task<void> {
     const partition = this.#partition();
-    const command = { kind: "put", key: EXPIRING_KEY, value: encode("soon gone"), contentType: "application/json", expiresInS: this.#random.between(1, 4) } as const;
+    const command = {
+      kind: "put",
+      key: EXPIRING_KEY,
+      value: encode("soon gone"),
+      contentType: "application/json",
+      expiresInS: this.#random.between(1, 4),
+    } as const;
     const key = `i${++this.#shared.keys}`;
     const { reply } = yield* this.#edge.write(
       partition,
-      { user: this.user, principal: this.user, command, conditions: {}, idempotency: { key, fingerprint: encode(key), by: "client" }, concern: "local", session: this.#part(partition) },
+      {
+        user: this.user,
+        principal: this.user,
+        command,
+        conditions: {},
+        idempotency: { key, fingerprint: encode(key), by: "client" },
+        concern: "local",
+        session: this.#part(partition),
+      },
       2_000,
     );
     if (reply?.kind === "written") this.#session?.saw(partition, reply.facts, true);
@@ -292,14 +403,23 @@ export class Device {
     const level = this.#random.weighted(this.#workload.levels);
     const partition = this.#partition();
     const seenAt = this.#part(partition).seenAt;
-    const { reply } = yield* this.#ask(partition, this.user, { kind: "item", key: EXPIRING_KEY, head: false }, level, false);
+    const { reply } = yield* this.#ask(
+      partition,
+      this.user,
+      { kind: "item", key: EXPIRING_KEY, head: false },
+      level,
+      false,
+    );
     if (reply?.kind !== "item") {
       if (reply !== null) this.#takeLost(partition, reply);
       return;
     }
     this.#session?.saw(partition, reply.facts, covers(level));
     this.#takeLost(partition, reply);
-    if (reply.item !== null && reply.item.expiresAt !== 0 && reply.item.expiresAt <= seenAt) this.expiredCameBack.push(`${this.name} saw an item again that expired at ${reply.item.expiresAt}, after ${seenAt}`);
+    if (reply.item !== null && reply.item.expiresAt !== 0 && reply.item.expiresAt <= seenAt)
+      this.expiredCameBack.push(
+        `${this.name} saw an item again that expired at ${reply.item.expiresAt}, after ${seenAt}`,
+      );
     this.#cluster.tally.add(reply.item === null ? "expiring items gone" : "expiring items there");
   }
 
@@ -308,7 +428,10 @@ export class Device {
 
   #invoke(invocation: Omit<Invocation, "process" | "token">): number {
     const token = this.#session !== null && !this.#session.isEmpty;
-    return this.#history.invoke({ ...invocation, process: this.#process, ...(invocation.session === undefined ? {} : { token }) }, this.#cluster.timeline.now);
+    return this.#history.invoke(
+      { ...invocation, process: this.#process, ...(invocation.session === undefined ? {} : { token }) },
+      this.#cluster.timeline.now,
+    );
   }
 
   #sessionName(): { session?: string } {
@@ -325,7 +448,12 @@ export class Device {
 
   /** Drops what the answer says is lost from the token, as the edge would, and passes it on for the record. */
   #takeLost(partition: number, reply: ClientReply): string[] {
-    const lost = reply.kind === "refused" && reply.reason === "session-lost" ? reply.lost : reply.kind === "item" || reply.kind === "list" ? (reply.lost ?? []) : [];
+    const lost =
+      reply.kind === "refused" && reply.reason === "session-lost"
+        ? reply.lost
+        : reply.kind === "item" || reply.kind === "list"
+          ? (reply.lost ?? [])
+          : [];
     if (lost.length === 0) return [];
     this.#session?.lost(partition, lost);
     this.#cluster.tally.add("positions reported lost", lost.length);

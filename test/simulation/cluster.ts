@@ -1,5 +1,11 @@
 /** Regions, partitions and what lies between them: all objects of one simulated deployment, with its clocks, network and queues. */
-import { DEFAULT_LIMITS, DEFAULT_TIMING, type Limits, type ReplicaConfig, type Timing } from "../../src/replication/config.ts";
+import {
+  DEFAULT_LIMITS,
+  DEFAULT_TIMING,
+  type Limits,
+  type ReplicaConfig,
+  type Timing,
+} from "../../src/replication/config.ts";
 import type { Effect, Event } from "../../src/replication/effect.ts";
 import type { EntryCodec } from "../../src/replication/entry.ts";
 import { EPOCH_REGIONS } from "../../src/replication/position.ts";
@@ -67,19 +73,40 @@ export class Cluster implements Surroundings {
     this.transcript = new Transcript(options.keep);
     this.timing = { ...DEFAULT_TIMING, ...options.timing };
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.network = new Network(this.timeline, random.fork("network"), this.tally, faults.network, EPOCH_REGIONS);
-    this.clocks = range(regions).map((region) => new RegionClock(random.fork(`clock ${region}`), faults.clock));
+    this.network = new Network(
+      this.timeline,
+      random.fork("network"),
+      this.tally,
+      faults.network,
+      EPOCH_REGIONS,
+    );
+    this.clocks = range(regions).map(
+      (region) => new RegionClock(random.fork(`clock ${region}`), faults.clock),
+    );
     this.hosts = range(partitions).map((partition) =>
       range(regions).map((region) => {
         const clock = this.clocks[region] as RegionClock;
-        return new Host(this, this.#config(partition, region), clock, faults.crash, options.rules, options.distortion);
+        return new Host(
+          this,
+          this.#config(partition, region),
+          clock,
+          faults.crash,
+          options.rules,
+          options.distortion,
+        );
       }),
     );
     this.queues = range(regions).map(
       (region) =>
-        new Queue(this.timeline, random.fork(`queue ${region}`), this.tally, faults.queue, (partition, messages, settled) => {
-          this.at(region, partition).batch(messages, settled);
-        }),
+        new Queue(
+          this.timeline,
+          random.fork(`queue ${region}`),
+          this.tally,
+          faults.queue,
+          (partition, messages, settled) => {
+            this.at(region, partition).batch(messages, settled);
+          },
+        ),
     );
   }
 
@@ -121,7 +148,14 @@ export class Cluster implements Surroundings {
   }
 
   /** An edge in one region asks a replica in another (or the same). */
-  ask(edge: number, region: number, partition: number, request: Undated, leftMs: number, done: (end: CallEnd<ClientReply>) => void): void {
+  ask(
+    edge: number,
+    region: number,
+    partition: number,
+    request: Undated,
+    leftMs: number,
+    done: (end: CallEnd<ClientReply>) => void,
+  ): void {
     const sentAt = this.timeline.now;
     this.network.call<ClientReply>({
       from: edge,

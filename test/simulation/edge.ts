@@ -5,7 +5,13 @@
  */
 import type { CallEnd } from "./network.ts";
 import type { Position } from "../../src/replication/position.ts";
-import type { ClaimRequest, ClientReply, ReadRequest, ReceiptRequest, WriteRequest } from "../../src/replication/request.ts";
+import type {
+  ClaimRequest,
+  ClientReply,
+  ReadRequest,
+  ReceiptRequest,
+  WriteRequest,
+} from "../../src/replication/request.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Undated } from "./host.ts";
 import { sleep, type Task, wait } from "./task.ts";
@@ -38,7 +44,11 @@ export class Edge {
     this.region = region;
   }
 
-  *write(partition: number, asIs: Omit<Undated<WriteRequest>, "op" | "from" | "claim">, budgetMs: number): Task<EdgeAnswer> {
+  *write(
+    partition: number,
+    asIs: Omit<Undated<WriteRequest>, "op" | "from" | "claim">,
+    budgetMs: number,
+  ): Task<EdgeAnswer> {
     // A client without a key gets one for the time of this request, so that the network may repeat it.
     const request = asIs.idempotency === undefined ? { ...asIs, idempotency: this.#ownKey() } : asIs;
     const deadline = this.#cluster.timeline.now + budgetMs;
@@ -54,7 +64,12 @@ export class Edge {
         claim = claimed;
         continue;
       }
-      const asked: Undated<WriteRequest> = { ...request, op: "write", from: this.region, ...(claim === undefined ? {} : { claim }) };
+      const asked: Undated<WriteRequest> = {
+        ...request,
+        op: "write",
+        from: this.region,
+        ...(claim === undefined ? {} : { claim }),
+      };
       const target = this.#leaders.get(`${partition}/${known.home}`) ?? known.home;
       const end = yield* this.#ask(target, partition, asked, left);
       if (end.end === "failed") {
@@ -72,24 +87,45 @@ export class Edge {
     return { reply: unsure ? null : { kind: "refused", reason: "no-leader" }, unsure };
   }
 
-  *read(partition: number, request: Omit<Undated<ReadRequest>, "op" | "from" | "waitMs" | "claim">, hasToken: boolean, budgetMs: number): Task<EdgeAnswer> {
+  *read(
+    partition: number,
+    request: Omit<Undated<ReadRequest>, "op" | "from" | "waitMs" | "claim">,
+    hasToken: boolean,
+    budgetMs: number,
+  ): Task<EdgeAnswer> {
     const deadline = this.#cluster.timeline.now + budgetMs;
-    const near = ["prefix", "eventual", "bounded"].includes(request.level) || (request.level === "session" && hasToken);
+    const near =
+      ["prefix", "eventual", "bounded"].includes(request.level) || (request.level === "session" && hasToken);
     let level = request.level === "session" && !hasToken ? "leader" : request.level;
     if (near) {
-      const asked: Undated<ReadRequest> = { ...request, level, op: "read", from: this.region, waitMs: NEAR_WAIT_MS };
-      const end = yield* this.#ask(this.region, partition, asked, Math.min(budgetMs, budgetMs / 2 + NEAR_WAIT_MS));
+      const asked: Undated<ReadRequest> = {
+        ...request,
+        level,
+        op: "read",
+        from: this.region,
+        waitMs: NEAR_WAIT_MS,
+      };
+      const end = yield* this.#ask(
+        this.region,
+        partition,
+        asked,
+        Math.min(budgetMs, budgetMs / 2 + NEAR_WAIT_MS),
+      );
       if (end.end === "answer" && !isRedirect(end.answer)) {
-        const retry = end.answer.kind === "refused" && ["read-timeout", "not-ready", "no-leader"].includes(end.answer.reason);
+        const retry =
+          end.answer.kind === "refused" &&
+          ["read-timeout", "not-ready", "no-leader"].includes(end.answer.reason);
         if (!retry) return { reply: end.answer, unsure: false };
       }
-      if (level === "prefix" || level === "eventual") return { reply: end.end === "answer" ? end.answer : null, unsure: false };
+      if (level === "prefix" || level === "eventual")
+        return { reply: end.end === "answer" ? end.answer : null, unsure: false };
       if (level === "session") level = "leader";
     }
     for (let hop = 0; hop < HOPS_MAX; hop++) {
       const left = deadline - this.#cluster.timeline.now;
       if (left < 10) break;
-      const known = this.#homes.get(request.user) ?? (yield* this.#findHome(partition, request.user, deadline));
+      const known =
+        this.#homes.get(request.user) ?? (yield* this.#findHome(partition, request.user, deadline));
       if (known === "nobody") return { reply: { kind: "refused", reason: "no-user" }, unsure: false };
       if (known === null) break;
       const asked: Undated<ReadRequest> = { ...request, level, op: "read", from: this.region, waitMs: 0 };
@@ -97,14 +133,19 @@ export class Edge {
       const end = yield* this.#ask(target, partition, asked, left);
       if (end.end === "answer") {
         if (end.answer.kind === "unknown-user") this.#homes.delete(request.user);
-        if (!this.#redirected(partition, request.user, known.home, end.answer) && !isRedirect(end.answer)) return { reply: end.answer, unsure: false };
+        if (!this.#redirected(partition, request.user, known.home, end.answer) && !isRedirect(end.answer))
+          return { reply: end.answer, unsure: false };
       } else this.#leaders.delete(`${partition}/${known.home}`);
       yield* sleep(this.#cluster.timeline, PAUSE_MS);
     }
     return { reply: null, unsure: false };
   }
 
-  *receipt(partition: number, request: Omit<Undated<ReceiptRequest>, "op" | "from">, budgetMs: number): Task<EdgeAnswer> {
+  *receipt(
+    partition: number,
+    request: Omit<Undated<ReceiptRequest>, "op" | "from">,
+    budgetMs: number,
+  ): Task<EdgeAnswer> {
     const asked: Undated<ReceiptRequest> = { ...request, op: "receipt", from: this.region };
     const end = yield* this.#ask(request.position.o, partition, asked, budgetMs);
     return { reply: end.end === "answer" ? end.answer : null, unsure: false };
@@ -120,18 +161,33 @@ export class Edge {
     const deadline = this.#cluster.timeline.now + 5_000;
     if ((yield* this.#claim(partition, user, user, deadline)) === null) return false;
     // A replica at hand may have known an uncommitted claim; only the anchor's leader is certain.
-    const reply = yield* this.#anchorSays(partition, { op: "home", user, certain: true, from: this.region }, deadline);
+    const reply = yield* this.#anchorSays(
+      partition,
+      { op: "home", user, certain: true, from: this.region },
+      deadline,
+    );
     return reply?.kind === "home";
   }
 
   /** Claims a home here for a user who has none; answers where the decision stands. */
   *#claim(partition: number, user: string, principal: string, deadline: number): Task<Position | null> {
-    const near = yield* this.#ask(this.region, partition, { op: "home", user, certain: false, from: this.region }, deadline - this.#cluster.timeline.now);
+    const near = yield* this.#ask(
+      this.region,
+      partition,
+      { op: "home", user, certain: false, from: this.region },
+      deadline - this.#cluster.timeline.now,
+    );
     if (near.end === "answer" && near.answer.kind === "home") {
       this.#homes.set(user, { home: near.answer.home, version: near.answer.version });
       return near.answer.position;
     }
-    const request: Undated<ClaimRequest> = { op: "claim", user, home: this.region, principal, from: this.region };
+    const request: Undated<ClaimRequest> = {
+      op: "claim",
+      user,
+      home: this.region,
+      principal,
+      from: this.region,
+    };
     const reply = yield* this.#anchorSays(partition, request, deadline);
     if (reply?.kind !== "home") return null;
     this.#homes.set(user, { home: reply.home, version: reply.version });
@@ -139,8 +195,20 @@ export class Edge {
   }
 
   *#findHome(partition: number, user: string, deadline: number): Task<KnownHome | "nobody" | null> {
-    const near = yield* this.#ask(this.region, partition, { op: "home", user, certain: false, from: this.region }, deadline - this.#cluster.timeline.now);
-    const reply = near.end === "answer" && near.answer.kind === "home" ? near.answer : yield* this.#anchorSays(partition, { op: "home", user, certain: true, from: this.region }, deadline);
+    const near = yield* this.#ask(
+      this.region,
+      partition,
+      { op: "home", user, certain: false, from: this.region },
+      deadline - this.#cluster.timeline.now,
+    );
+    const reply =
+      near.end === "answer" && near.answer.kind === "home"
+        ? near.answer
+        : yield* this.#anchorSays(
+            partition,
+            { op: "home", user, certain: true, from: this.region },
+            deadline,
+          );
     if (reply?.kind === "refused" && reply.reason === "no-user") return "nobody";
     if (reply?.kind !== "home") return null;
     const known = { home: reply.home, version: reply.version };
@@ -172,13 +240,16 @@ export class Edge {
     }
     if (reply.kind !== "not-leader") return false;
     // A leader that has no replica here (the usurper) cannot be asked: only the log's own region campaigns.
-    if (reply.leader !== null && reply.leader < this.#cluster.regions && reply.leader !== home) this.#leaders.set(log, reply.leader);
+    if (reply.leader !== null && reply.leader < this.#cluster.regions && reply.leader !== home)
+      this.#leaders.set(log, reply.leader);
     else this.#leaders.delete(log);
     return true;
   }
 
   *#ask(region: number, partition: number, request: Undated, leftMs: number): Task<CallEnd<ClientReply>> {
-    return yield* wait<CallEnd<ClientReply>>((resume) => this.#cluster.ask(this.region, region, partition, request, leftMs, resume));
+    return yield* wait<CallEnd<ClientReply>>((resume) =>
+      this.#cluster.ask(this.region, region, partition, request, leftMs, resume),
+    );
   }
 }
 

@@ -93,7 +93,9 @@ export class Ghost {
   constructor(partitions: number, regions: number, codec: EntryCodec) {
     this.#codec = codec;
     this.#regions = regions;
-    this.logs = Array.from({ length: partitions }, (_, p) => Array.from({ length: regions }, (_, o) => new LogGhost(p, o)));
+    this.logs = Array.from({ length: partitions }, (_, p) =>
+      Array.from({ length: regions }, (_, o) => new LogGhost(p, o)),
+    );
   }
 
   get majority(): number {
@@ -132,7 +134,14 @@ export class Ghost {
     let known = log.entries.get(id);
     if (known === undefined) {
       const bytes = new Uint8Array(raw.bytes);
-      known = { raw: { ...raw, bytes }, entry: this.#codec.decode(bytes), prevE, chain: null, by, holders: new Set() };
+      known = {
+        raw: { ...raw, bytes },
+        entry: this.#codec.decode(bytes),
+        prevE,
+        chain: null,
+        by,
+        holders: new Set(),
+      };
       log.entries.set(id, known);
     }
     return known;
@@ -148,24 +157,37 @@ export class Ghost {
       epochs.push(at.e);
       const known = log.known(at.e, at.s);
       if (known === undefined) {
-        this.fail("I7 commit validity", `${who} speaks of ${at.e}.${at.s} in log ${partition}/${o}, which nobody wrote`);
+        this.fail(
+          "I7 commit validity",
+          `${who} speaks of ${at.e}.${at.s} in log ${partition}/${o}, which nobody wrote`,
+        );
         return;
       }
       at = { e: known.prevE, s: at.s - 1 };
     }
     if (log.committed[at.s] !== at.e && at.s > 0) {
-      this.fail("I9 committed prefixes agree", `${who}: log ${partition}/${o} committed through ${e}.${s} has ${at.e}.${at.s} where ${log.committed[at.s]}.${at.s} is committed`);
+      this.fail(
+        "I9 committed prefixes agree",
+        `${who}: log ${partition}/${o} committed through ${e}.${s} has ${at.e}.${at.s} where ${log.committed[at.s]}.${at.s} is committed`,
+      );
       return;
     }
     for (const epoch of epochs.toReversed()) {
       log.committed.push(epoch);
       const lost = log.lost.get(`${epoch}.${log.commit}`);
-      if (lost !== undefined) this.fail("I21 lost is final", `${epoch}.${log.commit} of log ${partition}/${o} was declared ${lost} and is committed now, says ${who}`);
+      if (lost !== undefined)
+        this.fail(
+          "I21 lost is final",
+          `${epoch}.${log.commit} of log ${partition}/${o} was declared ${lost} and is committed now, says ${who}`,
+        );
     }
     if (epochs.length === 0) return;
     const held = log.known(e, s)?.holders ?? new Set();
     if (held.size < this.majority) {
-      this.fail("I7 commit validity", `${who}: ${e}.${s} of log ${partition}/${o} is called committed, and only regions ${[...held].join(", ")} ever held it`);
+      this.fail(
+        "I7 commit validity",
+        `${who}: ${e}.${s} of log ${partition}/${o} is called committed, and only regions ${[...held].join(", ")} ever held it`,
+      );
     }
   }
 
@@ -174,7 +196,11 @@ export class Ghost {
   }
 
   /** A user and key for whom this log is home, by committed claims and writes; null when there is none yet. */
-  someUserOf(partition: number, o: number, random: Random): { user: string; key: string; claim: Position } | null {
+  someUserOf(
+    partition: number,
+    o: number,
+    random: Random,
+  ): { user: string; key: string; claim: Position } | null {
     const homes: { user: string; claim: Position }[] = [];
     for (const log of this.logs[partition] ?? []) {
       for (let s = 1; s <= log.commit; s++) {

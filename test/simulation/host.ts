@@ -100,7 +100,14 @@ export class Host implements Endpoint {
   #wake: Planned | null = null;
   #alarm: Planned | null = null;
 
-  constructor(world: Surroundings, config: ReplicaConfig, clock: RegionClock, faults: CrashFaults, rules?: Rules, distortion: Distortion = {}) {
+  constructor(
+    world: Surroundings,
+    config: ReplicaConfig,
+    clock: RegionClock,
+    faults: CrashFaults,
+    rules?: Rules,
+    distortion: Distortion = {},
+  ) {
     this.#distortion = distortion;
     this.#world = world;
     this.config = config;
@@ -143,12 +150,21 @@ export class Host implements Endpoint {
   peer(from: number, bytes: Uint8Array, reply: (bytes: Uint8Array) => void, refuse: () => void): void {
     if (this.#refuses(refuse) || !this.#awaken(refuse)) return;
     const id = this.#nextId++;
-    this.#peers.set(id, { answer: (message) => reply(wire.encodeReply(envelope(this.partition, this.region, from), message)), refuse });
+    this.#peers.set(id, {
+      answer: (message) => reply(wire.encodeReply(envelope(this.partition, this.region, from), message)),
+      refuse,
+    });
     this.#step({ type: "peer", id, from, message: wire.decodeRequest(bytes) });
   }
 
   /** `taken`: the request got this number at a new turn, which follows. */
-  client(request: Undated, leftMs: number, answer: (reply: ClientReply) => void, refuse: () => void, taken: (id: number) => void): void {
+  client(
+    request: Undated,
+    leftMs: number,
+    answer: (reply: ClientReply) => void,
+    refuse: () => void,
+    taken: (id: number) => void,
+  ): void {
     if (this.#refuses(refuse) || !this.#awaken(refuse)) return;
     const id = this.#nextId++;
     this.#clients.set(id, { answer, refuse });
@@ -164,7 +180,11 @@ export class Host implements Endpoint {
     }
     const id = this.#nextId++;
     this.#batches.set(id, settled);
-    this.#step({ type: "batch", id, messages: messages.map((bytes) => (bytes === null ? null : wire.decodeBatch(bytes))) });
+    this.#step({
+      type: "batch",
+      id,
+      messages: messages.map((bytes) => (bytes === null ? null : wire.decodeBatch(bytes))),
+    });
   }
 
   /** Loses the instance. The object is down for so long; 0: the next event finds a new instance. */
@@ -248,7 +268,9 @@ export class Host implements Endpoint {
     tally.add("turns");
     transcript.line(timeline.now, `${this.name} ${describeEvent(event)}`);
     this.#world.turned(this, said, effects, now);
-    const ordered = effects.some(isAlarm) ? [...effects.filter(isAlarm), ...effects.filter((effect) => !isAlarm(effect))] : effects;
+    const ordered = effects.some(isAlarm)
+      ? [...effects.filter(isAlarm), ...effects.filter((effect) => !isAlarm(effect))]
+      : effects;
     const crashAt = this.#crashPoint(event, ordered);
     for (const [n, effect] of ordered.entries()) {
       if (n === crashAt) break;
@@ -304,18 +326,23 @@ export class Host implements Endpoint {
         return;
       }
       case "enqueue":
-        this.#world
-          .queue(effect.to)
-          .send(this.partition, effect.messages.map((message) => wire.encodeBatch(envelope(this.partition, this.region, effect.to), message)), (ok) => {
+        this.#world.queue(effect.to).send(
+          this.partition,
+          effect.messages.map((message) =>
+            wire.encodeBatch(envelope(this.partition, this.region, effect.to), message),
+          ),
+          (ok) => {
             alive({ type: "enqueued", call: effect.call, ok });
-          });
+          },
+        );
         return;
       case "batch-done": {
         this.#batches.get(effect.id)?.(true);
         this.#batches.delete(effect.id);
         for (const verdict of effect.verdicts) tally.add(`batches ${verdict}`);
         // The queue's consumer sends these, so that they outlive the instance.
-        for (const { to, message } of effect.progress) this.#tell(to, wire.encodeRequest(envelope(this.partition, this.region, to), message));
+        for (const { to, message } of effect.progress)
+          this.#tell(to, wire.encodeRequest(envelope(this.partition, this.region, to), message));
         return;
       }
       case "sync": {
@@ -348,7 +375,8 @@ export class Host implements Endpoint {
         else target.peer(this.region, bytes, reply, refuse);
       },
       done: (end) => {
-        if (end.end === "answer") alive({ type: "answer", call, from: to, message: wire.decodeReply(end.answer) });
+        if (end.end === "answer")
+          alive({ type: "answer", call, from: to, message: wire.decodeReply(end.answer) });
         else alive({ type: "failed", call, from: to, reason: end.reason });
       },
     });
@@ -372,7 +400,9 @@ export class Host implements Endpoint {
   #setAlarm(at: number, now: number): void {
     const { timeline } = this.#world;
     timeline.cancel(this.#alarm);
-    this.#alarm = timeline.after(this.clock.realUntil(at, timeline.now) + (at > now ? 0 : 1), () => this.#ring());
+    this.#alarm = timeline.after(this.clock.realUntil(at, timeline.now) + (at > now ? 0 : 1), () =>
+      this.#ring(),
+    );
   }
 
   /** At least once: an alarm whose turn failed, or whose instance died, rings again. */
@@ -397,6 +427,7 @@ function isDelicate(event: Event, effects: readonly Effect[]): boolean {
   if (event.type === "answer" && event.message.type === "promise") return true;
   return effects.some(
     (effect) =>
-      (effect.type === "reply" && effect.message.type === "promise") || (effect.type === "call" && effect.message.type === "prepare"),
+      (effect.type === "reply" && effect.message.type === "promise") ||
+      (effect.type === "call" && effect.message.type === "prepare"),
   );
 }

@@ -23,7 +23,10 @@ export function dependenciesComeFirst(turn: Turn): void {
         const mirror = ghost.mirror(host, dep.o);
         const there = dep.s <= mirror.applied && (dep.s <= mirror.base.s || mirror.epochAt(dep.s) === dep.e);
         if (!there && !ghost.log(host.partition, dep.o).isSuperseded(dep.e, dep.s)) {
-          turn.fail("I19 dependencies come first", `${host.name} applies ${e}.${s} of log ${o} without ${position(dep)}`);
+          turn.fail(
+            "I19 dependencies come first",
+            `${host.name} applies ${e}.${s} of log ${o} without ${position(dep)}`,
+          );
         }
       }
     }
@@ -34,7 +37,8 @@ export function dependenciesComeFirst(turn: Turn): void {
 export function acknowledgementsAreHeld(turn: Turn): void {
   for (const { reply, request } of turn.answered) {
     if (reply.kind !== "written") {
-      if (reply.kind === "receipt" && reply.met && request.op === "receipt" && request.concern !== undefined) judgeConcern(turn, reply.receipt, request.concern);
+      if (reply.kind === "receipt" && reply.met && request.op === "receipt" && request.concern !== undefined)
+        judgeConcern(turn, reply.receipt, request.concern);
       continue;
     }
     judgeConcern(turn, reply.receipt, request.op === "write" ? request.concern : reply.receipt.concern);
@@ -55,14 +59,24 @@ function judgeConcern(turn: Turn, receipt: Receipt, concern: Concern): void {
   const { o, e, s } = receipt.position;
   const holding = turn.peers.filter((peer) => ghost.mirror(peer, o).holds(e, s));
   const what = `${host.name} acknowledges ${position(receipt.position)} at ${concern}`;
-  if (!ghost.mirror(host, o).holds(e, s)) turn.fail("I11 acknowledgements are held", `${what}, and does not hold it`);
+  if (!ghost.mirror(host, o).holds(e, s))
+    turn.fail("I11 acknowledgements are held", `${what}, and does not hold it`);
   const committed = ghost.log(host.partition, o).isCommitted(e, s);
   if ((concern === "majority" || concern === "all") && !committed) {
     // Not spoken of as committed yet: then a majority has to hold it all the same.
-    if (holding.length < ghost.majority) turn.fail("I11 acknowledgements are held", `${what}, and only ${holding.map((peer) => peer.name).join(", ")} hold it`);
+    if (holding.length < ghost.majority)
+      turn.fail(
+        "I11 acknowledgements are held",
+        `${what}, and only ${holding.map((peer) => peer.name).join(", ")} hold it`,
+      );
   }
-  if (concern === "one" && holding.length < 2) turn.fail("I11 acknowledgements are held", `${what}, and nobody else holds it`);
-  if (concern === "all" && holding.length < turn.peers.length) turn.fail("I11 acknowledgements are held", `${what}, and only ${holding.map((peer) => peer.name).join(", ")} hold it`);
+  if (concern === "one" && holding.length < 2)
+    turn.fail("I11 acknowledgements are held", `${what}, and nobody else holds it`);
+  if (concern === "all" && holding.length < turn.peers.length)
+    turn.fail(
+      "I11 acknowledgements are held",
+      `${what}, and only ${holding.map((peer) => peer.name).join(", ")} hold it`,
+    );
 }
 
 /** I15: at most one replica could act as the leader of a log now. */
@@ -74,9 +88,18 @@ export function oneLeaderAtATime(turn: Turn): void {
     const reigning = turn.peers.filter((peer) => {
       const { acceptor, standing } = ghost.mirror(peer, o);
       const now = peer.now();
-      return standing.opened && standing.e === acceptor.promised && now >= standing.ackAfter && now < standing.leaseUntil;
+      return (
+        standing.opened &&
+        standing.e === acceptor.promised &&
+        now >= standing.ackAfter &&
+        now < standing.leaseUntil
+      );
     });
-    if (reigning.length > 1) turn.fail("I15 one leader at a time", `${reigning.map((peer) => `${peer.name} in ${ghost.mirror(peer, o).standing.e}`).join(" and ")} of log ${o}`);
+    if (reigning.length > 1)
+      turn.fail(
+        "I15 one leader at a time",
+        `${reigning.map((peer) => `${peer.name} in ${ghost.mirror(peer, o).standing.e}`).join(" and ")} of log ${o}`,
+      );
     judgeReigns(turn, o, reigning.includes(host) ? openedAfter.e : 0, "holds a lease");
   }
 }
@@ -96,12 +119,15 @@ export function actsOnlyWhoLeads(turn: Turn): void {
       continue;
     }
     if (!standing.opened) turn.fail("I16 acts only who leads", `${what}, which is not open`);
-    if (turn.now < standing.ackAfter) turn.fail("R6 acknowledgements are deferred", `${what} ${standing.ackAfter - turn.now} ms too early`);
+    if (turn.now < standing.ackAfter)
+      turn.fail("R6 acknowledgements are deferred", `${what} ${standing.ackAfter - turn.now} ms too early`);
     if (!turn.clocksKept) continue;
     const covered = acts.position !== null && log.isCommitted(acts.position.e, acts.position.s);
     const byLease = turn.now < standing.leaseUntil;
-    if (acts.lease && !byLease && !covered) turn.fail("I16 acts only who leads", `${what} ${turn.now - standing.leaseUntil} ms after its lease`);
-    if (e < log.actedEpoch) turn.fail("I16 acts only who leads", `${what}, and ${log.actedEpoch} acted before`);
+    if (acts.lease && !byLease && !covered)
+      turn.fail("I16 acts only who leads", `${what} ${turn.now - standing.leaseUntil} ms after its lease`);
+    if (e < log.actedEpoch)
+      turn.fail("I16 acts only who leads", `${what}, and ${log.actedEpoch} acted before`);
     // A majority-committed write needs no lease; a read by a round may race a successor that has not acted.
     if (acts.lease && !covered) judgeReigns(turn, acts.o, e, acts.what);
     log.actedEpoch = Math.max(log.actedEpoch, e);
@@ -112,7 +138,10 @@ function judgeReigns(turn: Turn, o: number, e: number, what: string): void {
   if (e === 0) return;
   for (const reign of turn.ghost.log(turn.host.partition, o).reigns) {
     if (reign.e === e || turn.at < reign.from || turn.at >= reign.until) continue;
-    turn.fail("I15 one leader at a time", `${turn.host.name} ${what} in epoch ${e} of log ${o}, and epoch ${reign.e} reigns until ${reign.until.toFixed(0)}`);
+    turn.fail(
+      "I15 one leader at a time",
+      `${turn.host.name} ${what} in epoch ${e} of log ${o}, and epoch ${reign.e} reigns until ${reign.until.toFixed(0)}`,
+    );
   }
 }
 
@@ -128,11 +157,17 @@ interface Acting {
 function relyingOnLeading({ reply, request }: Answered): Acting | null {
   if (reply.kind === "written") {
     const local = request.op === "write" && (request.concern === "local" || request.concern === "one");
-    return { o: reply.receipt.position.o, what: `acknowledges ${position(reply.receipt.position)}`, lease: local, position: reply.receipt.position };
+    return {
+      o: reply.receipt.position.o,
+      what: `acknowledges ${position(reply.receipt.position)}`,
+      lease: local,
+      position: reply.receipt.position,
+    };
   }
   if (request.op === "read" && (reply.kind === "item" || reply.kind === "list") && request.stale !== true) {
     // A strong read may stand on a round of its own, which the linearizability checker judges.
-    if (request.level === "leader" || request.level === "strong") return { o: reply.facts.home, what: `answers at ${request.level}`, lease: false, position: null };
+    if (request.level === "leader" || request.level === "strong")
+      return { o: reply.facts.home, what: `answers at ${request.level}`, lease: false, position: null };
   }
   return null;
 }
@@ -141,8 +176,14 @@ function relyingOnLeading({ reply, request }: Answered): Acting | null {
 export function nothingIsReadFromHalfAnImage(turn: Turn): void {
   if (!turn.restoring) return;
   for (const { reply, request } of turn.answered) {
-    const shows = ["item", "list", "written", "home", "unknown-user"].includes(reply.kind) || (reply.kind === "refused" && ["not-found", "precondition-failed", "no-user"].includes(reply.reason));
-    if (shows) turn.fail("I28 nothing is read from half an image", `${turn.host.name} answers ${request.op} of ${"user" in request ? request.user : "nobody"} with ${reply.kind} while it takes a snapshot over`);
+    const shows =
+      ["item", "list", "written", "home", "unknown-user"].includes(reply.kind) ||
+      (reply.kind === "refused" && ["not-found", "precondition-failed", "no-user"].includes(reply.reason));
+    if (shows)
+      turn.fail(
+        "I28 nothing is read from half an image",
+        `${turn.host.name} answers ${request.op} of ${"user" in request ? request.user : "nobody"} with ${reply.kind} while it takes a snapshot over`,
+      );
   }
 }
 
@@ -150,24 +191,38 @@ export function nothingIsReadFromHalfAnImage(turn: Turn): void {
 export function tokensAreCovered(turn: Turn): void {
   const { host, ghost } = turn;
   for (const { reply, request } of turn.answered) {
-    const lost = reply.kind === "refused" && reply.reason === "session-lost" ? reply.lost : reply.kind === "item" || reply.kind === "list" ? (reply.lost ?? []) : [];
+    const lost =
+      reply.kind === "refused" && reply.reason === "session-lost"
+        ? reply.lost
+        : reply.kind === "item" || reply.kind === "list"
+          ? (reply.lost ?? [])
+          : [];
     for (const one of lost) judgeLost(turn, one, "a session");
-    if (reply.kind === "receipt" && reply.state === "lost") judgeLost(turn, reply.receipt.position, "a receipt");
-    if (request.op !== "read" || (reply.kind !== "item" && reply.kind !== "list") || request.stale === true) continue;
+    if (reply.kind === "receipt" && reply.state === "lost")
+      judgeLost(turn, reply.receipt.position, "a receipt");
+    if (request.op !== "read" || (reply.kind !== "item" && reply.kind !== "list") || request.stale === true)
+      continue;
     if (!["session", "leader", "strong"].includes(request.level)) continue;
     for (const seen of request.session.positions) {
       if (lost.some((one) => one.o === seen.o && one.e === seen.e && one.s === seen.s)) continue;
       const mirror = ghost.mirror(host, seen.o);
       const inBase = seen.s <= mirror.base.s && ghost.log(host.partition, seen.o).isCommitted(seen.e, seen.s);
       if (inBase || (mirror.rows.get(seen.s)?.e === seen.e && seen.s <= mirror.applied)) continue;
-      turn.fail("I20 tokens are covered", `${host.name} answers a read of ${request.user} at ${request.level} without ${position(seen)} of its token`);
+      turn.fail(
+        "I20 tokens are covered",
+        `${host.name} answers a read of ${request.user} at ${request.level} without ${position(seen)} of its token`,
+      );
     }
   }
 }
 
 function judgeLost(turn: Turn, lost: Position, by: string): void {
   const log: LogGhost = turn.ghost.log(turn.host.partition, lost.o);
-  if (log.isCommitted(lost.e, lost.s)) turn.fail("I21 lost is final", `${turn.host.name} tells ${by} that ${position(lost)} is lost, and it is committed`);
+  if (log.isCommitted(lost.e, lost.s))
+    turn.fail(
+      "I21 lost is final",
+      `${turn.host.name} tells ${by} that ${position(lost)} is lost, and it is committed`,
+    );
   log.lost.set(`${lost.e}.${lost.s}`, `lost to ${by} by ${turn.host.name} at ${turn.at.toFixed(0)}`);
 }
 
@@ -181,10 +236,22 @@ export function writesFollowReads(turn: Turn): void {
     for (const seen of request.session.positions) {
       if (seen.o === o) {
         const mirror = turn.ghost.mirror(turn.host, o);
-        if (seen.s >= s || (seen.s > mirror.base.s && mirror.epochAt(seen.s) !== seen.e)) turn.fail("I20 writes follow reads", `${position(reply.receipt.position)} was written by a session that has ${position(seen)}`);
-      } else if (!entry.deps.some((dep) => dep.o === seen.o && (dep.e > seen.e || (dep.e === seen.e && dep.s >= seen.s)))) {
+        if (seen.s >= s || (seen.s > mirror.base.s && mirror.epochAt(seen.s) !== seen.e))
+          turn.fail(
+            "I20 writes follow reads",
+            `${position(reply.receipt.position)} was written by a session that has ${position(seen)}`,
+          );
+      } else if (
+        !entry.deps.some(
+          (dep) => dep.o === seen.o && (dep.e > seen.e || (dep.e === seen.e && dep.s >= seen.s)),
+        )
+      ) {
         const implied = turn.ghost.log(turn.host.partition, o).known(e, s);
-        if (implied !== undefined && !impliedBefore(turn, o, e, s, seen)) turn.fail("I20 writes follow reads", `${position(reply.receipt.position)} does not depend on ${position(seen)} of its token`);
+        if (implied !== undefined && !impliedBefore(turn, o, e, s, seen))
+          turn.fail(
+            "I20 writes follow reads",
+            `${position(reply.receipt.position)} does not depend on ${position(seen)} of its token`,
+          );
       }
     }
   }
@@ -194,8 +261,16 @@ export function writesFollowReads(turn: Turn): void {
 function impliedBefore(turn: Turn, o: number, e: number, s: number, seen: Position): boolean {
   const log = turn.ghost.log(turn.host.partition, o);
   for (let at = log.known(e, s); at !== undefined; at = log.known(at.prevE, at.raw.s - 1)) {
-    if (at.entry.deps.some((dep) => dep.o === seen.o && (dep.e > seen.e || (dep.e === seen.e && dep.s >= seen.s)))) return true;
+    if (
+      at.entry.deps.some(
+        (dep) => dep.o === seen.o && (dep.e > seen.e || (dep.e === seen.e && dep.s >= seen.s)),
+      )
+    )
+      return true;
   }
   // A position that this replica judges lost needs no dependency: the write was refused then, or it is superseded for good.
-  return log.partition === turn.host.partition && turn.ghost.log(log.partition, seen.o).isSuperseded(seen.e, seen.s);
+  return (
+    log.partition === turn.host.partition &&
+    turn.ghost.log(log.partition, seen.o).isSuperseded(seen.e, seen.s)
+  );
 }

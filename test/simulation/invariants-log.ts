@@ -22,18 +22,38 @@ export function entriesAreWhatTheirWriterWrote(turn: Turn): void {
       const { entry } = known;
       known.holders.add(host.region);
       if (first) {
-        if (leaderOf(row.e) !== host.region) turn.fail("I1 single writer", `${place} was first seen there, and its epoch belongs to region ${leaderOf(row.e)}`);
-        if (entry.o !== o || entry.e !== row.e || entry.s !== row.s) turn.fail("I1 single writer", `${place} says that it is ${entry.o}.${entry.e}.${entry.s}`);
-        if (turn.clocksKept && entry.hlc <= log.closedHlc) turn.fail("I18 clocks of a log grow", `${place} has hlc ${entry.hlc}, and ${log.closedHlc} was closed`);
+        if (leaderOf(row.e) !== host.region)
+          turn.fail(
+            "I1 single writer",
+            `${place} was first seen there, and its epoch belongs to region ${leaderOf(row.e)}`,
+          );
+        if (entry.o !== o || entry.e !== row.e || entry.s !== row.s)
+          turn.fail("I1 single writer", `${place} says that it is ${entry.o}.${entry.e}.${entry.s}`);
+        if (turn.clocksKept && entry.hlc <= log.closedHlc)
+          turn.fail(
+            "I18 clocks of a log grow",
+            `${place} has hlc ${entry.hlc}, and ${log.closedHlc} was closed`,
+          );
       }
-      if (Buffer.compare(known.raw.bytes, row.bytes) !== 0) turn.fail("I3 log matching", `${place} has other bytes than the first time`);
-      if (known.prevE !== row.prevE) turn.fail("I3 log matching", `${place} follows epoch ${row.prevE}, and epoch ${known.prevE} where it was first seen`);
-      if (known.chain !== null && Buffer.compare(known.chain, row.chain) !== 0) turn.fail("I3 log matching", `${place} has another chain hash`);
+      if (Buffer.compare(known.raw.bytes, row.bytes) !== 0)
+        turn.fail("I3 log matching", `${place} has other bytes than the first time`);
+      if (known.prevE !== row.prevE)
+        turn.fail(
+          "I3 log matching",
+          `${place} follows epoch ${row.prevE}, and epoch ${known.prevE} where it was first seen`,
+        );
+      if (known.chain !== null && Buffer.compare(known.chain, row.chain) !== 0)
+        turn.fail("I3 log matching", `${place} has another chain hash`);
       known.chain ??= row.chain;
       const before = row.s > 1 ? log.known(row.prevE, row.s - 1) : undefined;
-      if (before !== undefined && before.entry.hlc >= entry.hlc) turn.fail("I18 clocks of a log grow", `${place} has hlc ${entry.hlc} after ${before.entry.hlc}`);
+      if (before !== undefined && before.entry.hlc >= entry.hlc)
+        turn.fail("I18 clocks of a log grow", `${place} has hlc ${entry.hlc} after ${before.entry.hlc}`);
       if (row.prevE > row.e) turn.fail("I2 epochs grow along a log", `${place} follows epoch ${row.prevE}`);
-      if ((row.prevE !== row.e) !== (entry.kind === EntryKind.open)) turn.fail("I2 epochs begin with their OPEN", `${place} is of kind ${entry.kind} after epoch ${row.prevE}`);
+      if ((row.prevE !== row.e) !== (entry.kind === EntryKind.open))
+        turn.fail(
+          "I2 epochs begin with their OPEN",
+          `${place} is of kind ${entry.kind} after epoch ${row.prevE}`,
+        );
     }
   }
 }
@@ -45,7 +65,11 @@ export function chainsHash(turn: Turn): void {
     for (const row of appended) {
       const before = log.known(row.prevE, row.s - 1)?.chain;
       if (row.s <= 1 || before === null || before === undefined) continue;
-      if (Buffer.compare(chainAfter(before, row.bytes), row.chain) !== 0) turn.fail("I3 log matching", `chain of ${row.e}.${row.s} in log ${o} at ${turn.host.name} does not follow from the one before`);
+      if (Buffer.compare(chainAfter(before, row.bytes), row.chain) !== 0)
+        turn.fail(
+          "I3 log matching",
+          `chain of ${row.e}.${row.s} in log ${o} at ${turn.host.name} does not follow from the one before`,
+        );
     }
   }
 }
@@ -53,11 +77,26 @@ export function chainsHash(turn: Turn): void {
 /** I4: rows cover exactly (base, last], applied is a prefix. I13: applying goes in order, nothing twice. */
 export function logsAreContiguous(turn: Turn): void {
   for (const delta of turn.deltas) {
-    if (delta.appended.length === 0 && delta.removed.length === 0 && delta.applied.length === 0 && delta.baseAfter === delta.baseBefore) continue;
+    if (
+      delta.appended.length === 0 &&
+      delta.removed.length === 0 &&
+      delta.applied.length === 0 &&
+      delta.baseAfter === delta.baseBefore
+    )
+      continue;
     const mirror = turn.ghost.mirror(turn.host, delta.o);
     const name = `log ${delta.o} at ${turn.host.name}`;
-    if (mirror.rows.size !== mirror.last.s - mirror.base.s) turn.fail("I4 rows cover the log", `${name}: ${mirror.rows.size} rows between base ${mirror.base.s} and last ${mirror.last.s}`);
-    for (const s of delta.applied) if (s > mirror.applied) turn.fail("I13 applied in order", `${name}: ${s} is applied, and only ${mirror.applied} are without a gap`);
+    if (mirror.rows.size !== mirror.last.s - mirror.base.s)
+      turn.fail(
+        "I4 rows cover the log",
+        `${name}: ${mirror.rows.size} rows between base ${mirror.base.s} and last ${mirror.last.s}`,
+      );
+    for (const s of delta.applied)
+      if (s > mirror.applied)
+        turn.fail(
+          "I13 applied in order",
+          `${name}: ${s} is applied, and only ${mirror.applied} are without a gap`,
+        );
   }
 }
 
@@ -66,9 +105,18 @@ export function promisesNeverDecrease(turn: Turn): void {
   for (const { o, acceptorBefore: before, acceptorAfter: after } of turn.deltas) {
     if (after === before) continue;
     const name = `log ${o} at ${turn.host.name}`;
-    if (after.promised < before.promised) turn.fail("I5 promises never decrease", `${name}: promised ${after.promised} after ${before.promised}`);
-    if (after.maxCounter < before.maxCounter) turn.fail("I5 promises never decrease", `${name}: counter ${after.maxCounter} after ${before.maxCounter}`);
-    if (after.leaderE === before.leaderE && after.leaderInc < before.leaderInc) turn.fail("I5 promises never decrease", `${name}: leader's incarnation ${after.leaderInc} after ${before.leaderInc}`);
+    if (after.promised < before.promised)
+      turn.fail("I5 promises never decrease", `${name}: promised ${after.promised} after ${before.promised}`);
+    if (after.maxCounter < before.maxCounter)
+      turn.fail(
+        "I5 promises never decrease",
+        `${name}: counter ${after.maxCounter} after ${before.maxCounter}`,
+      );
+    if (after.leaderE === before.leaderE && after.leaderInc < before.leaderInc)
+      turn.fail(
+        "I5 promises never decrease",
+        `${name}: leader's incarnation ${after.leaderInc} after ${before.leaderInc}`,
+      );
   }
 }
 
@@ -81,26 +129,46 @@ export function nothingStaleIsAccepted(turn: Turn): void {
     const carriers = epochsCarried(turn, o);
     if (carriers.length === 0) continue;
     const name = `log ${o} at ${turn.host.name}`;
-    if (carriers.every(({ e }) => e < before.promised)) turn.fail("I6 nothing stale is accepted", `${name} took entries of epoch ${carriers[0]?.e} with ${before.promised} promised`);
+    if (carriers.every(({ e }) => e < before.promised))
+      turn.fail(
+        "I6 nothing stale is accepted",
+        `${name} took entries of epoch ${carriers[0]?.e} with ${before.promised} promised`,
+      );
     if (carriers.every(({ e, inc }) => inc !== undefined && e === before.leaderE && inc < before.leaderInc)) {
-      turn.fail("I6 nothing stale is accepted", `${name} took entries of incarnation ${carriers[0]?.inc} after ${before.leaderInc}`);
+      turn.fail(
+        "I6 nothing stale is accepted",
+        `${name} took entries of incarnation ${carriers[0]?.inc} after ${before.leaderInc}`,
+      );
     }
   }
   for (const effect of turn.effects) {
-    if (effect.type !== "reply" || turn.event.type !== "peer" || turn.event.message.type !== "prepare") continue;
+    if (effect.type !== "reply" || turn.event.type !== "peer" || turn.event.message.type !== "prepare")
+      continue;
     const { o, b } = turn.event.message;
     const before = turn.deltas[o]?.acceptorBefore.promised ?? 0;
     if (effect.message.type !== "promise") continue;
-    if (b <= before) turn.fail("R1 a promise is for a greater ballot", `log ${o} at ${turn.host.name} promises ${b} after ${before}`);
+    if (b <= before)
+      turn.fail(
+        "R1 a promise is for a greater ballot",
+        `log ${o} at ${turn.host.name} promises ${b} after ${before}`,
+      );
     // More may be promised already: the same turn may have begun a campaign of its own.
-    if ((turn.deltas[o]?.acceptorAfter.promised ?? 0) < b) turn.fail("R1 a promise is durable", `log ${o} at ${turn.host.name} promises ${b} and stores ${turn.deltas[o]?.acceptorAfter.promised}`);
+    if ((turn.deltas[o]?.acceptorAfter.promised ?? 0) < b)
+      turn.fail(
+        "R1 a promise is durable",
+        `log ${o} at ${turn.host.name} promises ${b} and stores ${turn.deltas[o]?.acceptorAfter.promised}`,
+      );
   }
 }
 
 function epochsCarried(turn: Turn, o: number): { e: number; inc: number | undefined }[] {
   const { event } = turn;
-  if (event.type === "peer" && event.message.type === "append" && event.message.o === o) return [{ e: event.message.e, inc: event.message.inc }];
-  if (event.type === "batch") return event.messages.flatMap((message) => (message?.o === o ? [{ e: message.e, inc: message.inc }] : []));
+  if (event.type === "peer" && event.message.type === "append" && event.message.o === o)
+    return [{ e: event.message.e, inc: event.message.inc }];
+  if (event.type === "batch")
+    return event.messages.flatMap((message) =>
+      message?.o === o ? [{ e: message.e, inc: message.inc }] : [],
+    );
   return [];
 }
 
@@ -119,10 +187,17 @@ export function leadersAreComplete(turn: Turn): void {
     const log = ghost.log(host.partition, o);
     for (let s = mirror.base.s + 1; s <= log.commit && s < opens.s; s++) {
       if (mirror.epochAt(s) === log.committed[s]) continue;
-      turn.fail("I8 leader completeness", `${host.name} opens ${opens.e} of log ${o} at ${opens.s}, without the committed ${log.committed[s]}.${s}`);
+      turn.fail(
+        "I8 leader completeness",
+        `${host.name} opens ${opens.e} of log ${o} at ${opens.s}, without the committed ${log.committed[s]}.${s}`,
+      );
       break;
     }
-    if (log.commit >= opens.s) turn.fail("I8 leader completeness", `${host.name} opens ${opens.e} of log ${o} at ${opens.s}, and ${log.commit} is committed`);
+    if (log.commit >= opens.s)
+      turn.fail(
+        "I8 leader completeness",
+        `${host.name} opens ${opens.e} of log ${o} at ${opens.s}, and ${log.commit} is committed`,
+      );
   }
 }
 
@@ -133,13 +208,23 @@ export function nothingCommittedIsCut(turn: Turn): void {
     const log = ghost.log(host.partition, o);
     for (const { e, s } of removed) {
       if (s <= baseAfter.s) continue;
-      if (log.isCommitted(e, s)) turn.fail("I10 nothing committed is cut", `${e}.${s} of log ${o} at ${host.name} is gone`);
-      if (e >= acceptorAfter.promised && e > 0) turn.fail("I10 nothing accepted is cut within its epoch", `${e}.${s} of log ${o} at ${host.name} is gone with ${acceptorAfter.promised} promised`);
+      if (log.isCommitted(e, s))
+        turn.fail("I10 nothing committed is cut", `${e}.${s} of log ${o} at ${host.name} is gone`);
+      if (e >= acceptorAfter.promised && e > 0)
+        turn.fail(
+          "I10 nothing accepted is cut within its epoch",
+          `${e}.${s} of log ${o} at ${host.name} is gone with ${acceptorAfter.promised} promised`,
+        );
     }
     if (baseAfter === baseBefore) continue;
     // What is compacted is thereby called committed.
-    if (baseAfter.s > log.commit) ghost.claim(host.partition, o, baseAfter.s, baseAfter.e, `${host.name} by compaction`);
-    if (!log.isCommitted(baseAfter.e, baseAfter.s) && baseAfter.s > 0) turn.fail("I27 only the committed is compacted", `${host.name} begins log ${o} at ${baseAfter.e}.${baseAfter.s}; ${log.commit} is committed`);
+    if (baseAfter.s > log.commit)
+      ghost.claim(host.partition, o, baseAfter.s, baseAfter.e, `${host.name} by compaction`);
+    if (!log.isCommitted(baseAfter.e, baseAfter.s) && baseAfter.s > 0)
+      turn.fail(
+        "I27 only the committed is compacted",
+        `${host.name} begins log ${o} at ${baseAfter.e}.${baseAfter.s}; ${log.commit} is committed`,
+      );
   }
 }
 
@@ -147,7 +232,8 @@ export function nothingCommittedIsCut(turn: Turn): void {
 export function countsAcknowledgements(turn: Turn): void {
   const { event, host, ghost } = turn;
   if (event.type === "answer" && event.message.type === "append-ok") {
-    for (const mirror of ghost.mirrors(host)) if (mirror.ownEpoch === event.message.e) count(mirror, event.from, event.message.match, ghost.majority);
+    for (const mirror of ghost.mirrors(host))
+      if (mirror.ownEpoch === event.message.e) count(mirror, event.from, event.message.match, ghost.majority);
   }
   if (event.type === "peer" && event.message.type === "progress") {
     const mirror = ghost.mirror(host, event.message.o);
@@ -169,12 +255,18 @@ export function commitsAreValid(turn: Turn): void {
     if (s <= mirror.claimed || s <= mirror.base.s) continue;
     const e = mirror.epochAt(s);
     if (e === undefined) {
-      turn.fail("I4 commit is within the log", `${host.name} says in ${why} that log ${o} is committed through ${s}; its last is ${mirror.last.s}`);
+      turn.fail(
+        "I4 commit is within the log",
+        `${host.name} says in ${why} that log ${o} is committed through ${s}; its last is ${mirror.last.s}`,
+      );
       continue;
     }
     const log = ghost.log(host.partition, o);
     if (exact && s > log.commit && s > mirror.counted) {
-      turn.fail("R4 only the own epoch is counted", `${host.name} is the first to call ${e}.${s} of log ${o} committed (${why}), and counting entries of its own epochs gives ${mirror.counted}; it led ${mirror.ownEpoch} last`);
+      turn.fail(
+        "R4 only the own epoch is counted",
+        `${host.name} is the first to call ${e}.${s} of log ${o} committed (${why}), and counting entries of its own epochs gives ${mirror.counted}; it led ${mirror.ownEpoch} last`,
+      );
     }
     ghost.claim(host.partition, o, s, e, `${host.name} in ${why}`);
     mirror.claimed = s;
@@ -192,14 +284,31 @@ interface Spoken {
 function commitsSpokenOf(turn: Turn): Spoken[] {
   const spoken: Spoken[] = [];
   for (const effect of turn.effects) {
-    if (effect.type === "call" && effect.message.type === "append") spoken.push({ o: effect.message.o, s: effect.message.commit, why: "an append", exact: true });
-    if (effect.type === "enqueue") for (const batch of effect.messages) spoken.push({ o: batch.o, s: batch.commit, why: "a batch", exact: true });
+    if (effect.type === "call" && effect.message.type === "append")
+      spoken.push({ o: effect.message.o, s: effect.message.commit, why: "an append", exact: true });
+    if (effect.type === "enqueue")
+      for (const batch of effect.messages)
+        spoken.push({ o: batch.o, s: batch.commit, why: "a batch", exact: true });
     if (effect.type === "reply") spoken.push(...commitsReplied(turn.requestOf(effect.id), effect.message));
     if (effect.type === "respond") {
       const { reply } = effect;
-      if ((reply.kind === "written" || reply.kind === "concern-timeout") && reply.receipt.committed) spoken.push({ o: reply.receipt.position.o, s: reply.receipt.position.s, why: "a receipt", exact: false });
-      if (reply.kind === "receipt" && reply.state === "committed") spoken.push({ o: reply.receipt.position.o, s: reply.receipt.position.s, why: "a receipt's state", exact: false });
-      if ("facts" in reply) for (const { o, s, durable } of reply.facts.shown) if (durable) spoken.push({ o, s, why: "a durable position", exact: false });
+      if ((reply.kind === "written" || reply.kind === "concern-timeout") && reply.receipt.committed)
+        spoken.push({
+          o: reply.receipt.position.o,
+          s: reply.receipt.position.s,
+          why: "a receipt",
+          exact: false,
+        });
+      if (reply.kind === "receipt" && reply.state === "committed")
+        spoken.push({
+          o: reply.receipt.position.o,
+          s: reply.receipt.position.s,
+          why: "a receipt's state",
+          exact: false,
+        });
+      if ("facts" in reply)
+        for (const { o, s, durable } of reply.facts.shown)
+          if (durable) spoken.push({ o, s, why: "a durable position", exact: false });
     }
   }
   return spoken;
@@ -208,7 +317,8 @@ function commitsSpokenOf(turn: Turn): Spoken[] {
 function commitsReplied(request: PeerRequest | undefined, message: PeerReply): Spoken[] {
   if (request === undefined || !("o" in request)) return [];
   const { o } = request;
-  if (message.type === "pull-ok" || message.type === "promise" || message.type === "close-reply") return [{ o, s: message.commit, why: message.type, exact: true }];
+  if (message.type === "pull-ok" || message.type === "promise" || message.type === "close-reply")
+    return [{ o, s: message.commit, why: message.type, exact: true }];
   return [];
 }
 
@@ -220,25 +330,56 @@ export function onlyTheStoredIsSent(turn: Turn): void {
       const log = ghost.log(host.partition, effect.message.o);
       log.closedHlc = Math.max(log.closedHlc, effect.message.closed.hlc);
     }
-    const sent = effect.type === "call" && effect.message.type === "append" ? [effect.message] : effect.type === "enqueue" ? effect.messages : [];
+    const sent =
+      effect.type === "call" && effect.message.type === "append"
+        ? [effect.message]
+        : effect.type === "enqueue"
+          ? effect.messages
+          : [];
     for (const { o, entries, prev } of sent) {
       const mirror = ghost.mirror(host, o);
       for (const [n, { e, s }] of entries.entries()) {
-        if (s !== prev.s + 1 + n) turn.fail("I27 no silent gap", `${host.name} sends ${e}.${s} of log ${o} as number ${n} after ${prev.s}`);
-        if (!mirror.holds(e, s)) turn.fail("I26 only the stored is sent", `${host.name} sends ${e}.${s} of log ${o} and does not hold it`);
+        if (s !== prev.s + 1 + n)
+          turn.fail(
+            "I27 no silent gap",
+            `${host.name} sends ${e}.${s} of log ${o} as number ${n} after ${prev.s}`,
+          );
+        if (!mirror.holds(e, s))
+          turn.fail(
+            "I26 only the stored is sent",
+            `${host.name} sends ${e}.${s} of log ${o} and does not hold it`,
+          );
       }
     }
     if (effect.type === "reply" && effect.message.type === "pull-ok") {
       const { prev, entries } = effect.message;
-      for (const [n, { s }] of entries.entries()) if (s !== prev.s + 1 + n) turn.fail("I27 no silent gap", `${host.name} answers a pull with ${s} as number ${n} after ${prev.s}`);
+      for (const [n, { s }] of entries.entries())
+        if (s !== prev.s + 1 + n)
+          turn.fail(
+            "I27 no silent gap",
+            `${host.name} answers a pull with ${s} as number ${n} after ${prev.s}`,
+          );
     }
-    if (effect.type === "reply" && effect.message.type === "append-ok" && turn.event.type === "peer" && turn.event.message.type === "append") {
+    if (
+      effect.type === "reply" &&
+      effect.message.type === "append-ok" &&
+      turn.event.type === "peer" &&
+      turn.event.message.type === "append"
+    ) {
       const { o, e } = turn.event.message;
       const { match } = effect.message;
       const mirror = ghost.mirror(host, o);
       // What a voter acknowledges must be on its disk, and in the history of the epoch that asked.
-      if (match > mirror.last.s) turn.fail("I6 an acknowledgement is of what is stored", `${host.name} acknowledges log ${o} through ${match} and has ${mirror.last.s}`);
-      else if (match > mirror.base.s && !inHistoryOf(turn, o, e, match)) turn.fail("I6 an acknowledgement is of the leader's log", `${host.name} acknowledges log ${o} of epoch ${e} through ${match}, and has ${mirror.epochAt(match)}.${match}`);
+      if (match > mirror.last.s)
+        turn.fail(
+          "I6 an acknowledgement is of what is stored",
+          `${host.name} acknowledges log ${o} through ${match} and has ${mirror.last.s}`,
+        );
+      else if (match > mirror.base.s && !inHistoryOf(turn, o, e, match))
+        turn.fail(
+          "I6 an acknowledgement is of the leader's log",
+          `${host.name} acknowledges log ${o} of epoch ${e} through ${match}, and has ${mirror.epochAt(match)}.${match}`,
+        );
     }
   }
 }

@@ -17,8 +17,16 @@ export function boundedReadsAreFresh(turn: Turn): void {
       if (user !== request.user || at > askedAt - bound - slack) continue;
       const there = position.s <= mirror.applied && mirror.holds(position.e, position.s);
       // A write that was cut off is not owed; whether it may be is judged elsewhere.
-      if (there || log.isSuperseded(position.e, position.s) || !isOfPresentLine(turn, position.o, position.e, position.s)) continue;
-      turn.fail("bounded reads are fresh", `${host.name} answers within ${bound} ms without ${position.o}.${position.e}.${position.s}, acknowledged ${(askedAt - at).toFixed(0)} ms before the question`);
+      if (
+        there ||
+        log.isSuperseded(position.e, position.s) ||
+        !isOfPresentLine(turn, position.o, position.e, position.s)
+      )
+        continue;
+      turn.fail(
+        "bounded reads are fresh",
+        `${host.name} answers within ${bound} ms without ${position.o}.${position.e}.${position.s}, acknowledged ${(askedAt - at).toFixed(0)} ms before the question`,
+      );
     }
   }
 }
@@ -27,7 +35,9 @@ export function boundedReadsAreFresh(turn: Turn): void {
 function isOfPresentLine(turn: Turn, o: number, e: number, s: number): boolean {
   const highest = Math.max(...turn.peers.map((peer) => turn.ghost.mirror(peer, o).last.e));
   if (highest <= e) return true;
-  return turn.peers.some((peer) => turn.ghost.mirror(peer, o).last.e === highest && turn.ghost.mirror(peer, o).holds(e, s));
+  return turn.peers.some(
+    (peer) => turn.ghost.mirror(peer, o).last.e === highest && turn.ghost.mirror(peer, o).holds(e, s),
+  );
 }
 
 /** An item is not shown after it expired, by the clock of the replica or the time in the token. */
@@ -37,7 +47,11 @@ export function nothingExpiredIsShown(turn: Turn): void {
     const items = reply.kind === "item" ? [reply.item] : reply.kind === "list" ? reply.items : [];
     for (const item of items) {
       if (item === null || item.expiresAt === 0) continue;
-      if (item.expiresAt <= request.session.seenAt) turn.fail("nothing expired is shown", `${turn.host.name} shows ${request.user}/${item.key}, which expired at ${item.expiresAt}; the token has seen ${request.session.seenAt}`);
+      if (item.expiresAt <= request.session.seenAt)
+        turn.fail(
+          "nothing expired is shown",
+          `${turn.host.name} shows ${request.user}/${item.key}, which expired at ${item.expiresAt}; the token has seen ${request.session.seenAt}`,
+        );
     }
   }
 }
@@ -47,14 +61,26 @@ export function exposureIsBounded(turn: Turn): void {
   const bound = turn.timing.rpoMsMax;
   if (bound === 0) return;
   for (const { reply, request } of turn.answered) {
-    if (reply.kind !== "written" || request.op !== "write" || request.concern !== "local" || reply.replayed) continue;
+    if (reply.kind !== "written" || request.op !== "write" || request.concern !== "local" || reply.replayed)
+      continue;
     const log = turn.ghost.log(turn.host.partition, reply.receipt.position.o);
     const { e, s } = reply.receipt.position;
-    const oldest = log.acknowledged.find(({ position }) => position.e === e && position.s < s && position.s > log.commit);
-    const held = oldest === undefined ? 0 : turn.peers.filter((peer) => turn.ghost.mirror(peer, oldest.position.o).holds(oldest.position.e, oldest.position.s)).length;
+    const oldest = log.acknowledged.find(
+      ({ position }) => position.e === e && position.s < s && position.s > log.commit,
+    );
+    const held =
+      oldest === undefined
+        ? 0
+        : turn.peers.filter((peer) =>
+            turn.ghost.mirror(peer, oldest.position.o).holds(oldest.position.e, oldest.position.s),
+          ).length;
     if (oldest === undefined || held >= turn.ghost.majority || leaderOf(e) !== turn.host.region) continue;
     const age = turn.at - oldest.at;
-    if (age > bound + 2 * turn.timing.clockBoundMs + 1_000) turn.fail("I32 exposure is bounded", `${turn.host.name} acknowledges ${e}.${s} while ${oldest.position.e}.${oldest.position.s} is ${age.toFixed(0)} ms old`);
+    if (age > bound + 2 * turn.timing.clockBoundMs + 1_000)
+      turn.fail(
+        "I32 exposure is bounded",
+        `${turn.host.name} acknowledges ${e}.${s} while ${oldest.position.e}.${oldest.position.s} is ${age.toFixed(0)} ms old`,
+      );
   }
 }
 
@@ -62,23 +88,41 @@ const DOORBELL_MS = 4_000;
 
 /** A doorbell makes a replica that is behind ask for what it lacks: without it only the leader's own retries would bring it on. */
 export function doorbellsAreAnswered(turn: Turn): void {
+  // Where clocks jump by many seconds, pauses between two pulls take as long.
+  if (!turn.clocksKept || turn.timing.leaseMs === 0) return;
   const { host, event, ghost } = turn;
   for (const mirror of ghost.mirrors(host)) {
     const { rung } = mirror;
     if (rung === null) continue;
-    const asked = turn.effects.some((effect) => effect.type === "call" && (effect.message.type === "pull" || effect.message.type === "snapshot-begin"));
+    const asked = turn.effects.some(
+      (effect) =>
+        effect.type === "call" &&
+        (effect.message.type === "pull" || effect.message.type === "snapshot-begin"),
+    );
     const there = mirror.last.e > rung.last.e || mirror.last.s >= rung.last.s;
-    if (asked || there || turn.restoring || rung.generation !== host.generation || mirror.acceptor.promised > rung.last.e) mirror.rung = null;
+    if (
+      asked ||
+      there ||
+      turn.restoring ||
+      rung.generation !== host.generation ||
+      mirror.acceptor.promised > rung.last.e
+    )
+      mirror.rung = null;
     else if (turn.at > rung.at + DOORBELL_MS) {
-      turn.fail("doorbells are answered", `${host.name} was told of ${rung.last.e}.${rung.last.s} in log ${mirror.o}, has ${mirror.last.e}.${mirror.last.s}, and asked nobody for ${DOORBELL_MS} ms`);
+      turn.fail(
+        "doorbells are answered",
+        `${host.name} was told of ${rung.last.e}.${rung.last.s} in log ${mirror.o}, has ${mirror.last.e}.${mirror.last.s}, and asked nobody for ${DOORBELL_MS} ms`,
+      );
     }
   }
   if (event.type !== "batch" || turn.restoring) return;
   for (const message of event.messages) {
     if (message === null) continue;
     const mirror = ghost.mirror(host, message.o);
-    const behind = message.entries.length === 0 && message.last.s > mirror.last.s && message.e >= mirror.acceptor.promised;
-    if (behind && !turn.effects.some((effect) => effect.type === "call" && effect.message.type === "pull")) mirror.rung ??= { at: turn.at, last: message.last, generation: host.generation };
+    const behind =
+      message.entries.length === 0 && message.last.s > mirror.last.s && message.e >= mirror.acceptor.promised;
+    if (behind && !turn.effects.some((effect) => effect.type === "call" && effect.message.type === "pull"))
+      mirror.rung ??= { at: turn.at, last: message.last, generation: host.generation };
   }
 }
 
@@ -89,7 +133,11 @@ export function pinsAreKept(turn: Turn): void {
     for (const [id, until, bases] of turn.host.driver.rows(`SELECT id, until, bases FROM pins`)) {
       if (Number(until) <= turn.now) continue;
       const pinned = (JSON.parse(String(bases)) as { o: number; s: number }[]).find((base) => base.o === o);
-      if (pinned !== undefined && baseAfter.s > pinned.s) turn.fail("I27 pins are kept", `${turn.host.name} drops log ${o} through ${baseAfter.s}, and snapshot ${String(id)} needs it from ${pinned.s}`);
+      if (pinned !== undefined && baseAfter.s > pinned.s)
+        turn.fail(
+          "I27 pins are kept",
+          `${turn.host.name} drops log ${o} through ${baseAfter.s}, and snapshot ${String(id)} needs it from ${pinned.s}`,
+        );
     }
   }
 }
@@ -101,10 +149,20 @@ export function compactionWaitsForFollowers(turn: Turn): void {
   if (turn.limits.logBytesMax < 1_000_000) return;
   for (const { o, baseBefore, baseAfter } of turn.deltas) {
     const mirror = ghost.mirror(host, o);
-    if (baseAfter.s <= baseBefore.s || turn.restoring || mirror.ownEpoch === 0 || mirror.ownEpoch !== mirror.acceptor.promised) continue;
+    if (
+      baseAfter.s <= baseBefore.s ||
+      turn.restoring ||
+      mirror.ownEpoch === 0 ||
+      mirror.ownEpoch !== mirror.acceptor.promised
+    )
+      continue;
     for (const peer of turn.peers) {
       const { last } = ghost.mirror(peer, o);
-      if (last.s < baseAfter.s) turn.fail("I27 compaction waits for followers", `${host.name} drops log ${o} through ${baseAfter.s}, and ${peer.name} has only ${last.s}`);
+      if (last.s < baseAfter.s)
+        turn.fail(
+          "I27 compaction waits for followers",
+          `${host.name} drops log ${o} through ${baseAfter.s}, and ${peer.name} has only ${last.s}`,
+        );
     }
   }
 }

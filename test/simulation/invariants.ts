@@ -13,8 +13,23 @@ import type { Cluster, Observer } from "./cluster.ts";
 import { describeEvent } from "./describe.ts";
 import type { Ghost } from "./ghost.ts";
 import type { Host, Undated } from "./host.ts";
-import { acknowledgementsAreHeld, actsOnlyWhoLeads, dependenciesComeFirst, nothingIsReadFromHalfAnImage, oneLeaderAtATime, tokensAreCovered, writesFollowReads } from "./invariants-answers.ts";
-import { boundedReadsAreFresh, compactionWaitsForFollowers, doorbellsAreAnswered, exposureIsBounded, nothingExpiredIsShown, pinsAreKept } from "./invariants-time.ts";
+import {
+  acknowledgementsAreHeld,
+  actsOnlyWhoLeads,
+  dependenciesComeFirst,
+  nothingIsReadFromHalfAnImage,
+  oneLeaderAtATime,
+  tokensAreCovered,
+  writesFollowReads,
+} from "./invariants-answers.ts";
+import {
+  boundedReadsAreFresh,
+  compactionWaitsForFollowers,
+  doorbellsAreAnswered,
+  exposureIsBounded,
+  nothingExpiredIsShown,
+  pinsAreKept,
+} from "./invariants-time.ts";
 import {
   chainsHash,
   commitsAreValid,
@@ -92,7 +107,12 @@ export class Invariants implements Observer {
     const { now } = this.#cluster.timeline;
     let open = this.#open.get(host);
     if (open === undefined) this.#open.set(host, (open = new Map()));
-    open.set(id, { request, askedAt: now, generation: host.generation, overdueAt: now + leftMs + DEADLINE_SLACK_MS + 2 * this.#cluster.faults.clock.jumpMsMax });
+    open.set(id, {
+      request,
+      askedAt: now,
+      generation: host.generation,
+      overdueAt: now + leftMs + DEADLINE_SLACK_MS + 2 * this.#cluster.faults.clock.jumpMsMax,
+    });
   }
 
   turned(host: Host, event: Event, effects: readonly Effect[], now: number): void {
@@ -105,9 +125,11 @@ export class Invariants implements Observer {
     for (const { o, appended, removed, baseBefore, baseAfter } of deltas) {
       if (removed.length > 0) tally.add("entries cut off", removed.length);
       if (appended.some((row) => row.prevE !== row.e && row.e % 16 === host.region)) tally.add("elections");
-      if (appended.length > 0 && event.type === "answer" && event.message.type === "pull-ok") tally.add("gaps repaired by pull");
+      if (appended.length > 0 && event.type === "answer" && event.message.type === "pull-ok")
+        tally.add("gaps repaired by pull");
       if (appended.length > 0 && event.type === "batch") tally.add("entries by queue", appended.length);
-      if (baseAfter.s > baseBefore.s) tally.add(dirty.has("restore") ? "snapshots taken over" : "compactions");
+      if (baseAfter.s > baseBefore.s)
+        tally.add(dirty.has("restore") ? "snapshots taken over" : "compactions");
       void o;
     }
     const turn: Turn = {
@@ -143,7 +165,8 @@ export class Invariants implements Observer {
   /** I14, I23, I28, I29. */
   checkState(host: Host): void {
     this.#cluster.tally.add("states compared");
-    for (const problem of stateIsWhatWasApplied(this.#ghost, host)) this.#ghost.fail("I14 state is what was applied", problem);
+    for (const problem of stateIsWhatWasApplied(this.#ghost, host))
+      this.#ghost.fail("I14 state is what was applied", problem);
   }
 
   #isRestoring(host: Host, dirty: ReadonlySet<string>): boolean {
@@ -177,7 +200,10 @@ export class Invariants implements Observer {
     for (const [id, open] of this.#open.get(host) ?? []) {
       if (open.generation !== host.generation) this.#open.get(host)?.delete(id);
       else if (now > open.overdueAt) {
-        this.#ghost.fail("I22 no request hangs", `${host.name} has not answered ${open.request.op} of ${open.askedAt.toFixed(0)}`);
+        this.#ghost.fail(
+          "I22 no request hangs",
+          `${host.name} has not answered ${open.request.op} of ${open.askedAt.toFixed(0)}`,
+        );
         return;
       }
     }

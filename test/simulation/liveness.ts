@@ -17,7 +17,10 @@ export function fallsSilent(cluster: Cluster, ghost: Ghost): void {
   while (timeline.pending > 0) {
     if (ghost.problems.length > 0) return;
     if (timeline.steps - steps > EVENTS_MAX || timeline.nextAt > until) {
-      ghost.fail("L4 silence", `${timeline.pending} things are still planned after ${timeline.steps - steps} events and ${((timeline.now - until + SILENCE_WITHIN_MS) / 1000).toFixed(0)} s without a client`);
+      ghost.fail(
+        "L4 silence",
+        `${timeline.pending} things are still planned after ${timeline.steps - steps} events and ${((timeline.now - until + SILENCE_WITHIN_MS) / 1000).toFixed(0)} s without a client`,
+      );
       return;
     }
     timeline.step();
@@ -41,17 +44,30 @@ export function someLogIsLeaderless(cluster: Cluster, ghost: Ghost): boolean {
 export function replicasAgree(cluster: Cluster, ghost: Ghost): void {
   for (const hosts of cluster.hosts) {
     for (let o = 0; o < cluster.regions; o++) {
-      const furthest = hosts.map((host) => ghost.mirror(host, o).last).reduce((a, b) => (b.e > a.e || (b.e === a.e && b.s > a.s) ? b : a));
+      const furthest = hosts
+        .map((host) => ghost.mirror(host, o).last)
+        .reduce((a, b) => (b.e > a.e || (b.e === a.e && b.s > a.s) ? b : a));
       for (const host of hosts) {
         const { last, applied } = ghost.mirror(host, o);
-        if (last.e !== furthest.e || last.s !== furthest.s) ghost.fail("L1 convergence", `log ${o} at ${host.name} ends at ${last.e}.${last.s}, elsewhere at ${furthest.e}.${furthest.s}`);
-        else if (applied !== last.s) ghost.fail("L1 convergence", `log ${o} at ${host.name} is applied through ${applied} of ${last.s}`);
+        if (last.e !== furthest.e || last.s !== furthest.s)
+          ghost.fail(
+            "L1 convergence",
+            `log ${o} at ${host.name} ends at ${last.e}.${last.s}, elsewhere at ${furthest.e}.${furthest.s}`,
+          );
+        else if (applied !== last.s)
+          ghost.fail("L1 convergence", `log ${o} at ${host.name} is applied through ${applied} of ${last.s}`);
       }
     }
     for (const host of hosts) {
-      if (host.driver.rows(`SELECT 1 FROM outbox LIMIT 1`).length > 0) ghost.fail("L1 convergence", `${host.name} still has unsettled destinations: ${JSON.stringify(host.driver.rows(`SELECT o, dest, stage, next_at FROM outbox`))}`);
-      if (host.driver.rows(`SELECT 1 FROM restore LIMIT 1`).length > 0) ghost.fail("L1 convergence", `${host.name} is still restoring a snapshot`);
-      if (host.openClients > 0) ghost.fail("I22 no request hangs", `${host.name} still has ${host.openClients} open requests`);
+      if (host.driver.rows(`SELECT 1 FROM outbox LIMIT 1`).length > 0)
+        ghost.fail(
+          "L1 convergence",
+          `${host.name} still has unsettled destinations: ${JSON.stringify(host.driver.rows(`SELECT o, dest, stage, next_at FROM outbox`))}`,
+        );
+      if (host.driver.rows(`SELECT 1 FROM restore LIMIT 1`).length > 0)
+        ghost.fail("L1 convergence", `${host.name} is still restoring a snapshot`);
+      if (host.openClients > 0)
+        ghost.fail("I22 no request hangs", `${host.name} still has ${host.openClients} open requests`);
     }
   }
 }

@@ -40,22 +40,38 @@ let bad = 0;
 let runs = 0;
 for (let seed = first; seed < first + count; seed++) {
   const name = values.schedule ?? mutant?.schedule.name;
-  const schedule = mutant !== undefined && values.schedule === undefined ? mutant.schedule : name === undefined ? scheduleOf(seed) : scheduleNamed(name);
-  const result = simulate({ seed, schedule, ...(mutant === undefined ? {} : { rules: mutant.rules, distortion: mutant.distortion }), keep: values.transcript ? 1_000_000 : 400 });
+  const schedule =
+    mutant !== undefined && values.schedule === undefined
+      ? mutant.schedule
+      : name === undefined
+        ? scheduleOf(seed)
+        : scheduleNamed(name);
+  const result = simulate({
+    seed,
+    schedule,
+    ...(mutant === undefined ? {} : { rules: mutant.rules, distortion: mutant.distortion }),
+    keep: values.transcript ? 1_000_000 : 400,
+  });
   runs++;
   totals.merge(result.tally);
   if (values.transcript) console.log(result.transcript.lines().join("\n"));
   if (result.problems.length === 0) continue;
   bad++;
   if (!values.transcript && bad === 1) console.log(result.transcript.lines().slice(-60).join("\n"));
-  console.log(`seed ${seed} (${schedule.name}): ${result.problems.length} problems; ${result.transcript.digest()}`);
+  console.log(
+    `seed ${seed} (${schedule.name}): ${result.problems.length} problems; ${result.transcript.digest()}`,
+  );
   for (const problem of result.problems.slice(0, 3)) console.log(`  ${problem}`);
   if (!values.keepgoing) break;
 }
 const seconds = (performance.now() - began) / 1000;
 for (const [what, n] of totals.entries()) console.log(`${String(n).padStart(10)}  ${what}`);
-console.log(`${runs} runs, ${bad} bad, ${seconds.toFixed(1)} s, ${Math.round(totals.get("turns") / seconds)} turns/s`);
-const floors = Object.fromEntries(Object.entries(FLOORS_PER_RUN).map(([what, floor]) => [what, floor * runs]));
+console.log(
+  `${runs} runs, ${bad} bad, ${seconds.toFixed(1)} s, ${Math.round(totals.get("turns") / seconds)} turns/s`,
+);
+const floors = Object.fromEntries(
+  Object.entries(FLOORS_PER_RUN).map(([what, floor]) => [what, floor * runs]),
+);
 const short = runs >= 20 && bad === 0 ? totals.short(floors) : [];
 for (const line of short) console.log(`too little happened: ${line}`);
 process.exitCode = bad > 0 || short.length > 0 ? 1 : 0;

@@ -103,15 +103,33 @@ export class Mirror {
   }
 
   #syncAcceptor(driver: SqlDriver): void {
-    const row = driver.rows(`SELECT promised, max_counter, leader_e, leader_inc FROM acceptor WHERE o = ?`, this.o)[0];
+    const row = driver.rows(
+      `SELECT promised, max_counter, leader_e, leader_inc FROM acceptor WHERE o = ?`,
+      this.o,
+    )[0];
     if (row === undefined) this.acceptor = NO_ACCEPTOR;
-    else this.acceptor = { promised: Number(row[0]), maxCounter: Number(row[1]), leaderE: Number(row[2]), leaderInc: Number(row[3]) };
+    else
+      this.acceptor = {
+        promised: Number(row[0]),
+        maxCounter: Number(row[1]),
+        leaderE: Number(row[2]),
+        leaderInc: Number(row[3]),
+      };
   }
 
   #syncStanding(driver: SqlDriver): void {
-    const row = driver.rows(`SELECT e, opened, ack_after, lease_until FROM leadership WHERE o = ?`, this.o)[0];
+    const row = driver.rows(
+      `SELECT e, opened, ack_after, lease_until FROM leadership WHERE o = ?`,
+      this.o,
+    )[0];
     if (row === undefined) this.standing = NO_STANDING;
-    else this.standing = { e: Number(row[0]), opened: row[1] === 1, ackAfter: Number(row[2]), leaseUntil: Number(row[3]) };
+    else
+      this.standing = {
+        e: Number(row[0]),
+        opened: row[1] === 1,
+        ackAfter: Number(row[2]),
+        leaseUntil: Number(row[3]),
+      };
   }
 
   #syncBase(driver: SqlDriver, removed: Tail[]): void {
@@ -128,8 +146,12 @@ export class Mirror {
   #syncRows(driver: SqlDriver, appended: AppendedRow[], removed: Tail[], applied: number[]): void {
     const fresh: { s: number; e: Epoch; applied: boolean }[] = [];
     let below = Number.MAX_SAFE_INTEGER;
-    for (let known = false; !known; ) {
-      const page = driver.rows(`SELECT s, e, applied FROM log WHERE o = ? AND s < ? ORDER BY s DESC LIMIT ${PAGE}`, this.o, below);
+    for (let known = false; !known;) {
+      const page = driver.rows(
+        `SELECT s, e, applied FROM log WHERE o = ? AND s < ? ORDER BY s DESC LIMIT ${PAGE}`,
+        this.o,
+        below,
+      );
       for (const row of page) {
         const s = Number(row[0]);
         const now = { s, e: Number(row[1]), applied: row[2] === 1 };
@@ -170,8 +192,12 @@ export class Mirror {
 
   #read(driver: SqlDriver, s: number): AppendedRow {
     const row = driver.rows(`SELECT e, entry, chain FROM log WHERE o = ? AND s = ?`, this.o, s)[0];
-    const prev = s - 1 === this.base.s ? this.base.e : Number(driver.rows(`SELECT e FROM log WHERE o = ? AND s = ?`, this.o, s - 1)[0]?.[0] ?? -1);
-    const copy = (value: unknown): Uint8Array => (value instanceof Uint8Array ? new Uint8Array(value) : new Uint8Array(0));
+    const prev =
+      s - 1 === this.base.s
+        ? this.base.e
+        : Number(driver.rows(`SELECT e FROM log WHERE o = ? AND s = ?`, this.o, s - 1)[0]?.[0] ?? -1);
+    const copy = (value: unknown): Uint8Array =>
+      value instanceof Uint8Array ? new Uint8Array(value) : new Uint8Array(0);
     return { e: Number(row?.[0] ?? -1), s, bytes: copy(row?.[1]), chain: copy(row?.[2]), prevE: prev };
   }
 }

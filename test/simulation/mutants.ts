@@ -7,7 +7,6 @@
 import { judge } from "../../src/replication/epoch-table.ts";
 import { type Rules, RULES } from "../../src/replication/rules.ts";
 import { WORKLOAD } from "./client.ts";
-import { CALM } from "./faults.ts";
 import type { Distortion } from "./host.ts";
 import { type Schedule, scheduleNamed } from "./schedule.ts";
 
@@ -20,34 +19,37 @@ export interface Mutant {
   readonly schedule: Schedule;
 }
 
-function mutant(name: string, breaks: string, schedule: string | Schedule, change: Partial<Rules>, distortion: Distortion = {}): Mutant {
-  return { name, breaks, rules: { ...RULES, ...change }, distortion, schedule: typeof schedule === "string" ? scheduleNamed(schedule) : schedule };
+function mutant(
+  name: string,
+  breaks: string,
+  schedule: string | Schedule,
+  change: Partial<Rules>,
+  distortion: Distortion = {},
+): Mutant {
+  return {
+    name,
+    breaks,
+    rules: { ...RULES, ...change },
+    distortion,
+    schedule: typeof schedule === "string" ? scheduleNamed(schedule) : schedule,
+  };
 }
 
 const takeovers = scheduleNamed("takeovers");
 const queues = scheduleNamed("queues");
-
-/** Homes that are cut off and go on under their lease, while others take their logs over again and again. */
-const leases: Schedule = {
-  ...takeovers,
-  name: "leases",
-  regions: [3],
-  partitions: [1],
-  faults: {
-    ...CALM,
-    network: { ...CALM.network, delayMs: [5, 25], cutsPerSecond: 0.5, cutMs: [1_500, 9_000] },
-    clock: takeovers.faults.clock,
-    clockJumpsPerSecond: 0.3,
-    takeover: { perSecond: 1.5, entriesMax: 3, bareMajority: 0.9, abandon: 0.05 },
-  },
-  workload: { ...WORKLOAD, users: 3, thinkMs: [5, 200], opsPerDevice: 60, budgetMs: [300, 1_500], concerns: { local: 1 }, levels: { leader: 1 }, actions: { put: 3, read: 2 }, roam: 0 },
-};
+const leases = scheduleNamed("leases");
 
 /** Sessions that read far from where they wrote, while replication lags. */
 const lagging: Schedule = {
   ...queues,
   name: "lagging",
-  workload: { ...queues.workload, roam: 0.6, tokenless: 0, levels: { session: 1 }, actions: { put: 3, read: 5, list: 1 } },
+  workload: {
+    ...queues.workload,
+    roam: 0.6,
+    tokenless: 0,
+    levels: { session: 1 },
+    actions: { put: 3, read: 5, list: 1 },
+  },
 };
 
 /** Entries that go out one by one, so that a new leader's old entries reach a majority before its OPEN does. */
@@ -55,28 +57,41 @@ const oneByOne: Schedule = {
   ...takeovers,
   name: "one-by-one",
   limits: { ...takeovers.limits, batchEntriesMax: 1, inlineEntriesMax: 50 },
-  faults: { ...takeovers.faults, takeover: { perSecond: 0.4, entriesMax: 3, bareMajority: 0.8, abandon: 0.6 }, network: { ...takeovers.faults.network, cutsPerSecond: 0.4 } },
+  faults: {
+    ...takeovers.faults,
+    takeover: { perSecond: 0.4, entriesMax: 3, bareMajority: 0.8, abandon: 0.6 },
+    network: { ...takeovers.faults.network, cutsPerSecond: 0.4 },
+  },
   workload: { ...WORKLOAD, thinkMs: [5, 250], opsPerDevice: 30, concerns: { local: 3, majority: 1 } },
 };
 
 /** OPENs that reach few, and sessions that ask those few. */
 const stillborn: Schedule = {
-  ...takeovers,
+  ...leases,
   name: "stillborn",
   regions: [5],
-  partitions: [1],
-  faults: { ...takeovers.faults, takeover: { perSecond: 0.8, entriesMax: 1, bareMajority: 1, abandon: 0.6 } },
-  workload: { ...WORKLOAD, thinkMs: [5, 250], opsPerDevice: 35, tokenless: 0, roam: 0.5, concerns: { local: 3, majority: 1 }, levels: { session: 3, leader: 1 }, actions: { put: 2, read: 3 } },
+  faults: { ...leases.faults, takeover: { perSecond: 1.5, entriesMax: 1, bareMajority: 1, abandon: 0.5 } },
+  workload: {
+    ...leases.workload,
+    tokenless: 0,
+    roam: 0.5,
+    concerns: { local: 3, majority: 1 },
+    levels: { session: 3, leader: 1 },
+    actions: { put: 2, read: 3 },
+  },
 };
 
 /** Users who read each other's items before they write: logs that depend on each other. */
 const entangled: Schedule = {
-  ...takeovers,
+  ...leases,
   name: "entangled",
-  regions: [3],
-  partitions: [1],
-  faults: { ...takeovers.faults, takeover: { perSecond: 0.5, entriesMax: 3, bareMajority: 0.9, abandon: 0.1 } },
-  workload: { ...WORKLOAD, curious: 0.7, thinkMs: [5, 300], opsPerDevice: 30, tokenless: 0, roam: 0.5, concerns: { local: 1 }, levels: { leader: 2, eventual: 2, session: 1 }, actions: { put: 1, read: 1 } },
+  workload: {
+    ...leases.workload,
+    curious: 0.6,
+    tokenless: 0,
+    levels: { leader: 2, eventual: 3 },
+    actions: { put: 1, read: 1 },
+  },
 };
 
 /** Followers far behind, their queues full of doorbells, and nothing else to tell them. */
@@ -84,7 +99,11 @@ const doorbells: Schedule = {
   ...queues,
   name: "doorbells",
   limits: { ...queues.limits, inlineEntriesMax: 1 },
-  faults: { ...queues.faults, network: { ...queues.faults.network, appendLoss: 0.95 }, crash: { ...queues.faults.crash, betweenEffects: 0, beforeCommit: 0, idlePerSecond: 0 } },
+  faults: {
+    ...queues.faults,
+    network: { ...queues.faults.network, appendLoss: 0.95 },
+    crash: { ...queues.faults.crash, betweenEffects: 0, beforeCommit: 0, idlePerSecond: 0 },
+  },
 };
 
 /** Logs that are compacted early while a region is away, and long enough never to be cut short for its sake. */
@@ -93,56 +112,156 @@ const absences: Schedule = {
   name: "absences",
   timing: { ...queues.timing, retainMs: 300 },
   limits: { ...queues.limits, compactEveryEntries: 3 },
-  workload: { ...queues.workload, keyless: 0, concerns: { local: 3, majority: 2 }, thinkMs: [5, 300], opsPerDevice: 25 },
+  workload: {
+    ...queues.workload,
+    keyless: 0,
+    concerns: { local: 3, majority: 2 },
+    thinkMs: [5, 300],
+    opsPerDevice: 25,
+  },
 };
 
 const MUTANTS: readonly Mutant[] = [
-  mutant("promises-anybody", "R1: promises a ballot that is not greater than the last", "takeovers", { acceptsPrepare: () => true }),
-  mutant("forgets-promises", "R1: a promise does not survive a crash", "crashes", {}, { crashed: (driver) => driver.run(`UPDATE acceptor SET promised = leader_e`) }),
-  mutant("appends-anything", "R2: entries of an epoch below the promise enter the log", "takeovers", { acceptsAppend: () => true }),
-  mutant("adopts-own-log", "R3: a new leader keeps its own log, whatever a majority has", oneByOne, { bestPromise: (promises) => promises[0] ?? RULES.bestPromise(promises) }),
-  mutant("counts-old-epochs", "R4: entries of an older epoch are committed by counting", oneByOne, { commitPosition: (matches, majority, _start, commit) => Math.max(commit, matches.toSorted((a, b) => b - a)[majority - 1] ?? 0) }),
-  mutant("believes-commits", "R4: a follower believes a commit position beyond what it verified", "takeovers", { followerCommit: (said, _verified, commit) => Math.max(commit, said) }),
-  mutant("stretches-leases", "R5: a leader acts on its lease longer than it was granted", leases, { leaseUntil: (sentAt, timing) => sentAt + 4 * timing.leaseMs }),
-  mutant("grants-for-nothing", "R5: a voter that granted a lease reports none", leases, { grantUntil: (now) => now }),
+  mutant("promises-anybody", "R1: promises a ballot that is not greater than the last", "takeovers", {
+    acceptsPrepare: () => true,
+  }),
+  mutant(
+    "forgets-promises",
+    "R1: a promise does not survive a crash",
+    "crashes",
+    {},
+    { crashed: (driver) => driver.run(`UPDATE acceptor SET promised = leader_e`) },
+  ),
+  mutant("appends-anything", "R2: entries of an epoch below the promise enter the log", "takeovers", {
+    acceptsAppend: () => true,
+  }),
+  mutant("adopts-own-log", "R3: a new leader keeps its own log, whatever a majority has", oneByOne, {
+    bestPromise: (promises) => promises[0] ?? RULES.bestPromise(promises),
+  }),
+  mutant("counts-old-epochs", "R4: entries of an older epoch are committed by counting", oneByOne, {
+    commitPosition: (matches, majority, _start, commit) =>
+      Math.max(commit, matches.toSorted((a, b) => b - a)[majority - 1] ?? 0),
+  }),
+  mutant(
+    "believes-commits",
+    "R4: a follower believes a commit position beyond what it verified",
+    "takeovers",
+    { followerCommit: (said, _verified, commit) => Math.max(commit, said) },
+  ),
+  mutant("stretches-leases", "R5: a leader acts on its lease longer than it was granted", leases, {
+    leaseUntil: (sentAt, timing) => sentAt + 4 * timing.leaseMs,
+  }),
+  mutant("grants-for-nothing", "R5: a voter that granted a lease reports none", leases, {
+    grantUntil: (now) => now,
+  }),
   mutant("remembers-last-grantee", "R5: a voter knows only the lease that it granted last", leases, {
     leaseRemainingMs: (grants, o, candidate, self, now) => {
       const last = grants.filter((grant) => grant.o === o).toSorted((a, b) => b.until - a.until)[0];
-      return last === undefined || last.grantee === candidate || last.grantee === self ? 0 : Math.max(0, last.until - now);
+      return last === undefined || last.grantee === candidate || last.grantee === self
+        ? 0
+        : Math.max(0, last.until - now);
     },
   }),
-  mutant("ignores-leases", "R5: acknowledges and answers as the leader without a valid lease", leases, { leaseValid: (standing) => standing.leads }),
-  mutant("acknowledges-at-once", "R6: a new leader does not wait for the leases before it", leases, { ackAfter: () => 0 }),
-  mutant("serves-old-instances", "R7: an older instance of the leader adds to the epoch of a younger one", "crashes", { acceptsIncarnation: () => true }),
-  mutant("acknowledges-uncommitted", "a majority is acknowledged before it holds the entry", "chaos", { concernMet: (concern, standing, holding, now) => RULES.concernMet(concern === "majority" ? "local" : concern, standing, holding, now) }),
-  mutant("acknowledges-alone", "one more region is acknowledged before it holds the entry", "chaos", { concernMet: (concern, standing, holding, now) => RULES.concernMet(concern === "one" ? "local" : concern, standing, holding, now) }),
-  mutant("declares-lost-early", "a position is lost as soon as an uncommitted OPEN supersedes it", stillborn, { judge: (log, e, s) => judge(log, e, s, () => true) }),
-  mutant("ignores-tokens", "what a session knows counts as contained everywhere", lagging, { judge: () => "contained" }),
+  mutant("ignores-leases", "R5: acknowledges and answers as the leader without a valid lease", leases, {
+    leaseValid: (standing) => standing.leads,
+  }),
+  mutant("acknowledges-at-once", "R6: a new leader does not wait for the leases before it", leases, {
+    ackAfter: () => 0,
+  }),
+  mutant(
+    "serves-old-instances",
+    "R7: an older instance of the leader adds to the epoch of a younger one",
+    "crashes",
+    { acceptsIncarnation: () => true },
+  ),
+  mutant("acknowledges-uncommitted", "a majority is acknowledged before it holds the entry", "chaos", {
+    concernMet: (concern, standing, holding, now) =>
+      RULES.concernMet(concern === "majority" ? "local" : concern, standing, holding, now),
+  }),
+  mutant("acknowledges-alone", "one more region is acknowledged before it holds the entry", "chaos", {
+    concernMet: (concern, standing, holding, now) =>
+      RULES.concernMet(concern === "one" ? "local" : concern, standing, holding, now),
+  }),
+  mutant(
+    "declares-lost-early",
+    "a position is lost as soon as an uncommitted OPEN supersedes it",
+    stillborn,
+    { judge: (log, e, s) => judge(log, e, s, () => true) },
+  ),
+  mutant("ignores-tokens", "what a session knows counts as contained everywhere", lagging, {
+    judge: () => "contained",
+  }),
   mutant("does-not-wait", "a session's positions that are not applied yet count as contained", lagging, {
     judge: (log, e, s) => {
       const judgement = RULES.judge(log, e, s);
       return judgement === "not-applied" || judgement === "behind" ? "contained" : judgement;
     },
   }),
-  mutant("applies-without-causes", "entries are applied before what they depend on", entangled, { dependencySatisfied: () => true }),
-  mutant("waits-for-the-lost", "a lost dependency blocks a log for ever", entangled, { dependencySatisfied: (judgement) => judgement === "contained" }),
-  mutant("leaves-the-cut", "truncation does not restore what the cut entries replaced", "takeovers", { undoes: () => false }),
+  mutant("applies-without-causes", "entries are applied before what they depend on", entangled, {
+    dependencySatisfied: () => true,
+  }),
+  mutant("waits-for-the-lost", "a lost dependency blocks a log for ever", entangled, {
+    dependencySatisfied: (judgement) => judgement === "contained",
+  }),
+  mutant("leaves-the-cut", "truncation does not restore what the cut entries replaced", "takeovers", {
+    undoes: () => false,
+  }),
   mutant("forgets-keys", "a repeated idempotency key runs again", "chaos", { remembersKeys: () => false }),
-  mutant("compacts-the-pinned", "a log is compacted past what a snapshot is replayed from", "snapshots", { mayCompact: (s, bounds) => RULES.mayCompact(s, { ...bounds, pinned: Infinity }) }),
-  mutant("compacts-past-followers", "a leader drops what a follower still needs", absences, { mayCompact: (s, bounds) => RULES.mayCompact(s, { ...bounds, matches: [] }) }),
-  mutant("serves-half-an-image", "a snapshot is read before the logs have made it whole", "snapshots", { imageWhole: () => true }),
-  mutant("ignores-doorbells", "a queue message without entries is not looked at", doorbells, {}, {
-    event: (event) => (event.type === "batch" ? { ...event, messages: event.messages.filter((message) => message === null || message.entries.length > 0) } : event),
-    effects: (effects) => effects,
+  mutant("compacts-the-pinned", "a log is compacted past what a snapshot is replayed from", "snapshots", {
+    mayCompact: (s, bounds) => RULES.mayCompact(s, { ...bounds, pinned: Infinity }),
   }),
-  mutant("counts-the-inbox", "what waits in the inbox is acknowledged as stored", "queues", {}, {
-    effects: (effects, event) =>
-      effects.map((effect) => {
-        if (effect.type !== "reply" || effect.message.type !== "append-mismatch" || event.type !== "peer" || event.message.type !== "append") return effect;
-        const { e, prev, entries } = event.message;
-        return { ...effect, message: { type: "append-ok", e, match: prev.s + entries.length, stamp: effect.message.stamp, storeId: "mutant", inc: 1 } };
-      }),
+  mutant("compacts-past-followers", "a leader drops what a follower still needs", absences, {
+    mayCompact: (s, bounds) => RULES.mayCompact(s, { ...bounds, matches: [] }),
   }),
+  mutant("serves-half-an-image", "a snapshot is read before the logs have made it whole", "snapshots", {
+    imageWhole: () => true,
+  }),
+  mutant(
+    "ignores-doorbells",
+    "a queue message without entries is not looked at",
+    doorbells,
+    {},
+    {
+      event: (event) =>
+        event.type === "batch"
+          ? {
+              ...event,
+              messages: event.messages.filter((message) => message === null || message.entries.length > 0),
+            }
+          : event,
+      effects: (effects) => effects,
+    },
+  ),
+  mutant(
+    "counts-the-inbox",
+    "what waits in the inbox is acknowledged as stored",
+    "queues",
+    {},
+    {
+      effects: (effects, event) =>
+        effects.map((effect) => {
+          if (
+            effect.type !== "reply" ||
+            effect.message.type !== "append-mismatch" ||
+            event.type !== "peer" ||
+            event.message.type !== "append"
+          )
+            return effect;
+          const { e, prev, entries } = event.message;
+          return {
+            ...effect,
+            message: {
+              type: "append-ok",
+              e,
+              match: prev.s + entries.length,
+              stamp: effect.message.stamp,
+              storeId: "mutant",
+              inc: 1,
+            },
+          };
+        }),
+    },
+  ),
 ];
 
 export function mutantNames(): string[] {

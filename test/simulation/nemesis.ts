@@ -42,16 +42,25 @@ export class Nemesis {
       if (!this.#happens(crash.idlePerSecond) || !host.isAwake) continue;
       const evicted = this.#random.chance(0.5);
       const { long, longMs, downMs } = crash;
-      host.crash(evicted ? "of eviction" : "in between", evicted ? 0 : this.#random.between(...(this.#random.chance(long) ? longMs : downMs)));
+      host.crash(
+        evicted ? "of eviction" : "in between",
+        evicted ? 0 : this.#random.between(...(this.#random.chance(long) ? longMs : downMs)),
+      );
     }
     for (const [region, clock] of this.#cluster.clocks.entries()) {
       if (!this.#happens(clockJumpsPerSecond)) continue;
       const by = clock.jump();
       this.#cluster.tally.add("clock jumps");
-      this.#cluster.transcript.line(this.#cluster.timeline.now, `clock of region ${region} jumps by ${by} ms`);
+      this.#cluster.transcript.line(
+        this.#cluster.timeline.now,
+        `clock of region ${region} jumps by ${by} ms`,
+      );
     }
     if (this.#happens(takeover.perSecond)) {
-      this.#usurper.takeOver(this.#random.below(this.#cluster.partitions), this.#random.below(this.#cluster.regions));
+      this.#usurper.takeOver(
+        this.#random.below(this.#cluster.partitions),
+        this.#random.below(this.#cluster.regions),
+      );
     }
   }
 
@@ -65,10 +74,21 @@ export class Nemesis {
     const all = this.#random.shuffled(range(regions));
     const oneWay = this.#random.chance(faults.network.oneWay);
     const size = this.#random.chance(0.3) ? Math.floor(regions / 2) : 1;
-    const [left, right] = this.#random.chance(0.3) ? [all.slice(0, 1), all.slice(1, 2)] : [all.slice(0, size), all.slice(size)];
+    const [left, right] = this.#random.chance(0.3)
+      ? [all.slice(0, 1), all.slice(1, 2)]
+      : [all.slice(0, size), all.slice(size)];
     // Whoever takes logs over mostly stands with the others.
     if (left.length + right.length === regions && this.#random.chance(0.7)) right.push(USURPER);
-    const links = left.flatMap((a) => right.flatMap((b): [number, number][] => (oneWay ? [[a, b]] : [[a, b], [b, a]])));
+    const links = left.flatMap((a) =>
+      right.flatMap((b): [number, number][] =>
+        oneWay
+          ? [[a, b]]
+          : [
+              [a, b],
+              [b, a],
+            ],
+      ),
+    );
     if (oneWay && this.#random.chance(0.5)) for (const link of links) link.reverse();
     const ms = this.#random.between(...faults.network.cutMs);
     tally.add(oneWay ? "cuts one way" : "cuts");

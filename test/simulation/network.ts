@@ -92,7 +92,9 @@ export class Network {
       this.#timeline.cancel(timeout);
       done(end);
     };
-    const timeout: Planned = this.#timeline.after(timeoutMs, () => finish({ end: "failed", reason: "timeout" }));
+    const timeout: Planned = this.#timeline.after(timeoutMs, () =>
+      finish({ end: "failed", reason: "timeout" }),
+    );
     const back = (end: CallEnd<T>): void => this.#send(to, from, replication, () => finish(end));
     const arrive = (): void => {
       let answered = false;

@@ -13,7 +13,11 @@ import type { Timeline } from "./timeline.ts";
 export type QueueBytes = Uint8Array | null;
 
 /** Hands messages to the replica of a partition; `settled` says whether they may be acknowledged. */
-export type Consume = (partition: number, messages: readonly QueueBytes[], settled: (ok: boolean) => void) => void;
+export type Consume = (
+  partition: number,
+  messages: readonly QueueBytes[],
+  settled: (ok: boolean) => void,
+) => void;
 
 /** The platform's, before a message is dead-lettered. */
 const RETRIES_MAX = 20;
@@ -109,7 +113,11 @@ export class Queue {
       for (const queued of batch) this.#settled(queued, ok);
     };
     const timeout = this.#timeline.after(CONSUME_TIMEOUT_MS, () => settle(false));
-    this.#consume(partition, batch.map((queued) => queued.bytes), settle);
+    this.#consume(
+      partition,
+      batch.map((queued) => queued.bytes),
+      settle,
+    );
   }
 
   #settled(queued: Queued, ok: boolean): void {

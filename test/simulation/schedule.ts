@@ -37,7 +37,15 @@ const LOSSY: Faults = {
     cutMs: [200, 6_000],
     oneWay: 0.35,
   },
-  queue: { delayMs: [10, 3_000], loss: 0.08, duplicate: 0.15, late: 0.1, lateMs: [10_000, DAY], sendFailure: 0.08, corrupt: 0.02 },
+  queue: {
+    delayMs: [10, 3_000],
+    loss: 0.08,
+    duplicate: 0.15,
+    late: 0.1,
+    lateMs: [10_000, DAY],
+    sendFailure: 0.08,
+    corrupt: 0.02,
+  },
   crash: {
     beforeCommit: 0.003,
     betweenEffects: 0.012,
@@ -64,7 +72,12 @@ const TIGHT: Partial<Limits> = {
 };
 
 /** Logs so short that followers that fall behind need a snapshot. */
-const SHORT_LOGS: Partial<Limits> = { ...TIGHT, logBytesMax: 4_000, compactEveryEntries: 4, compactRowsMax: 12 };
+const SHORT_LOGS: Partial<Limits> = {
+  ...TIGHT,
+  logBytesMax: 4_000,
+  compactEveryEntries: 4,
+  compactRowsMax: 12,
+};
 
 const BASE: Schedule = {
   name: "chaos",
@@ -94,21 +107,80 @@ const SCHEDULES: readonly Schedule[] = [
       ...LOSSY,
       network: { ...CALM.network, jitterMs: 20 },
       takeover: { ...LOSSY.takeover, perSecond: 0.05 },
-      crash: { ...LOSSY.crash, beforeCommit: 0.02, betweenEffects: 0.05, delicate: 8, idlePerSecond: 0.2, downMs: [0, 400] },
+      crash: {
+        ...LOSSY.crash,
+        beforeCommit: 0.02,
+        betweenEffects: 0.05,
+        delicate: 8,
+        idlePerSecond: 0.2,
+        downMs: [0, 400],
+      },
     },
   },
   {
     ...BASE,
     name: "takeovers",
-    faults: { ...LOSSY, crash: { ...LOSSY.crash, betweenEffects: 0.003, beforeCommit: 0.001 }, takeover: { perSecond: 0.6, entriesMax: 6, bareMajority: 0.7, abandon: 0.35 } },
-    workload: { ...WORKLOAD, concerns: { local: 8, one: 2, majority: 3 }, users: 3 },
+    // Homes that are cut off go on acknowledging under their leases; the others go on without them.
+    faults: {
+      ...LOSSY,
+      network: {
+        ...LOSSY.network,
+        delayMs: [5, 60],
+        slow: 0.01,
+        cutsPerSecond: 0.4,
+        cutMs: [500, 7_000],
+        oneWay: 0.15,
+      },
+      crash: { ...LOSSY.crash, betweenEffects: 0.003, beforeCommit: 0.001 },
+      takeover: { perSecond: 1, entriesMax: 4, bareMajority: 0.8, abandon: 0.15 },
+    },
+    workload: {
+      ...WORKLOAD,
+      thinkMs: [5, 500],
+      opsPerDevice: 24,
+      concerns: { local: 8, one: 2, majority: 3 },
+      users: 3,
+    },
+  },
+  {
+    ...BASE,
+    name: "leases",
+    // Nothing is lost and nobody crashes, so that the same homes are cut off and taken over again and again, and come back.
+    regions: [3],
+    partitions: [1],
+    faults: {
+      ...CALM,
+      network: { ...CALM.network, delayMs: [5, 25], cutsPerSecond: 0.5, cutMs: [1_500, 9_000] },
+      clock: LOSSY.clock,
+      clockJumpsPerSecond: 0.3,
+      takeover: { perSecond: 1.5, entriesMax: 3, bareMajority: 0.9, abandon: 0.05 },
+    },
+    workload: {
+      ...WORKLOAD,
+      users: 3,
+      thinkMs: [5, 200],
+      opsPerDevice: 60,
+      budgetMs: [300, 1_500],
+      concerns: { local: 1 },
+      levels: { leader: 1 },
+      actions: { put: 3, read: 2 },
+      roam: 0,
+    },
   },
   {
     ...BASE,
     name: "queues",
     // Replication has to do with the queues and with pulls, and with what leases need.
-    faults: { ...LOSSY, network: { ...LOSSY.network, appendLoss: 0.7, cutsPerSecond: 0.05 }, takeover: { ...LOSSY.takeover, perSecond: 0.03 } },
-    workload: { ...WORKLOAD, concerns: { local: 8, one: 1, majority: 1 }, levels: { leader: 2, session: 6, prefix: 2, eventual: 2, bounded: 2 } },
+    faults: {
+      ...LOSSY,
+      network: { ...LOSSY.network, appendLoss: 0.7, cutsPerSecond: 0.05 },
+      takeover: { ...LOSSY.takeover, perSecond: 0.03 },
+    },
+    workload: {
+      ...WORKLOAD,
+      concerns: { local: 8, one: 1, majority: 1 },
+      levels: { leader: 2, session: 6, prefix: 2, eventual: 2, bounded: 2 },
+    },
   },
   {
     ...BASE,
@@ -128,35 +200,69 @@ const SCHEDULES: readonly Schedule[] = [
     faults: {
       ...LOSSY,
       network: { ...LOSSY.network, cutsPerSecond: 0.15, cutMs: [500, 9_000] },
-      crash: { ...LOSSY.crash, idlePerSecond: 0.08, betweenEffects: 0.005, long: 0.6, longMs: [4_000, 14_000] },
+      crash: {
+        ...LOSSY.crash,
+        idlePerSecond: 0.08,
+        betweenEffects: 0.005,
+        long: 0.6,
+        longMs: [4_000, 14_000],
+      },
       takeover: { ...LOSSY.takeover, perSecond: 0.05 },
     },
   },
   {
     ...BASE,
     name: "clocks",
-    faults: { ...LOSSY, network: { ...LOSSY.network, cutsPerSecond: 0.1 }, clockJumpsPerSecond: 2, clock: { ...LOSSY.clock, offsetMsMax: 4_000 }, takeover: { ...LOSSY.takeover, perSecond: 0.4 } },
-    workload: { ...WORKLOAD, concerns: { local: 8, majority: 2 }, levels: { leader: 6, strong: 4, bounded: 3, session: 2 } },
+    faults: {
+      ...LOSSY,
+      network: { ...LOSSY.network, cutsPerSecond: 0.1 },
+      clockJumpsPerSecond: 2,
+      clock: { ...LOSSY.clock, offsetMsMax: 4_000 },
+      takeover: { ...LOSSY.takeover, perSecond: 0.4 },
+    },
+    workload: {
+      ...WORKLOAD,
+      concerns: { local: 8, majority: 2 },
+      levels: { leader: 6, strong: 4, bounded: 3, session: 2 },
+    },
   },
   {
     ...BASE,
     name: "broken-clocks",
     // Beyond the bound: leases promise nothing then, majorities still do.
-    faults: { ...LOSSY, clockJumpsPerSecond: 1, clock: { offsetMsMax: 60_000, jumpMsMax: 20_000, drift: 0.05 }, takeover: { ...LOSSY.takeover, perSecond: 0.3 } },
+    faults: {
+      ...LOSSY,
+      clockJumpsPerSecond: 1,
+      clock: { offsetMsMax: 60_000, jumpMsMax: 20_000, drift: 0.05 },
+      takeover: { ...LOSSY.takeover, perSecond: 0.3 },
+    },
     clocksKept: false,
   },
   {
     ...BASE,
     name: "no-leases",
     timing: { ...BASE.timing, leaseMs: 0 },
-    faults: { ...LOSSY, clockJumpsPerSecond: 1, clock: { offsetMsMax: 60_000, jumpMsMax: 20_000, drift: 0.05 }, takeover: { ...LOSSY.takeover, perSecond: 0.3 } },
-    workload: { ...WORKLOAD, concerns: { majority: 4, all: 1 }, levels: { leader: 3, strong: 3, session: 3, prefix: 1 } },
+    faults: {
+      ...LOSSY,
+      clockJumpsPerSecond: 1,
+      clock: { offsetMsMax: 60_000, jumpMsMax: 20_000, drift: 0.05 },
+      takeover: { ...LOSSY.takeover, perSecond: 0.3 },
+    },
+    workload: {
+      ...WORKLOAD,
+      concerns: { majority: 4, all: 1 },
+      levels: { leader: 3, strong: 3, session: 3, prefix: 1 },
+    },
   },
   {
     ...BASE,
     name: "exposure",
     timing: { ...BASE.timing, rpoMsMax: 2_000 },
-    faults: { ...LOSSY, network: { ...LOSSY.network, appendLoss: 0.5, cutsPerSecond: 0.5 }, takeover: { ...LOSSY.takeover, perSecond: 0 } },
+    faults: {
+      ...LOSSY,
+      network: { ...LOSSY.network, appendLoss: 0.5, cutsPerSecond: 0.5 },
+      takeover: { ...LOSSY.takeover, perSecond: 0 },
+    },
     workload: { ...WORKLOAD, concerns: { local: 10, majority: 1 } },
   },
 ];

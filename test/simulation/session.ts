@@ -13,24 +13,42 @@ export class Session {
   }
 
   part(partition: number): SessionPart {
-    const positions = this.#positions.filter(({ p }) => p === partition).map(({ o, e, s, durable }) => ({ o, e, s, durable }));
-    const others = this.#positions.filter(({ p }) => p !== partition).map(({ p, o, e, s }): CrossPosition => ({ p, o, e, s }));
+    const positions = this.#positions
+      .filter(({ p }) => p === partition)
+      .map(({ o, e, s, durable }) => ({ o, e, s, durable }));
+    const others = this.#positions
+      .filter(({ p }) => p !== partition)
+      .map(({ p, o, e, s }): CrossPosition => ({ p, o, e, s }));
     return { positions, others, seenAt: this.#seenAt };
   }
 
   /** `covers`: the answer was given by a replica that had everything of this partition that the token names. */
   saw(partition: number, facts: Facts, covers: boolean): void {
-    const shown = facts.shown.map(({ o, e, s, durable }): SeenPosition => ({ p: partition, o, e, s, durable }));
+    const shown = facts.shown.map(({ o, e, s, durable }): SeenPosition => ({
+      p: partition,
+      o,
+      e,
+      s,
+      durable,
+    }));
     const others = facts.shownOthers.map(({ p, o, e, s }): SeenPosition => ({ p, o, e, s, durable: false }));
     let merged = mergeSeen(this.#positions, [...shown, ...others]);
     // All of one lineage now: of each log the latest place stands for the ones before.
-    if (covers) merged = merged.filter((one) => one.p !== partition || !merged.some((two) => two.p === one.p && two.o === one.o && two.e > one.e && two.s >= one.s));
+    if (covers)
+      merged = merged.filter(
+        (one) =>
+          one.p !== partition ||
+          !merged.some((two) => two.p === one.p && two.o === one.o && two.e > one.e && two.s >= one.s),
+      );
     this.#positions = merged;
     this.#seenAt = Math.max(this.#seenAt, facts.seenAt);
   }
 
   /** Exactly the positions that were reported lost go. */
   lost(partition: number, positions: readonly Position[]): void {
-    this.#positions = this.#positions.filter(({ p, o, e, s }) => p !== partition || !positions.some((lost) => lost.o === o && lost.e === e && lost.s === s));
+    this.#positions = this.#positions.filter(
+      ({ p, o, e, s }) =>
+        p !== partition || !positions.some((lost) => lost.o === o && lost.e === e && lost.s === s),
+    );
   }
 }

@@ -62,28 +62,34 @@ export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunO
   const invariants = new Invariants(cluster, ghost, schedule.clocksKept);
   cluster.observe(invariants);
   const history = new History();
-  const nemesis = new Nemesis(cluster, random.fork("nemesis"), new Usurper(cluster, random.fork("usurper"), ghost, history));
+  const nemesis = new Nemesis(
+    cluster,
+    random.fork("nemesis"),
+    new Usurper(cluster, random.fork("usurper"), ghost, history),
+  );
   const edges = range(cluster.regions).map((region) => new Edge(cluster, region));
   const devices = makeDevices(cluster, edges, schedule, history, random);
   const isBad = (): boolean => ghost.problems.length > 0;
 
-  let busy = devices.length;
-  for (const device of devices) runTask(device.live(), () => busy--);
+  const busy = new Set(devices);
+  for (const device of devices) runTask(device.live(), () => busy.delete(device));
   nemesis.start();
-  while (busy > 0 && timeline.now < schedule.durationMs && !isBad()) timeline.step();
+  while (busy.size > 0 && timeline.now < schedule.durationMs && !isBad()) timeline.step();
   nemesis.stop();
   cluster.transcript.line(timeline.now, "the faults are over");
   cluster.heal();
   const finishBy = timeline.now + FINISH_MS;
-  while (busy > 0 && timeline.nextAt < finishBy && !isBad()) timeline.step();
-  if (busy > 0 && !isBad()) ghost.fail("I22 no request hangs", `${busy} clients did not finish within ${FINISH_MS} ms after the faults`);
+  while (busy.size > 0 && timeline.nextAt < finishBy && !isBad()) timeline.step();
+  if (busy.size > 0 && !isBad())
+    ghost.fail(
+      "I22 no request hangs",
+      `${busy.size} clients did not finish within ${FINISH_MS} ms after the faults`,
+    );
 
   const finish = (task: Task<void>): void => {
-    let done = isBad();
-    runTask(task, () => {
-      done = true;
-    });
-    while (!done && !isBad() && timeline.step());
+    const open = new Set([task]);
+    runTask(task, () => open.delete(task));
+    while (open.size > 0 && !isBad() && timeline.step());
     if (!isBad()) fallsSilent(cluster, ghost);
   };
   finish(touchEveryLog(cluster, edges, devices, ghost, 0));
@@ -98,9 +104,11 @@ export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunO
   if (!isBad()) {
     for (const device of devices) problems.push(...device.expiredCameBack);
     for (const verdict of judge(cluster, ghost, history, schedule.clocksKept)) {
-      for (const [what, count] of Object.entries(verdict.counted)) tally.add(`checked: ${verdict.checker}: ${what}`, count);
+      for (const [what, count] of Object.entries(verdict.counted))
+        tally.add(`checked: ${verdict.checker}: ${what}`, count);
       if (verdict.ok === "undecided") tally.add("undecided verdicts");
-      if (verdict.ok === false) problems.push(...verdict.violations.map((violation) => `${verdict.checker}: ${violation.message}`));
+      if (verdict.ok === false)
+        problems.push(...verdict.violations.map((violation) => `${verdict.checker}: ${violation.message}`));
     }
     problems.push(...ghost.problems);
   }
@@ -108,10 +116,23 @@ export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunO
   tally.add("operations", history.operations().length);
   tally.add("simulated seconds", Math.round(timeline.now / 1000));
   for (const host of cluster.allHosts()) host.driver.close();
-  return { seed, schedule: schedule.name, problems, tally, transcript: cluster.transcript, steps: timeline.steps };
+  return {
+    seed,
+    schedule: schedule.name,
+    problems,
+    tally,
+    transcript: cluster.transcript,
+    steps: timeline.steps,
+  };
 }
 
-function makeDevices(cluster: Cluster, edges: readonly Edge[], schedule: Schedule, history: History, random: Random): Device[] {
+function makeDevices(
+  cluster: Cluster,
+  edges: readonly Edge[],
+  schedule: Schedule,
+  history: History,
+  random: Random,
+): Device[] {
   const { workload } = schedule;
   const shared = new Shared();
   return range(workload.users).flatMap((userIndex) =>
@@ -119,13 +140,29 @@ function makeDevices(cluster: Cluster, edges: readonly Edge[], schedule: Schedul
       const name = `user${userIndex} device${n}`;
       // A user's first device is what decides the home: each region is somebody's home.
       const region = n === 0 ? userIndex % cluster.regions : random.below(cluster.regions);
-      return new Device({ name, userIndex, region, cluster, edges, random: random.fork(name), history, workload, shared });
+      return new Device({
+        name,
+        userIndex,
+        region,
+        cluster,
+        edges,
+        random: random.fork(name),
+        history,
+        workload,
+        shared,
+      });
     }),
   );
 }
 
 /** L2: each user's log takes a majority write, after some tries, now that nothing is wrong. */
-function* touchEveryLog(cluster: Cluster, edges: readonly Edge[], devices: readonly Device[], ghost: Ghost, round: number): Task<void> {
+function* touchEveryLog(
+  cluster: Cluster,
+  edges: readonly Edge[],
+  devices: readonly Device[],
+  ghost: Ghost,
+  round: number,
+): Task<void> {
   for (let partition = 0; partition < cluster.partitions; partition++) {
     let done = false;
     for (let n = 0; n < TOUCHES_MAX && !done; n++) {
@@ -133,9 +170,14 @@ function* touchEveryLog(cluster: Cluster, edges: readonly Edge[], devices: reado
       const anchor = cluster.anchorOf(partition);
       done = yield* edge.touchAnchor(partition, `closing${partition}-${round}`);
       if (!done) yield* sleep(cluster.timeline, RETRY_MS);
-      else cluster.transcript.line(cluster.timeline.now, `the anchor's log ${partition}/${anchor} has a leader`);
+      else
+        cluster.transcript.line(cluster.timeline.now, `the anchor's log ${partition}/${anchor} has a leader`);
     }
-    if (!done) ghost.fail("L2 a log gets a leader", `the anchor's log of partition ${partition} took no claim after the faults`);
+    if (!done)
+      ghost.fail(
+        "L2 a log gets a leader",
+        `the anchor's log of partition ${partition} took no claim after the faults`,
+      );
   }
   const first = new Map(devices.map((device) => [device.user, device]).toReversed() as [string, Device][]);
   for (const device of first.values()) {
@@ -144,7 +186,8 @@ function* touchEveryLog(cluster: Cluster, edges: readonly Edge[], devices: reado
       done = yield* device.write("put", "k0", "majority");
       if (!done) yield* sleep(cluster.timeline, RETRY_MS);
     }
-    if (!done) ghost.fail("L2 a log gets a leader", `${device.name} got no majority write through after the faults`);
+    if (!done)
+      ghost.fail("L2 a log gets a leader", `${device.name} got no majority write through after the faults`);
   }
 }
 
@@ -153,6 +196,13 @@ function* readEverywhere(cluster: Cluster, devices: readonly Device[]): Task<voi
   for (const device of devices) yield* device.act("read");
   for (const host of cluster.allHosts()) {
     yield (resume) =>
-      cluster.ask(host.region, host.region, host.partition, { op: "home", user: "nobody", certain: false, from: host.region }, 1_000, () => resume(undefined));
+      cluster.ask(
+        host.region,
+        host.region,
+        host.partition,
+        { op: "home", user: "nobody", certain: false, from: host.region },
+        1_000,
+        () => resume(undefined),
+      );
   }
 }

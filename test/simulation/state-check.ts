@@ -29,23 +29,43 @@ export function stateIsWhatWasApplied(ghost: Ghost, host: Host): string[] {
     for (const known of history) replay(known, items, owners, keys);
   }
   const found = new Set<string>();
-  for (const [user, key, o, e, s, tombstone, value] of driver.rows(`SELECT user, key, o, e, s, tombstone, value FROM items`)) {
+  for (const [user, key, o, e, s, tombstone, value] of driver.rows(
+    `SELECT user, key, o, e, s, tombstone, value FROM items`,
+  )) {
     const id = `${String(user)}/${String(key)}`;
     const version = `${String(o)}.${String(e)}.${String(s)}`;
     const expected = items.get(id);
     found.add(id);
-    if (expected === undefined || expected.version !== version) problems.push(`${id} at ${host.name} is ${version}, and ${expected?.version ?? "nothing"} was applied`);
-    else if ((tombstone === 1) !== (expected.value === null)) problems.push(`${id} at ${host.name} is ${tombstone === 1 ? "deleted" : "there"} at ${version}, and should not be`);
-    else if (tombstone !== 1 && (value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : "") !== expected.value) problems.push(`${id} at ${host.name} has another value than ${version} wrote`);
+    if (expected === undefined || expected.version !== version)
+      problems.push(`${id} at ${host.name} is ${version}, and ${expected?.version ?? "nothing"} was applied`);
+    else if ((tombstone === 1) !== (expected.value === null))
+      problems.push(
+        `${id} at ${host.name} is ${tombstone === 1 ? "deleted" : "there"} at ${version}, and should not be`,
+      );
+    else if (
+      tombstone !== 1 &&
+      (value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : "") !== expected.value
+    )
+      problems.push(`${id} at ${host.name} has another value than ${version} wrote`);
   }
   // A tombstone may have been reclaimed; an item may not.
-  for (const [id, { value, version }] of items) if (value !== null && !found.has(id)) problems.push(`${id} at ${host.name} is missing, and ${version} was applied`);
-  const homes = new Map(driver.rows(`SELECT user, home FROM owners`).map((row) => [String(row[0]), Number(row[1])]));
-  for (const [user, home] of owners) if (homes.get(user) !== home) problems.push(`${host.name} has ${homes.get(user)} as the home of ${user}, and ${home} was applied`);
-  for (const user of homes.keys()) if (!owners.has(user)) problems.push(`${host.name} has a home for ${user}, and no claim was applied`);
+  for (const [id, { value, version }] of items)
+    if (value !== null && !found.has(id))
+      problems.push(`${id} at ${host.name} is missing, and ${version} was applied`);
+  const homes = new Map(
+    driver.rows(`SELECT user, home FROM owners`).map((row) => [String(row[0]), Number(row[1])]),
+  );
+  for (const [user, home] of owners)
+    if (homes.get(user) !== home)
+      problems.push(`${host.name} has ${homes.get(user)} as the home of ${user}, and ${home} was applied`);
+  for (const user of homes.keys())
+    if (!owners.has(user)) problems.push(`${host.name} has a home for ${user}, and no claim was applied`);
   for (const [user, o, e, s] of driver.rows(`SELECT user, o, e, s FROM idempotency`)) {
     const place = `${String(o)}.${String(e)}.${String(s)}`;
-    if (keys.get(place) !== user) problems.push(`${host.name} remembers an idempotency key of ${String(user)} for ${place}, which was not applied`);
+    if (keys.get(place) !== user)
+      problems.push(
+        `${host.name} remembers an idempotency key of ${String(user)} for ${place}, which was not applied`,
+      );
   }
   return problems;
 }
@@ -62,7 +82,12 @@ function appliedHistory(log: LogGhost, mirror: Mirror): Known[] | null {
   return out;
 }
 
-function replay({ entry, raw }: Known, items: Map<string, Expected>, owners: Map<string, number>, keys: Map<string, string>): void {
+function replay(
+  { entry, raw }: Known,
+  items: Map<string, Expected>,
+  owners: Map<string, number>,
+  keys: Map<string, string>,
+): void {
   const version = `${entry.o}.${raw.e}.${raw.s}`;
   if (entry.kind === EntryKind.claim && entry.claim !== undefined) owners.set(entry.user, entry.claim.home);
   if (entry.idempotency !== undefined) keys.set(version, entry.user);

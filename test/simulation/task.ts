@@ -28,7 +28,7 @@ export function runTask<T>(task: Task<T>, done: (value: T) => void = () => {}): 
 }
 
 export function* wait<T>(begin: (resume: (value: T) => void) => void): Task<T> {
-  return (yield begin as Wait) as T;
+  return (yield begin) as T;
 }
 
 export function* sleep(timeline: Timeline, ms: number): Task<void> {

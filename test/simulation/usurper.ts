@@ -9,7 +9,13 @@
  * It follows the protocol to the letter and has a true clock: whatever breaks is the replicas' doing.
  */
 import type { History } from "../../src/checker/history.ts";
-import { type Entry, EntryKind, OpKind, PROTOCOL_VERSION, type RawEntry } from "../../src/replication/entry.ts";
+import {
+  type Entry,
+  EntryKind,
+  OpKind,
+  PROTOCOL_VERSION,
+  type RawEntry,
+} from "../../src/replication/entry.ts";
 import { divergencePoint } from "../../src/replication/epoch-table.ts";
 import { hlcAt } from "../../src/replication/hlc.ts";
 import type { Append, EpochStart, PeerReply, PeerRequest, Promise_ } from "../../src/replication/message.ts";
@@ -60,7 +66,9 @@ export class Usurper {
   takeOver(partition: number, origin: number): void {
     const log = `${partition}/${origin}`;
     // A log that nobody writes to would never get its leader back.
-    const used = this.#cluster.anchorOf(partition) === origin || this.#ghost.someUserOf(partition, origin, this.#random) !== null;
+    const used =
+      this.#cluster.anchorOf(partition) === origin ||
+      this.#ghost.someUserOf(partition, origin, this.#random) !== null;
     if (this.#busy.has(log) || !used) return;
     this.#busy.add(log);
     runTask(this.#reign(partition, origin), (how) => {
@@ -74,22 +82,40 @@ export class Usurper {
     const { timeline, regions, timing } = this.#cluster;
     const { bareMajority, abandon, entriesMax } = this.#cluster.faults.takeover;
     const majority = Math.floor(regions / 2) + 1;
-    const highest = this.#cluster.hosts[partition]?.map((host) => Number(host.driver.rows(`SELECT max(promised) FROM acceptor WHERE o = ?`, o)[0]?.[0] ?? 0));
+    const highest = this.#cluster.hosts[partition]?.map((host) =>
+      Number(host.driver.rows(`SELECT max(promised) FROM acceptor WHERE o = ?`, o)[0]?.[0] ?? 0),
+    );
     this.#counter = Math.max(this.#counter, ...(highest ?? []).map(counterOf)) + 1;
     const b = epochOf(this.#counter, USURPER);
     this.#say(`takeover of log ${partition}/${o} begins with ballot ${b}`);
     const promises = yield* this.#prepare(partition, o, b, majority, this.#random.chance(bareMajority));
     if (promises.length < majority) return "without promises";
     if (this.#random.chance(abandon)) return "abandoned after promises";
-    const best = promises.reduce((a, next) => (compareTails(next.promise.last, a.promise.last) > 0 ? next : a));
+    const best = promises.reduce((a, next) =>
+      compareTails(next.promise.last, a.promise.last) > 0 ? next : a,
+    );
     const held = yield* this.#adopt(partition, o, best);
     if (held === null) return "without the log";
-    held.hlc = Math.max(held.hlc, ...promises.map(({ promise }) => promise.hlc), hlcAt(SIMULATION_STARTS_AT + timeline.now));
-    const ackAfter = Math.max(...promises.map(({ at, promise }) => at + Math.ceil(promise.leaseRemainingMs * (1 + timing.clockDrift))));
-    const open = this.#write(partition, o, b, held, { kind: EntryKind.open, open: { leader: USURPER, configVersion: 1 }, concern: "majority" });
+    held.hlc = Math.max(
+      held.hlc,
+      ...promises.map(({ promise }) => promise.hlc),
+      hlcAt(SIMULATION_STARTS_AT + timeline.now),
+    );
+    const ackAfter = Math.max(
+      ...promises.map(
+        ({ at, promise }) => at + Math.ceil(promise.leaseRemainingMs * (1 + timing.clockDrift)),
+      ),
+    );
+    const open = this.#write(partition, o, b, held, {
+      kind: EntryKind.open,
+      open: { leader: USURPER, configVersion: 1 },
+      concern: "majority",
+    });
     const everybody = range(regions);
     // A partial first round is how an OPEN gets onto fewer than a majority.
-    const first = this.#random.chance(abandon) ? this.#random.shuffled(everybody).slice(0, this.#random.between(1, regions)) : everybody;
+    const first = this.#random.chance(abandon)
+      ? this.#random.shuffled(everybody).slice(0, this.#random.between(1, regions))
+      : everybody;
     const matches = new Map<number, number>();
     const opened = yield* this.#replicate(partition, o, b, held, first, matches, 0);
     if (opened.matched(open.s) < majority) return "without its OPEN on a majority";
@@ -100,16 +126,41 @@ export class Usurper {
       if (target === null) break;
       const text = `usurper ${++this.#written}`;
       const value = new TextEncoder().encode(JSON.stringify(text));
-      const op = { kind: OpKind.put, key: target.key, after: { contentType: "application/json", value, expiresAt: 0 } };
-      const row = this.#write(partition, o, b, held, { kind: EntryKind.txn, user: target.user, principal: "usurper", deps: target.claim.o === o ? [] : [target.claim], ops: [op], status: 200, concern: "majority" });
+      const op = {
+        kind: OpKind.put,
+        key: target.key,
+        after: { contentType: "application/json", value, expiresAt: 0 },
+      };
+      const row = this.#write(partition, o, b, held, {
+        kind: EntryKind.txn,
+        user: target.user,
+        principal: "usurper",
+        deps: target.claim.o === o ? [] : [target.claim],
+        ops: [op],
+        status: 200,
+        concern: "majority",
+      });
       // Nobody waits for an answer: for the checkers this is a write whose outcome stays unknown.
       const { user, key } = target;
-      const write = this.#history.invoke({ process: -this.#written, op: "write", user, key, value: text, concern: "local", principal: "usurper" }, timeline.now);
+      const write = this.#history.invoke(
+        {
+          process: -this.#written,
+          op: "write",
+          user,
+          key,
+          value: text,
+          concern: "local",
+          principal: "usurper",
+        },
+        timeline.now,
+      );
       this.#history.info(write, timeline.now, { version: `${o}.${b}.${row.s}` });
       const to = this.#random.shuffled(everybody).slice(0, this.#random.between(1, regions));
       const round = yield* this.#replicate(partition, o, b, held, to, matches, opened.commit);
-      if (round.matched(row.s) >= majority) this.#ghost.claim(partition, o, row.s, b, `the usurper's entry ${b}.${row.s}`);
-      if (round.leaseFrom >= 0) this.#ghost.reigns(partition, o, b, ackAfter, round.leaseFrom + timing.leaseMs);
+      if (round.matched(row.s) >= majority)
+        this.#ghost.claim(partition, o, row.s, b, `the usurper's entry ${b}.${row.s}`);
+      if (round.leaseFrom >= 0)
+        this.#ghost.reigns(partition, o, b, ackAfter, round.leaseFrom + timing.leaseMs);
       yield* sleep(timeline, this.#random.between(5, 300));
     }
     const last = yield* this.#replicate(partition, o, b, held, everybody, matches, opened.commit);
@@ -145,9 +196,23 @@ export class Usurper {
     const held: Held = { base, entries: [], epochs: epochs.filter((epoch) => epoch.start <= last.s), hlc: 0 };
     while (base.s + held.entries.length < last.s) {
       const from = held.entries.at(-1) ?? base;
-      const pull: PeerRequest = { type: "pull", o, last: { e: from.e, s: from.s }, base, epochs: held.epochs.filter((epoch) => epoch.start <= from.s), bytesMax: 1_000_000, wantCommit: false };
+      const pull: PeerRequest = {
+        type: "pull",
+        o,
+        last: { e: from.e, s: from.s },
+        base,
+        epochs: held.epochs.filter((epoch) => epoch.start <= from.s),
+        bytesMax: 1_000_000,
+        wantCommit: false,
+      };
       const reply = yield* wait<PeerReply | null>((resume) => this.#call(partition, best.from, pull, resume));
-      if (reply?.type !== "pull-ok" || reply.prev.s !== from.s || reply.prev.e !== from.e || reply.entries.length === 0) return null;
+      if (
+        reply?.type !== "pull-ok" ||
+        reply.prev.s !== from.s ||
+        reply.prev.e !== from.e ||
+        reply.entries.length === 0
+      )
+        return null;
       for (const raw of reply.entries) if (raw.s <= last.s) held.entries.push(raw);
     }
     const tail = held.entries.at(-1) ?? base;
@@ -159,7 +224,23 @@ export class Usurper {
   #write(partition: number, o: number, e: Epoch, held: Held, fields: Partial<Entry>): RawEntry {
     const s = held.base.s + held.entries.length + 1;
     held.hlc = Math.max(held.hlc + 1, hlcAt(SIMULATION_STARTS_AT + this.#cluster.timeline.now));
-    const entry: Entry = { pv: PROTOCOL_VERSION, kind: EntryKind.open, o, e, s, inc: 1, hlc: held.hlc, user: "", principal: "", concern: "local", deps: [], xdeps: [], ops: [], status: 0, ...fields };
+    const entry: Entry = {
+      pv: PROTOCOL_VERSION,
+      kind: EntryKind.open,
+      o,
+      e,
+      s,
+      inc: 1,
+      hlc: held.hlc,
+      user: "",
+      principal: "",
+      concern: "local",
+      deps: [],
+      xdeps: [],
+      ops: [],
+      status: 0,
+      ...fields,
+    };
     const raw = { e, s, bytes: this.#cluster.codec.encode(entry) };
     if (entry.kind === EntryKind.open) held.epochs.push({ e, start: s });
     const prev = held.entries.at(-1) ?? held.base;
@@ -169,7 +250,15 @@ export class Usurper {
   }
 
   /** One round to some voters, with a second try for each that answers with a mismatch. */
-  *#replicate(partition: number, o: number, e: Epoch, held: Held, to: readonly number[], matches: Map<number, number>, commit: number): Task<Round> {
+  *#replicate(
+    partition: number,
+    o: number,
+    e: Epoch,
+    held: Held,
+    to: readonly number[],
+    matches: Map<number, number>,
+    commit: number,
+  ): Task<Round> {
     const sentAt = this.#cluster.timeline.now;
     const head = held.base.s + held.entries.length;
     let left = to.length;
@@ -181,15 +270,34 @@ export class Usurper {
       };
       for (const region of to) {
         const send = (after: number, tries: number): void => {
-          const prev = after === held.base.s ? held.base : (held.entries[after - held.base.s - 1] as RawEntry);
-          const append: Append = { type: "append", o, e, inc: 1, prev: { e: prev.e, s: prev.s }, entries: held.entries.slice(after - held.base.s), chain: new Uint8Array(0), commit, grant: true, pv: PROTOCOL_VERSION };
+          const prev =
+            after === held.base.s ? held.base : (held.entries[after - held.base.s - 1] as RawEntry);
+          const append: Append = {
+            type: "append",
+            o,
+            e,
+            inc: 1,
+            prev: { e: prev.e, s: prev.s },
+            entries: held.entries.slice(after - held.base.s),
+            chain: new Uint8Array(0),
+            commit,
+            grant: true,
+            pv: PROTOCOL_VERSION,
+          };
           this.#call(partition, region, append, (reply) => {
             if (reply?.type === "append-ok" && reply.e === e) {
               granted += 1;
               matches.set(region, Math.max(matches.get(region) ?? 0, reply.match));
             }
             if (reply?.type === "append-mismatch" && tries > 0) {
-              const agree = divergencePoint(held.epochs, head, held.base.s, reply.epochs, reply.last.s, reply.base.s);
+              const agree = divergencePoint(
+                held.epochs,
+                head,
+                held.base.s,
+                reply.epochs,
+                reply.last.s,
+                reply.base.s,
+              );
               if (agree >= held.base.s) return send(agree, tries - 1);
             }
             finish();

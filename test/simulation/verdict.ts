@@ -22,9 +22,15 @@ export function judge(cluster: Cluster, ghost: Ghost, history: History, clocksKe
   const { kept, lost } = entriesWritten(ghost);
   const authority = new Authority(kept, lost);
   // What expires is dropped by every replica in its own time.
-  const lasting = new Authority(kept.filter(({ key }) => key !== EXPIRING_KEY), lost);
+  const lasting = new Authority(
+    kept.filter(({ key }) => key !== EXPIRING_KEY),
+    lost,
+  );
   nothingVanishes(cluster, ghost);
-  const always = [checkDurability(operations, authority, { voters: cluster.regions }), checkConvergence(states(cluster), lasting)];
+  const always = [
+    checkDurability(operations, authority, { voters: cluster.regions }),
+    checkConvergence(states(cluster), lasting),
+  ];
   if (!clocksKept) return always;
   return [
     ...always,
@@ -41,15 +47,26 @@ function nothingVanishes(cluster: Cluster, ghost: Ghost): void {
   for (const log of ghost.logs.flat()) {
     for (const { position, concern } of log.acknowledged) {
       if (log.isCommitted(position.e, position.s)) continue;
-      if (concern === "majority" || concern === "all") ghost.fail("I11 acknowledged at a majority, lost", `${position.e}.${position.s} of log ${log.partition}/${log.o}`);
-      else if (!isDivergentSomewhere(cluster, log, position.e, position.s)) ghost.fail("I12 nothing vanishes", `${position.e}.${position.s} of log ${log.partition}/${log.o}, acknowledged at ${concern}, is nowhere`);
+      if (concern === "majority" || concern === "all")
+        ghost.fail(
+          "I11 acknowledged at a majority, lost",
+          `${position.e}.${position.s} of log ${log.partition}/${log.o}`,
+        );
+      else if (!isDivergentSomewhere(cluster, log, position.e, position.s))
+        ghost.fail(
+          "I12 nothing vanishes",
+          `${position.e}.${position.s} of log ${log.partition}/${log.o}, acknowledged at ${concern}, is nowhere`,
+        );
       else cluster.tally.add("acknowledged writes found as divergent");
     }
   }
 }
 
 function isDivergentSomewhere(cluster: Cluster, log: LogGhost, e: number, s: number): boolean {
-  return (cluster.hosts[log.partition] ?? []).some((host) => host.driver.rows(`SELECT 1 FROM divergent WHERE o = ? AND e = ? AND s = ?`, log.o, e, s).length > 0);
+  return (cluster.hosts[log.partition] ?? []).some(
+    (host) =>
+      host.driver.rows(`SELECT 1 FROM divergent WHERE o = ? AND e = ? AND s = ?`, log.o, e, s).length > 0,
+  );
 }
 
 function entriesWritten(ghost: Ghost): { kept: LogEntry[]; lost: LogEntry[] } {
@@ -60,12 +77,19 @@ function entriesWritten(ghost: Ghost): { kept: LogEntry[]; lost: LogEntry[] } {
       const known = log.known(log.committed[s] ?? 0, s);
       if (known !== undefined) kept.push(...entriesOf(known));
     }
-    for (const known of log.entries.values()) if (!log.isCommitted(known.raw.e, known.raw.s)) lost.push(...entriesOf(known));
+    for (const known of log.entries.values())
+      if (!log.isCommitted(known.raw.e, known.raw.s)) lost.push(...entriesOf(known));
   }
   return { kept, lost };
 }
 
-const OPS: Readonly<Record<number, LogEntry["op"]>> = { [OpKind.put]: "put", [OpKind.delete]: "delete", [OpKind.merge]: "merge", [OpKind.add]: "add", [OpKind.expire]: "expire" };
+const OPS: Readonly<Record<number, LogEntry["op"]>> = {
+  [OpKind.put]: "put",
+  [OpKind.delete]: "delete",
+  [OpKind.merge]: "merge",
+  [OpKind.add]: "add",
+  [OpKind.expire]: "expire",
+};
 
 function entriesOf({ entry, raw }: Known): LogEntry[] {
   return entry.ops.map((op) => ({
@@ -73,7 +97,8 @@ function entriesOf({ entry, raw }: Known): LogEntry[] {
     position: `${entry.o}.${raw.e}.${raw.s}`,
     key: op.key,
     op: OPS[op.kind] ?? "put",
-    value: op.after === undefined ? undefined : (JSON.parse(decoder.decode(op.after.value)) as string | number),
+    value:
+      op.after === undefined ? undefined : (JSON.parse(decoder.decode(op.after.value)) as string | number),
     principal: entry.principal,
     idempotencyKey: entry.idempotency?.key,
     concern: entry.concern,
@@ -85,11 +110,14 @@ function states(cluster: Cluster): ReplicaState[] {
   return cluster.allHosts().map((host) => ({
     region: String(host.region),
     partition: String(host.partition),
-    items: host.driver.rows(`SELECT user, key, o, e, s, value FROM items WHERE tombstone = 0 AND expires_at = 0`).map(([user, key, o, e, s, value]) => ({
-      user: String(user),
-      key: String(key),
-      version: `${String(o)}.${String(e)}.${String(s)}`,
-      value: value instanceof Uint8Array ? (JSON.parse(decoder.decode(value)) as string | number) : undefined,
-    })),
+    items: host.driver
+      .rows(`SELECT user, key, o, e, s, value FROM items WHERE tombstone = 0 AND expires_at = 0`)
+      .map(([user, key, o, e, s, value]) => ({
+        user: String(user),
+        key: String(key),
+        version: `${String(o)}.${String(e)}.${String(s)}`,
+        value:
+          value instanceof Uint8Array ? (JSON.parse(decoder.decode(value)) as string | number) : undefined,
+      })),
   }));
 }

@@ -6,7 +6,12 @@ import { PROTOCOL_VERSION } from "../../src/replication/entry.ts";
 import type { Batch, PeerReply, PeerRequest } from "../../src/replication/message.ts";
 import { decodeBatch, encodeBatch } from "../../src/wire/batch-codec.ts";
 import type { Envelope } from "../../src/wire/envelope.ts";
-import { decodePeerReply, decodePeerRequest, encodePeerReply, encodePeerRequest } from "../../src/wire/peer-codec.ts";
+import {
+  decodePeerReply,
+  decodePeerRequest,
+  encodePeerReply,
+  encodePeerRequest,
+} from "../../src/wire/peer-codec.ts";
 
 export function envelope(partition: number, from: number, to: number): Envelope {
   return { namespace: "default", partition, from, to, pv: PROTOCOL_VERSION };

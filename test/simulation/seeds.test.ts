@@ -1,0 +1,45 @@
+/** A few seeds of every schedule, each a whole life of a deployment; nothing may be wrong, and enough has to have happened. */
+import { expect, test } from "vitest";
+import { scheduleNamed, scheduleNames } from "./schedule.ts";
+import { simulate } from "./simulation.ts";
+import { Tally } from "./tally.ts";
+
+const SEEDS_EACH = 30;
+/** Over all seeds of a schedule. Without these an idle simulation would be the greenest of all. */
+const FLOORS: Readonly<Record<string, number>> = {
+  turns: 10_000,
+  operations: 800,
+  elections: 24,
+  starts: 60,
+  "states compared": 100,
+};
+const FLOORS_OF: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  calm: {
+    "writes acknowledged: all": 30,
+    "writes acknowledged: majority": 100,
+    "reads: session (covered)": 50,
+    "reads: bounded (fresh)": 10,
+  },
+  crashes: { "crashes between effects": 200, "crashes before commit": 50, "replays by idempotency key": 5 },
+  takeovers: { "takeovers completed": 50, "entries cut off": 20 },
+  leases: {
+    "takeovers completed": 100,
+    "entries cut off": 100,
+    "acknowledged writes found as divergent": 50,
+    "positions reported lost": 8,
+  },
+  queues: { "entries by queue": 100, "batches buffered": 5, "gaps repaired by pull": 50 },
+  snapshots: { "snapshots taken over": 10, compactions: 200 },
+  clocks: { "clock jumps": 500 },
+  exposure: { "writes refused: rpo-bound": 1 },
+};
+
+test.each(scheduleNames())("%s", { timeout: 60_000 }, (name) => {
+  const totals = new Tally();
+  for (let seed = 1; seed <= SEEDS_EACH; seed++) {
+    const { problems, tally, transcript } = simulate({ seed, schedule: scheduleNamed(name), keep: 40 });
+    expect(problems, `seed ${seed} of ${name}; the end of it:\n${transcript.lines().join("\n")}`).toEqual([]);
+    totals.merge(tally);
+  }
+  expect(totals.short({ ...FLOORS, ...FLOORS_OF[name] })).toEqual([]);
+});
