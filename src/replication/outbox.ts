@@ -43,8 +43,12 @@ export class Outbox {
     this.#context = context;
     this.#leaderships = leaderships;
     for (const row of context.storage.outbox()) this.#rows.set(`${row.o}:${row.dest}`, row);
-    const earliest = Math.min(...[...this.#rows.values()].map((row) => row.nextAt));
-    if (earliest < Infinity) context.alarmAt(earliest);
+  }
+
+  /** First turn of an instance: schedules that were under way go on, whatever became of the alarm. */
+  start(): void {
+    const { retryMs } = this.#context.config.timing;
+    for (const row of this.#rows.values()) if (row.stage < retryMs.length) this.#context.alarmAt(row.nextAt);
   }
 
   /** A write has left the peers of this log behind. */

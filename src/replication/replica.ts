@@ -179,6 +179,7 @@ export class Replica {
       storage.setMeta("region", config.region);
     }
     this.#applier.applyWaiting();
+    this.#outbox.start();
   }
 
   #advance(): void {
