@@ -15,6 +15,7 @@ const KEYS = 256;
  * SQLite nothing: it compares, and leaves the page as it is.
  */
 const VALUES = 4;
+const COMMITTED_MS = 500;
 
 export const onlyUser = ["alice"] as const;
 /** In as many partitions, and so as many leading objects, as there are users; found by trying. */
@@ -73,37 +74,49 @@ function put(
 
 /** Reads at `session` in another region than where the user is at home, with a token that covers everything. */
 export function sessionReads(users: readonly string[], tokens: ReadonlyMap<string, string>): RequestMaker {
-  return cycle(users, 1, (user, key) =>
-    requestBytes({
-      method: "GET",
-      host: HOST.ithaca,
-      path: `/v1/users/${user}/items/${key}`,
-      headers: {
-        "Ithaca-Region": AWAY,
-        "Ithaca-Consistency": "session",
-        "Ithaca-Session": tokens.get(user) ?? "",
-      },
-    }),
-  );
+  return cycle(users, 1, (user, key) => sessionRead(user, key, tokens.get(user) ?? ""));
 }
 
-/** Every key of every user, everywhere; answers the token after the last write of each user. */
-export async function fill(runtime: Runtime, users: readonly string[]): Promise<Map<string, string>> {
+function sessionRead(user: string, key: string, token: string): Buffer {
+  return requestBytes({
+    method: "GET",
+    host: HOST.ithaca,
+    path: `/v1/users/${user}/items/${key}`,
+    headers: { "Ithaca-Region": AWAY, "Ithaca-Consistency": "session", "Ithaca-Session": token },
+  });
+}
+
+/** What a client's token is after its last write and a read of it in another region: it covers all there is. */
+export async function coveringTokens(
+  { url }: Runtime,
+  users: readonly string[],
+): Promise<Map<string, string>> {
+  const tokens = new Map<string, string>();
+  for (const user of users) {
+    const token =
+      headerOf(expectDone(await once(url, put(user, "key-0", valueOf(0)))), "Ithaca-Session") ?? "";
+    // By then the write is committed and known to be: a token that says so is as short as it gets.
+    await new Promise((resolve) => setTimeout(resolve, COMMITTED_MS));
+    const read = expectDone(await once(url, sessionRead(user, "key-0", token)));
+    tokens.set(user, headerOf(read, "Ithaca-Session") ?? "");
+  }
+  return tokens;
+}
+
+/** Every key of every user, everywhere. */
+export async function fill(runtime: Runtime, users: readonly string[]): Promise<void> {
   const { url } = runtime;
   expectDone(await once(url, requestBytes({ method: "GET", host: HOST.bare, path: "/d1-create" })));
-  const tokens = new Map<string, string>();
   for (const user of users) {
     for (let n = 0; n < KEYS; n++) {
       const key = keyOf(n);
       const value = valueOf(n);
-      const answer = expectDone(await once(url, put(user, key, value)));
-      tokens.set(user, headerOf(answer, "Ithaca-Session") ?? "");
+      expectDone(await once(url, put(user, key, value)));
       for (const where of ["object", "d1", "kv"] as const) {
         expectDone(await once(url, plainWrite(where, user, key, value)));
       }
     }
   }
-  return tokens;
 }
 
 function keyOf(n: number): string {

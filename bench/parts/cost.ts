@@ -3,10 +3,8 @@
  * Processor time of the Worker is left out on both sides, since it is not what differs.
  */
 import type { Figure } from "../figure.ts";
-import { Load } from "../load/load.ts";
-import { onlyUser, sessionReads, writes } from "../load/requests.ts";
-import { headerOf, Connection } from "../load/connection.ts";
-import { expectDone } from "../load/load.ts";
+import { expectDone, Load, once } from "../load/load.ts";
+import { coveringTokens, onlyUser, sessionReads, writes } from "../load/requests.ts";
 import { dollarsPerMillion, PLAIN_USAGE, type Usage } from "../prices.ts";
 import { sleep, startMetered, type MeteredRuntime } from "../runtime/meter.ts";
 import { median } from "../statistics.ts";
@@ -38,7 +36,7 @@ export async function cost(settings: Settings): Promise<readonly Figure[]> {
     const sparseCount = settings.quick ? 1 : 4;
     await runtime.reset();
     for (let n = 0; n < sparseCount; n++) {
-      await once(runtime, make(0, n));
+      expectDone(await once(runtime.url, make(0, n)));
       await sleep(SILENCE_MS);
     }
     const sparse = perOperation(await runtime.tally(), sparseCount);
@@ -51,14 +49,10 @@ export async function cost(settings: Settings): Promise<readonly Figure[]> {
     const busy = perOperation(busyTally, busyRound.requests);
 
     settings.note("reads");
-    const { token } = await once(runtime, make(0, 0));
+    const reads = sessionReads(onlyUser, await coveringTokens(runtime, onlyUser));
     await sleep(3_000);
     await runtime.reset();
-    const readRound = await load.pace(
-      settings.quick ? 1 : 5,
-      BUSY_PER_SECOND,
-      sessionReads(onlyUser, new Map(onlyUser.map((user) => [user, token]))),
-    );
+    const readRound = await load.pace(settings.quick ? 1 : 5, BUSY_PER_SECOND, reads);
     const reading = perOperation(await runtime.tally(), readRound.requests);
 
     settings.note("compaction");
@@ -195,14 +189,4 @@ async function storedBytes(runtime: MeteredRuntime, load: Load, settings: Settin
   const before = await size();
   const round = await load.pace(settings.quick ? 3 : 10, BUSY_PER_SECOND, writes(onlyUser));
   return ((await size()) - before) / round.requests;
-}
-
-async function once(runtime: MeteredRuntime, request: Buffer): Promise<{ token: string }> {
-  const connection = new Connection(runtime.url);
-  try {
-    const answer = expectDone(await connection.send(request));
-    return { token: headerOf(answer, "Ithaca-Session") ?? "" };
-  } finally {
-    connection.close();
-  }
 }

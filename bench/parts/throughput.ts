@@ -4,6 +4,7 @@ import { partitionOfSlot, slotOf } from "../../src/deployment/slot.ts";
 import type { Figure, Target } from "../figure.ts";
 import { contest, type Contest } from "../load/contest.ts";
 import {
+  coveringTokens,
   fill,
   nothing,
   onlyUser,
@@ -38,7 +39,7 @@ export async function throughput(settings: Settings): Promise<readonly Figure[]>
   const figures: Figure[] = [];
   try {
     settings.note("filling");
-    const tokens = await fill(runtime, [...onlyUser, ...manyUsers]);
+    await fill(runtime, [...onlyUser, ...manyUsers]);
     const run = (title: string, connections: number, makers: Parameters<typeof named>[0]) => {
       settings.note(title);
       return contest(runtime, named(makers), { ...settings, connections });
@@ -46,7 +47,8 @@ export async function throughput(settings: Settings): Promise<readonly Figure[]>
     if (settings.profiles !== null) {
       const { profiles } = settings;
       await profile(runtime, settings, join(profiles, "put.cpuprofile"), writes(onlyUser));
-      await profile(runtime, settings, join(profiles, "get.cpuprofile"), sessionReads(onlyUser, tokens));
+      const reads = sessionReads(onlyUser, await coveringTokens(runtime, onlyUser));
+      await profile(runtime, settings, join(profiles, "get.cpuprofile"), reads);
       return [];
     }
     for (const [objects, users] of [
@@ -64,7 +66,7 @@ export async function throughput(settings: Settings): Promise<readonly Figure[]>
       const read = await run(`GET, ${objects}`, CONNECTIONS, {
         nothing: nothing(),
         object: plainReads("object", users),
-        ithaca: sessionReads(users, tokens),
+        ithaca: sessionReads(users, await coveringTokens(runtime, users)),
         d1: plainReads("d1", users),
         kv: plainReads("kv", users),
       });
