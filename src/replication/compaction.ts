@@ -73,12 +73,11 @@ export class Compaction {
 
   /** Removes the tombstones that the entry made and nobody replaced since. */
   #reclaim(log: Log, bytes: Uint8Array): boolean {
-    const { codec, config, now, storage } = this.#context;
+    const { codec, storage } = this.#context;
     const entry = codec.decode(bytes);
-    const old = hlcAt(now - config.timing.tombstoneMs);
     let any = false;
     for (const op of entry.ops) {
-      if (op.after !== undefined || entry.hlc >= old) continue;
+      if (op.after !== undefined) continue;
       const item = storage.item(entry.user, op.key, false);
       if (item === null || !item.tombstone || item.o !== log.o || item.s !== entry.s) continue;
       storage.deleteItem(entry.user, op.key);

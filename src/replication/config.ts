@@ -33,7 +33,6 @@ export interface Timing {
   readonly retainMs: number;
   readonly idempotencyMs: number;
   readonly edgeIdempotencyMs: number;
-  readonly tombstoneMs: number;
   /** How long a snapshot source keeps its log for a receiver that makes no progress. */
   readonly pinMs: number;
   /** Writes at `local` are refused while the oldest entry without a majority is older than this. 0: no bound. */
@@ -78,7 +77,6 @@ export const DEFAULT_TIMING: Timing = {
   retainMs: 24 * 3_600_000,
   idempotencyMs: 48 * 3_600_000,
   edgeIdempotencyMs: 600_000,
-  tombstoneMs: 3_600_000, // longer than any snapshot takes
   pinMs: 900_000,
   rpoMsMax: 0,
 };

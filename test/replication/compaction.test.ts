@@ -6,7 +6,7 @@ let cluster: Cluster;
 afterEach(() => cluster.close());
 
 const EAGER: ClusterOptions = {
-  timing: { retainMs: 1_000, tombstoneMs: 500 },
+  timing: { retainMs: 1_000 },
   limits: { compactEveryEntries: 5 },
 };
 

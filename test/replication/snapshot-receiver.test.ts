@@ -18,7 +18,7 @@ let cluster: Cluster;
 afterEach(() => cluster.close());
 
 const BRIEF: ClusterOptions = {
-  timing: { retainMs: 1_000, tombstoneMs: 100_000 },
+  timing: { retainMs: 1_000 },
   limits: { compactEveryEntries: 5, logBytesMax: 300_000 },
 };
 const LARGE = "x".repeat(100_000);

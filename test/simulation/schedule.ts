@@ -85,7 +85,7 @@ const BASE: Schedule = {
   partitions: [1, 2],
   faults: LOSSY,
   workload: WORKLOAD,
-  timing: { retainMs: 20_000, pinMs: 30_000, tombstoneMs: 60_000 },
+  timing: { retainMs: 20_000, pinMs: 30_000 },
   limits: TIGHT,
   clocksKept: true,
   durationMs: 30_000,
@@ -188,7 +188,7 @@ const SCHEDULES: readonly Schedule[] = [
     regions: [3],
     partitions: [1],
     limits: SHORT_LOGS,
-    timing: { ...BASE.timing, retainMs: 1_500, pinMs: 6_000, tombstoneMs: 2_000 },
+    timing: { ...BASE.timing, retainMs: 1_500, pinMs: 6_000 },
     workload: {
       ...WORKLOAD,
       opsPerDevice: 40,
