@@ -5,7 +5,8 @@ import { promisify } from "node:util";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startRuntime, type Runtime } from "./support/runtime.ts";
-import { itemPath, type Store, type Asked, type Reply } from "./support/store.ts";
+import { type Reply } from "./support/http.ts";
+import { itemPath, type Store, type Asked } from "./support/store.ts";
 
 const SECRET = "a secret of the identity tests, long enough for HS256";
 const DEPLOYED = {

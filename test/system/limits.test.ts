@@ -2,9 +2,9 @@
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseOpenMetrics } from "./support/open-metrics.ts";
-import { sendRaw } from "./support/raw.ts";
 import { startRuntime, type Runtime } from "./support/runtime.ts";
-import { REGIONS, type Asked, type Reply, type Store } from "./support/store.ts";
+import { send, type Reply } from "./support/http.ts";
+import { REGIONS, type Asked, type Store } from "./support/store.ts";
 
 let runtime: Runtime;
 let store: Store;
@@ -40,7 +40,7 @@ function expectInvalid(reply: Reply, told: string): void {
 }
 
 function raw(method: string, path: string, headers: Record<string, string> = {}): Promise<Reply> {
-  return sendRaw(store.url, method, path, { headers });
+  return send(store.url, method, path, { headers });
 }
 
 describe("paths", () => {
@@ -299,7 +299,7 @@ describe("query parameters", () => {
       "prefix=%",
       `start=${"x".repeat(513)}`,
     ]) {
-      expectInvalid(await sendRaw(store.url, "GET", `/v1/users/ulysses/items?${bad}`), bad);
+      expectInvalid(await send(store.url, "GET", `/v1/users/ulysses/items?${bad}`), bad);
     }
   });
 
@@ -355,10 +355,10 @@ describe("bodies", () => {
       const parts = [half, half.subarray(0, MIB / 2 - 1), new Uint8Array(more + 1)].filter(
         ({ length }) => length > 0,
       );
-      const chunked = await sendRaw(store.url, "PUT", path, { parts });
+      const chunked = await send(store.url, "PUT", path, { parts });
       expect(chunked.status, `${more}, in chunks`).toBe(status);
       const headers = { "Content-Length": String(MIB + more) };
-      const declared = await sendRaw(store.url, "PUT", path, { parts, headers });
+      const declared = await send(store.url, "PUT", path, { parts, headers });
       expect(declared.status, `${more}, declared`).toBe(status === 201 ? 200 : status);
       if (status === 413) {
         expectProblem(chunked, 413, "value-too-large", "in chunks");

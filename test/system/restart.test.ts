@@ -83,3 +83,23 @@ test("an evicted deployment remembers everything: data, homes, sessions, idempot
   expect(receipt.members).toMatchObject({ state: "committed", position });
   expect(receipt.receipt.durableIn).toHaveLength(3);
 });
+
+test("a fault outlives the memory of the objects that it befalls", async () => {
+  const partition = await store.settle("delayed", "weur");
+  expect((await store.put("delayed", "k", "v", { concern: "all" })).status).toBe(201);
+  const fault = JSON.stringify({ kind: "delay", region: "weur", peer: "enam", ms: 200, forMs: 60_000 });
+  const { id } = (await store.request("PUT", "/v1/faults", { body: fault })).members;
+  // The objects that are asked for the list, and those of a user at home there.
+  for (const region of REGIONS) {
+    expect((await store.request("GET", "/v1/faults")).status).toBe(200);
+    expect((await store.get("delayed", "k", { region, level: "eventual" })).status).toBe(200);
+    for (const each of new Set([0, partition])) await runtime.evict(each, region);
+  }
+  expect((await store.request("GET", "/v1/faults")).members["faults"]).toMatchObject([{ id, kind: "delay" }]);
+  const begun = Date.now();
+  expect((await store.get("delayed", "k", { region: "enam" })).text).toBe("v");
+  // There and back. Timers may be early by a little.
+  expect(Date.now() - begun).toBeGreaterThanOrEqual(380);
+  const ended = await store.request("DELETE", "/v1/faults");
+  expect(ended.members).toEqual({ ended: [id] });
+});

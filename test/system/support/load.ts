@@ -6,6 +6,7 @@
  * answered by a problem that says "retry", is sent again with the same idempotency key until it is answered.
  */
 import { expect } from "vitest";
+import { type Receipt, type Reply } from "./http.ts";
 import {
   compareVersions,
   converge,
@@ -13,9 +14,7 @@ import {
   pause,
   REGIONS,
   type Asked,
-  type Receipt,
   type RegionId,
-  type Reply,
   type Store,
 } from "./store.ts";
 

@@ -1,8 +1,6 @@
-/** The store as its users meet it: requests over HTTP, answers taken apart, and nothing of the code behind. */
+/** The store as its users meet it, and nothing of the code behind. */
 import { expect } from "vitest";
-
-/** Nothing here is expected to take this long. Whoever waits longer has been forgotten. */
-const FORGOTTEN_MS = 60_000;
+import { send, type Listed, type Reply } from "./http.ts";
 
 export const REGIONS = ["weur", "enam", "apac"] as const;
 export type RegionId = (typeof REGIONS)[number];
@@ -27,116 +25,6 @@ export interface Asked {
   readonly body?: string | Uint8Array<ArrayBuffer>;
 }
 
-export interface Receipt {
-  readonly user: string;
-  readonly key?: string;
-  readonly version: string;
-  readonly position: string;
-  readonly leader: string;
-  readonly concern: string;
-  readonly durableIn: readonly string[];
-  readonly committed: boolean;
-  readonly at: number;
-}
-
-export interface Problem {
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly detail: string;
-  readonly definite: boolean;
-  readonly retryable: boolean;
-  readonly [member: string]: unknown;
-}
-
-export interface Listed {
-  readonly key: string;
-  readonly version: string;
-  readonly contentType: string;
-  readonly size: number;
-  readonly expiresAt?: number;
-  readonly value?: unknown;
-  readonly valueBase64?: string;
-}
-
-export interface Page {
-  readonly items: readonly Listed[];
-  readonly cursor?: string;
-}
-
-export interface Home {
-  readonly user: string;
-  readonly home: string;
-  readonly leader: string;
-  readonly epoch: string;
-  readonly partition: number;
-}
-
-export class Reply {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-
-  constructor(status: number, headers: Headers, bytes: Uint8Array<ArrayBuffer>) {
-    this.status = status;
-    this.headers = headers;
-    this.bytes = bytes;
-  }
-
-  header(name: string): string {
-    return this.headers.get(name) ?? "";
-  }
-
-  get text(): string {
-    return new TextDecoder().decode(this.bytes);
-  }
-
-  json(): unknown {
-    return JSON.parse(this.text);
-  }
-
-  get members(): Readonly<Record<string, unknown>> {
-    return this.json() as Record<string, unknown>;
-  }
-
-  get page(): Page {
-    expect(this.status, this.text).toBe(200);
-    return this.json() as Page;
-  }
-
-  get home(): Home {
-    expect(this.status, this.text).toBe(200);
-    return this.json() as Home;
-  }
-
-  /** The receipt of a write that was done. */
-  get receipt(): Receipt {
-    expect([200, 201], this.text).toContain(this.status);
-    return this.json() as Receipt;
-  }
-
-  get problem(): Problem {
-    expect(this.header("Content-Type"), this.text).toBe("application/problem+json");
-    const problem = this.json() as Problem;
-    expect(problem.status).toBe(this.status);
-    return problem;
-  }
-
-  /** Name of the problem; `null` where it is none. */
-  get problemName(): string | null {
-    if (this.header("Content-Type") !== "application/problem+json") return null;
-    return this.problem.type.replace("/problems/", "");
-  }
-
-  get session(): string {
-    return this.header("Ithaca-Session");
-  }
-
-  get servedBy(): string {
-    return this.header("Ithaca-Served-By");
-  }
-}
-
 export class Store {
   readonly url: string;
 
@@ -145,16 +33,14 @@ export class Store {
     this.url = url;
   }
 
-  async request(method: string, path: string, asked: Asked = {}): Promise<Reply> {
+  request(method: string, path: string, asked: Asked = {}): Promise<Reply> {
     const { body } = asked;
-    const response = await fetch(`${this.url}${path}`, {
-      method,
-      headers: headersOf(asked),
-      signal: AbortSignal.timeout(FORGOTTEN_MS),
-      redirect: "manual",
-      ...(body === undefined ? {} : { body }),
+    const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
+    const length = bytes === undefined ? {} : { "Content-Length": String(bytes.byteLength) };
+    return send(this.url, method, path, {
+      headers: { ...headersOf(asked), ...length },
+      parts: bytes === undefined ? [] : [bytes],
     });
-    return new Reply(response.status, response.headers, new Uint8Array(await response.arrayBuffer()));
   }
 
   get(user: string, key: string, asked?: Asked): Promise<Reply> {
@@ -189,8 +75,6 @@ export function itemPath(user: string, key: string): string {
 function headersOf(asked: Asked): Record<string, string> {
   const { region, level, session, concern, idempotencyKey, timeoutMs, token } = asked;
   return {
-    // The local runtime would compress, and hide the length.
-    "Accept-Encoding": "identity",
     ...(region === undefined ? {} : { "Ithaca-Region": region }),
     ...(level === undefined ? {} : { "Ithaca-Consistency": level }),
     ...(session === undefined || session === null ? {} : { "Ithaca-Session": session }),
