@@ -89,14 +89,16 @@ async function heal(...users: string[]): Promise<void> {
   const ended = await store.request("DELETE", "/v1/faults");
   expect(ended.status, ended.text).toBe(200);
   expect(await faultsSeen()).toEqual([]);
-  for (const user of users) {
-    const written = await until(
-      () => store.put(user, "healed", "all is well again", { concern: "all" }),
-      ({ status }) => status === 200 || status === 201,
-    );
-    expect(written.receipt.durableIn).toHaveLength(3);
-    await converge(store, user);
-  }
+  await Promise.all(
+    users.map(async (user) => {
+      const written = await until(
+        () => store.put(user, "healed", "all is well again", { concern: "all" }),
+        ({ status }) => status === 200 || status === 201,
+      );
+      expect(written.receipt.durableIn).toHaveLength(3);
+      await converge(store, user);
+    }),
+  );
   for (const { reachable, faults } of (await regionsSeen()).values()) {
     expect(reachable).toBe(true);
     expect(faults).toEqual([]);
@@ -155,20 +157,6 @@ describe("a region", () => {
       expect(["enam", "apac"]).toContain(near.servedBy);
       expect(near.header("Ithaca-Anchored")).toBe("");
     }
-    const headers = { "Ithaca-On-Unreachable": "stale" };
-    const stale = await store.get("wilma", "before", { region: "weur", timeoutMs: SHORT_MS, headers });
-    expect(stale.status, stale.text).toBe(200);
-    expect(stale.text).toBe("all is well");
-    expect(stale.header("Ithaca-Anchored")).toBe("no");
-
-    expect(
-      (await write("enid", "during", "weur", { concern: "majority", timeoutMs: PLENTY_MS })).status,
-    ).toBe(201);
-    const all = await write("enid", "for-all", "enam", { concern: "all" });
-    expect(all.status).toBe(504);
-    expect(all.problem).toMatchObject({ type: "/problems/write-concern-timeout", definite: false });
-    expect(all.problem["receipt"]).toMatchObject({ leader: "enam", key: "for-all" });
-
     const reachable = [...(await regionsSeen()).values()].map((seen) => [seen.region, seen.reachable]);
     expect(reachable).toEqual([
       ["weur", false],
@@ -176,10 +164,21 @@ describe("a region", () => {
       ["apac", true],
     ]);
 
+    const headers = { "Ithaca-On-Unreachable": "stale" };
+    const [stale, during, all, ...newcomers] = await Promise.all([
+      store.get("wilma", "before", { region: "weur", timeoutMs: 2 * SHORT_MS, headers }),
+      write("enid", "during", "weur", { concern: "majority", timeoutMs: PLENTY_MS }),
+      write("enid", "for-all", "enam", { concern: "all" }),
+      ...Array.from({ length: 8 }, (_, at) => write(`newcomer-${at}`, "k", "weur", { timeoutMs: 2_500 })),
+    ]);
+    expect(stale.status, stale.text).toBe(200);
+    expect(stale.text).toBe("all is well");
+    expect(stale.header("Ithaca-Anchored")).toBe("no");
+    expect(during.status, during.text).toBe(201);
+    expect(all.status).toBe(504);
+    expect(all.problem).toMatchObject({ type: "/problems/write-concern-timeout", definite: false });
+    expect(all.problem["receipt"]).toMatchObject({ leader: "enam", key: "for-all" });
     // Who comes now settles elsewhere, unless nobody is there to arbitrate.
-    const newcomers = await Promise.all(
-      Array.from({ length: 8 }, (_, at) => write(`newcomer-${at}`, "k", "weur", { timeoutMs: 3_000 })),
-    );
     const settled = newcomers.filter(({ status }) => status === 201);
     expect(settled.length).toBeGreaterThan(0);
     for (const { receipt } of settled) expect(["enam", "apac"]).toContain(receipt.leader);
