@@ -51,6 +51,9 @@ export async function startRuntime(options: RuntimeOptions = {}): Promise<Runtim
   const config = wrangler.unstable_readConfig({ config: CONFIG });
   const { workerOptions } = wrangler.unstable_getMiniflareWorkerOptions(CONFIG);
   const dataPath = mkdtempSync(join(options.dataRoot ?? tmpdir(), "ithaca-bench-"));
+  const discard = (): void => rmSync(dataPath, { recursive: true, force: true });
+  // Also when somebody loses patience.
+  process.once("exit", discard);
   const before = new Set(runtimeProcesses());
   const shape: Parameters<typeof convertV4MiniflareOptions>[0] = {
     host: "127.0.0.1",
@@ -85,7 +88,8 @@ export async function startRuntime(options: RuntimeOptions = {}): Promise<Runtim
     processes: runtimeProcesses().filter((pid) => !before.has(pid)),
     stop: async () => {
       await miniflare.dispose();
-      rmSync(dataPath, { recursive: true, force: true });
+      process.off("exit", discard);
+      discard();
     },
   };
 }
