@@ -113,18 +113,18 @@ function meter(name: string, { storage }: State, mine: () => ObjectTally, counti
   Object.assign(storage.sql, {
     exec: (sql: string, ...params: readonly unknown[]) => {
       settle();
-      if (sql.startsWith("INSERT INTO log(o, s, e, hlc, commit_s, applied,")) {
-        const at = { o: Number(params[0]), s: Number(params[1]) };
+      if (sql.startsWith("INSERT INTO log(place, o, s, e, hlc, commit_s, applied,")) {
+        const at = { o: Number(params[1]), s: Number(params[2]) };
         logged.push(at);
         mine().logged += 1;
-        if (params[5] === 1) applied.push(at);
+        if (params[6] === 1) applied.push(at);
       } else if (sql.startsWith("UPDATE log SET applied = 1")) {
-        applied.push({ o: Number(params[1]), s: Number(params[2]) });
+        applied.push({ o: Math.floor(Number(params[1]) / 2 ** 48), s: Number(params[1]) % 2 ** 48 });
       } else if (sql.startsWith("DELETE FROM restore") && !sql.includes("WHERE")) {
         tally.snapshotDoneAt = Date.now();
       }
       const cursor = exec(sql, ...params);
-      dropping = sql.startsWith("DELETE FROM log WHERE o = ? AND s <= ?");
+      dropping = sql.startsWith("DELETE FROM log WHERE place > ? AND place <= ?");
       if (counting) last = cursor;
       return cursor;
     },

@@ -40,13 +40,13 @@ export class Applier {
     this.#context = context;
   }
 
-  /** Adds an entry that came from elsewhere. */
-  receive(log: Log, raw: RawEntry): void {
-    this.append(log, raw, this.#read(log, raw));
+  /** Adds an entry that came from elsewhere; what is committed already (through `committed`) will never be taken back. */
+  receive(log: Log, raw: RawEntry, committed = log.commit): void {
+    this.append(log, raw, this.#read(log, raw), committed);
   }
 
   /** Adds the entry at the log's end, verbatim, and applies it if nothing stands in its way. One row, plus what it changes. */
-  append(log: Log, raw: RawEntry, entry: Entry): void {
+  append(log: Log, raw: RawEntry, entry: Entry, committed = log.commit): void {
     assert(raw.s === log.last.s + 1, `log ${log.o}: entry ${raw.s} does not follow ${log.last.s}`);
     assert(raw.e >= log.last.e, `log ${log.o}: epoch ${raw.e} after ${log.last.e}`);
     const { storage } = this.#context;
@@ -57,8 +57,9 @@ export class Applier {
     }
     const chain = this.#context.hash(log.chain, raw.bytes);
     const applied = this.#mayApply(log, entry);
-    const undo = applied ? this.#apply(log, entry) : null;
-    storage.insertEntry({ o: log.o, ...raw, hlc: entry.hlc, commit: log.commit, applied, chain, undo });
+    const undo = applied ? this.#apply(log, entry, raw.s > committed) : null;
+    const commit = Math.max(log.commit, Math.min(committed, raw.s));
+    storage.insertEntry({ o: log.o, ...raw, hlc: entry.hlc, commit, applied, chain, undo });
     log.last = { e: raw.e, s: raw.s };
     log.chain = chain;
     log.hlc = entry.hlc;
@@ -77,7 +78,7 @@ export class Applier {
           assert(row !== null, `log ${log.o}: entry ${log.applied + 1} is missing`);
           const entry = this.#read(log, row);
           if (!this.#mayApply(log, entry)) break;
-          this.#context.storage.markApplied(log.o, row.s, this.#apply(log, entry));
+          this.#context.storage.markApplied(log.o, row.s, this.#apply(log, entry, row.s > log.commit));
           log.applied = row.s;
           this.#context.changed = true;
           moved = true;
@@ -166,8 +167,7 @@ export class Applier {
   }
 
   /** Answers the undo image, or null where the entry is committed and will never be taken back. */
-  #apply(log: Log, entry: Entry): UndoImage | null {
-    const keep = entry.s > log.commit;
+  #apply(log: Log, entry: Entry, keep: boolean): UndoImage | null {
     const undo: {
       items: UndoImage["items"][number][];
       owner: UndoImage["owner"];

@@ -207,15 +207,17 @@ export class Follower {
     if (prevS < log.base.s) return { kind: "ok", match: prevS };
     if (prevS > log.last.s) return { kind: "gap" };
     if (skip === 0 && log.epochAt(run.prev.s) !== run.prev.e) return { kind: "mismatch" };
+    const match = run.prev.s + run.entries.length;
+    // The whole run is verified by now: what it says is committed is so as soon as it is here.
+    const committed = this.#context.rules.followerCommit(run.commit, match, log.commit);
     for (const raw of run.entries) {
       if (raw.s <= log.base.s) continue;
       if (raw.s <= log.last.s) {
         if (log.epochAt(raw.s) === raw.e) continue;
         this.#applier.truncate(log, raw.s);
       }
-      this.#applier.receive(log, raw);
+      this.#applier.receive(log, raw, committed);
     }
-    const match = run.prev.s + run.entries.length;
     if (run.chain.length > 0 && match === log.last.s) {
       assert(
         sameBytes(run.chain, log.chain),

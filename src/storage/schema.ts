@@ -28,7 +28,8 @@ const MIGRATIONS: readonly Migration[] = [
       // Where a compacted log begins; the log's rows cover (s, head].
       `CREATE TABLE base(o INTEGER PRIMARY KEY, e INTEGER NOT NULL, s INTEGER NOT NULL, chain BLOB NOT NULL, hlc INTEGER NOT NULL, reclaimed_e INTEGER NOT NULL, reclaimed_s INTEGER NOT NULL)`,
       // applied: 0 stored only, 1 applied. undo: pre-images while they may be needed, NULL when none were taken here.
-      `CREATE TABLE log(o INTEGER, s INTEGER, e INTEGER NOT NULL, hlc INTEGER NOT NULL, commit_s INTEGER NOT NULL, applied INTEGER NOT NULL, chain BLOB NOT NULL, entry BLOB NOT NULL, undo BLOB, PRIMARY KEY(o, s)) WITHOUT ROWID`,
+      // place: o * 2^48 + s. One integer keys a table whose pages hold a row of 2 KB whole; one without a rowid would spill it.
+      `CREATE TABLE log(place INTEGER PRIMARY KEY, o INTEGER NOT NULL, s INTEGER NOT NULL, e INTEGER NOT NULL, hlc INTEGER NOT NULL, commit_s INTEGER NOT NULL, applied INTEGER NOT NULL, chain BLOB NOT NULL, entry BLOB NOT NULL, undo BLOB)`,
       // Pre-images that do not fit beside their entry.
       `CREATE TABLE undo(o INTEGER, s INTEGER, n INTEGER, image BLOB NOT NULL, PRIMARY KEY(o, s, n)) WITHOUT ROWID`,
       `CREATE TABLE epochs(o INTEGER, e INTEGER, start INTEGER NOT NULL, PRIMARY KEY(o, e)) WITHOUT ROWID`,

@@ -172,8 +172,9 @@ export class SqlStorage implements Storage {
 
   head(o: number): LogHead | null {
     const r = this.#sql.rows(
-      `SELECT e, s, hlc, commit_s, chain FROM log WHERE o = ? ORDER BY s DESC LIMIT 1`,
-      o,
+      `SELECT e, s, hlc, commit_s, chain FROM log WHERE place > ? AND place < ? ORDER BY place DESC LIMIT 1`,
+      placeOf(o, 0),
+      placeOf(o + 1, 0),
     )[0];
     return r === undefined
       ? null
@@ -181,13 +182,18 @@ export class SqlStorage implements Storage {
   }
 
   appliedHead(o: number): number {
-    const r = this.#sql.rows(`SELECT s FROM log WHERE o = ? AND applied = 1 ORDER BY s DESC LIMIT 1`, o)[0];
+    const r = this.#sql.rows(
+      `SELECT s FROM log WHERE place > ? AND place < ? AND applied = 1 ORDER BY place DESC LIMIT 1`,
+      placeOf(o, 0),
+      placeOf(o + 1, 0),
+    )[0];
     return r === undefined ? 0 : num(r[0]);
   }
 
   insertEntry(row: LogRow): void {
     this.#sql.run(
-      `INSERT INTO log(o, s, e, hlc, commit_s, applied, chain, entry, undo) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO log(place, o, s, e, hlc, commit_s, applied, chain, entry, undo) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      placeOf(row.o, row.s),
       row.o,
       integer(row.s),
       integer(row.e),
@@ -202,27 +208,33 @@ export class SqlStorage implements Storage {
   }
 
   markApplied(o: number, s: number, undo: UndoImage | null): void {
-    const r = this.#sql.rows(`SELECT length(entry) FROM log WHERE o = ? AND s = ?`, o, s)[0];
+    const r = this.#sql.rows(`SELECT length(entry) FROM log WHERE place = ?`, placeOf(o, s))[0];
     if (r === undefined) throw new Error(`no entry ${o}:${s} to mark as applied`);
     this.#sql.run(
-      `UPDATE log SET applied = 1, undo = ? WHERE o = ? AND s = ?`,
+      `UPDATE log SET applied = 1, undo = ? WHERE place = ?`,
       this.#packUndo(o, s, num(r[0]), undo),
-      o,
-      s,
+      placeOf(o, s),
     );
   }
 
   markUnapplied(o: number, after: number): void {
-    this.#sql.run(`UPDATE log SET applied = 0, undo = NULL WHERE o = ? AND s > ?`, o, after);
-    this.#sql.run(`UPDATE log SET applied = 1, undo = NULL WHERE o = ? AND s <= ? AND applied = 0`, o, after);
+    this.#sql.run(
+      `UPDATE log SET applied = 0, undo = NULL WHERE place > ? AND place < ?`,
+      placeOf(o, after),
+      placeOf(o + 1, 0),
+    );
+    this.#sql.run(
+      `UPDATE log SET applied = 1, undo = NULL WHERE place > ? AND place <= ? AND applied = 0`,
+      placeOf(o, 0),
+      placeOf(o, after),
+    );
     this.#sql.run(`DELETE FROM undo WHERE o = ? AND s > ?`, o, after);
   }
 
   entry(o: number, s: number): LogRow | null {
     const r = this.#sql.rows(
-      `SELECT e, s, hlc, commit_s, applied, chain, entry, undo FROM log WHERE o = ? AND s = ?`,
-      o,
-      s,
+      `SELECT e, s, hlc, commit_s, applied, chain, entry, undo FROM log WHERE place = ?`,
+      placeOf(o, s),
     )[0];
     return r === undefined ? null : this.#logRow(o, r);
   }
@@ -237,9 +249,9 @@ export class SqlStorage implements Storage {
     if (recent !== null) return recent;
     // Lengths first: a page of large entries must not be read into memory to find out that it does not fit.
     const lengths = this.#sql.rows(
-      `SELECT s, length(entry) FROM log WHERE o = ? AND s > ? ORDER BY s LIMIT ?`,
-      o,
-      after,
+      `SELECT s, length(entry) FROM log WHERE place > ? AND place < ? ORDER BY place LIMIT ?`,
+      placeOf(o, after),
+      placeOf(o + 1, 0),
       entriesMax,
     );
     let count = 0;
@@ -248,9 +260,9 @@ export class SqlStorage implements Storage {
       if (count > 0 && bytes > bytesMax) break;
     }
     const rows = this.#sql.rows(
-      `SELECT e, s, entry, chain FROM log WHERE o = ? AND s > ? ORDER BY s LIMIT ?`,
-      o,
-      after,
+      `SELECT e, s, entry, chain FROM log WHERE place > ? AND place < ? ORDER BY place LIMIT ?`,
+      placeOf(o, after),
+      placeOf(o + 1, 0),
       count,
     );
     const entries = rows.map((r) => ({ e: num(r[0]), s: num(r[1]), bytes: blob(r[2]) }));
@@ -260,9 +272,10 @@ export class SqlStorage implements Storage {
   entriesDown(o: number, below: number, entriesMax: number): LogRow[] {
     return this.#sql
       .rows(
-        `SELECT e, s, hlc, commit_s, applied, chain, entry, NULL FROM log WHERE o = ? AND s < ? ORDER BY s DESC LIMIT ?`,
-        o,
-        below,
+        `SELECT e, s, hlc, commit_s, applied, chain, entry, NULL FROM log
+         WHERE place > ? AND place < ? ORDER BY place DESC LIMIT ?`,
+        placeOf(o, 0),
+        placeOf(o, below),
         entriesMax,
       )
       .map((r) => this.#logRow(o, r));
@@ -270,12 +283,16 @@ export class SqlStorage implements Storage {
 
   deleteEntry(o: number, s: number): void {
     this.#tails.delete(o);
-    this.#sql.run(`DELETE FROM log WHERE o = ? AND s = ?`, o, s);
+    this.#sql.run(`DELETE FROM log WHERE place = ?`, placeOf(o, s));
     this.#sql.run(`DELETE FROM undo WHERE o = ? AND s = ?`, o, s);
   }
 
   first(o: number): { s: number; hlc: number } | null {
-    const r = this.#sql.rows(`SELECT s, hlc FROM log WHERE o = ? ORDER BY s LIMIT 1`, o)[0];
+    const r = this.#sql.rows(
+      `SELECT s, hlc FROM log WHERE place > ? AND place < ? ORDER BY place LIMIT 1`,
+      placeOf(o, 0),
+      placeOf(o + 1, 0),
+    )[0];
     return r === undefined ? null : { s: num(r[0]), hlc: num(r[1]) };
   }
 
@@ -286,9 +303,9 @@ export class SqlStorage implements Storage {
   ): { s: number; e: number; hlc: number; chain: Uint8Array; entry: Uint8Array }[] {
     return this.#sql
       .rows(
-        `SELECT s, e, hlc, chain, entry FROM log WHERE o = ? AND s <= ? ORDER BY s LIMIT ?`,
-        o,
-        upTo,
+        `SELECT s, e, hlc, chain, entry FROM log WHERE place > ? AND place <= ? ORDER BY place LIMIT ?`,
+        placeOf(o, 0),
+        placeOf(o, upTo),
         rowsMax,
       )
       .map((r) => ({ s: num(r[0]), e: num(r[1]), hlc: num(r[2]), chain: blob(r[3]), entry: blob(r[4]) }));
@@ -296,13 +313,13 @@ export class SqlStorage implements Storage {
 
   deleteThrough(o: number, s: number): void {
     this.#tails.delete(o);
-    this.#sql.run(`DELETE FROM log WHERE o = ? AND s <= ?`, o, s);
+    this.#sql.run(`DELETE FROM log WHERE place > ? AND place <= ?`, placeOf(o, 0), placeOf(o, s));
     this.#sql.run(`DELETE FROM undo WHERE o = ? AND s <= ?`, o, s);
   }
 
   clearLog(o: number): void {
     this.#tails.delete(o);
-    this.#sql.run(`DELETE FROM log WHERE o = ?`, o);
+    this.#sql.run(`DELETE FROM log WHERE place > ? AND place < ?`, placeOf(o, 0), placeOf(o + 1, 0));
     this.#sql.run(`DELETE FROM undo WHERE o = ?`, o);
     this.#sql.run(`DELETE FROM epochs WHERE o = ?`, o);
   }
@@ -742,6 +759,12 @@ function decodeScanCursor(bytes: Uint8Array): ScanPlace {
   if (table !== "owners" && table !== "idempotency" && table !== "items")
     throw new Error(`a scan cursor names no table: ${table}`);
   return { table, user: reader.string(), key: reader.string(), k: reader.bytes() };
+}
+
+/** Where an entry stands in the log's table: origins, 0-15, one after the other, each with room for 2^48 entries. */
+function placeOf(o: number, s: number): number {
+  if (s >= 2 ** 48) throw new IntegerOutOfRange(`${s} is not below 2^48`);
+  return integer(o * 2 ** 48 + s);
 }
 
 function integer(n: number): number {

@@ -145,18 +145,18 @@ export class Mirror {
   /** From the top downwards until a row is as it was. */
   #syncRows(driver: SqlDriver, appended: AppendedRow[], removed: Tail[], applied: number[]): void {
     const fresh: { s: number; e: Epoch; applied: boolean }[] = [];
-    let below = Number.MAX_SAFE_INTEGER;
+    let below = placeOf(this.o + 1, 0);
     for (let known = false; !known;) {
       const page = driver.rows(
-        `SELECT s, e, applied FROM log WHERE o = ? AND s < ? ORDER BY s DESC LIMIT ${PAGE}`,
-        this.o,
+        `SELECT s, e, applied FROM log WHERE place > ? AND place < ? ORDER BY place DESC LIMIT ${PAGE}`,
+        placeOf(this.o, 0),
         below,
       );
       for (const row of page) {
         const s = Number(row[0]);
         const now = { s, e: Number(row[1]), applied: row[2] === 1 };
         const was = this.rows.get(s);
-        below = s;
+        below = placeOf(this.o, s);
         if (was !== undefined && was.e === now.e && was.applied === now.applied && now.applied) {
           known = true;
           break;
@@ -164,11 +164,11 @@ export class Mirror {
         fresh.push(now);
       }
       if (page.length < PAGE) {
-        if (!known) below = this.base.s;
+        if (!known) below = placeOf(this.o, this.base.s);
         break;
       }
     }
-    const top = fresh[0]?.s ?? below;
+    const top = fresh[0]?.s ?? below - placeOf(this.o, 0);
     for (const [s, row] of this.rows) if (s > top && s > this.base.s) removed.push({ e: row.e, s });
     for (const { s } of removed) this.rows.delete(s);
     for (const row of fresh.toReversed()) {
@@ -191,13 +191,18 @@ export class Mirror {
   }
 
   #read(driver: SqlDriver, s: number): AppendedRow {
-    const row = driver.rows(`SELECT e, entry, chain FROM log WHERE o = ? AND s = ?`, this.o, s)[0];
+    const row = driver.rows(`SELECT e, entry, chain FROM log WHERE place = ?`, placeOf(this.o, s))[0];
     const prev =
       s - 1 === this.base.s
         ? this.base.e
-        : Number(driver.rows(`SELECT e FROM log WHERE o = ? AND s = ?`, this.o, s - 1)[0]?.[0] ?? -1);
+        : Number(driver.rows(`SELECT e FROM log WHERE place = ?`, placeOf(this.o, s - 1))[0]?.[0] ?? -1);
     const copy = (value: unknown): Uint8Array =>
       value instanceof Uint8Array ? new Uint8Array(value) : new Uint8Array(0);
     return { e: Number(row?.[0] ?? -1), s, bytes: copy(row?.[1]), chain: copy(row?.[2]), prevE: prev };
   }
+}
+
+/** As the table of the log is keyed. */
+function placeOf(o: number, s: number): number {
+  return o * 2 ** 48 + s;
 }

@@ -241,10 +241,14 @@ export function describeStorage(backEnd: string, withDriver: WithDriver): void {
       test(
         "2^53-1 comes back as it went in, everywhere",
         withStorage((storage) => {
-          storage.insertEntry(entry(MAX, { e: MAX, hlc: MAX, commit: MAX }));
-          expect(storage.head(0)).toMatchObject({ e: MAX, s: MAX, hlc: MAX, commit: MAX });
-          expect(storage.entry(0, MAX)).toMatchObject({ e: MAX, s: MAX, hlc: MAX, commit: MAX });
-          expect(storage.entries(0, MAX - 1, 10, 10).entries).toMatchObject([{ e: MAX, s: MAX }]);
+          for (const o of [0, 15]) {
+            const last = 2 ** 48 - 1;
+            storage.insertEntry(entry(last, { o, e: MAX, hlc: MAX, commit: MAX }));
+            expect(storage.head(o)).toMatchObject({ e: MAX, s: last, hlc: MAX, commit: MAX });
+            expect(storage.entry(o, last)).toMatchObject({ e: MAX, s: last, hlc: MAX, commit: MAX });
+            expect(storage.entries(o, last - 1, 10, 10).entries).toMatchObject([{ e: MAX, s: last }]);
+            expect(() => storage.insertEntry(entry(last + 1, { o }))).toThrow(IntegerOutOfRange);
+          }
           storage.putItem(item("u", "k", { e: MAX, s: MAX, hlc: MAX, ownerVersion: MAX, expiresAt: MAX }));
           expect(storage.item("u", "k", true)).toMatchObject({ e: MAX, s: MAX, hlc: MAX, expiresAt: MAX });
           storage.putOwner(owner("u", { version: MAX, e: MAX, s: MAX }));
@@ -858,7 +862,7 @@ export function describeStorage(backEnd: string, withDriver: WithDriver): void {
               "idempotency(user TEXT, k BLOB, fingerprint BLOB NOT NULL, o INTEGER NOT NULL, e INTEGER NOT NULL, s INTEGER NOT NULL, status INTEGER NOT NULL, hlc INTEGER NOT NULL, PRIMARY KEY(user, k)) WITHOUT ROWID",
               "items(user TEXT, key TEXT, o INTEGER NOT NULL, e INTEGER NOT NULL, s INTEGER NOT NULL, hlc INTEGER NOT NULL, owner_version INTEGER NOT NULL, tombstone INTEGER NOT NULL, expires_at INTEGER NOT NULL, content_type TEXT NOT NULL, size INTEGER NOT NULL, xdeps BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY(user, key)) WITHOUT ROWID",
               "leadership(o INTEGER PRIMARY KEY, e INTEGER NOT NULL, opened INTEGER NOT NULL, ack_after INTEGER NOT NULL, lease_until INTEGER NOT NULL)",
-              "log(o INTEGER, s INTEGER, e INTEGER NOT NULL, hlc INTEGER NOT NULL, commit_s INTEGER NOT NULL, applied INTEGER NOT NULL, chain BLOB NOT NULL, entry BLOB NOT NULL, undo BLOB, PRIMARY KEY(o, s)) WITHOUT ROWID",
+              "log(place INTEGER PRIMARY KEY, o INTEGER NOT NULL, s INTEGER NOT NULL, e INTEGER NOT NULL, hlc INTEGER NOT NULL, commit_s INTEGER NOT NULL, applied INTEGER NOT NULL, chain BLOB NOT NULL, entry BLOB NOT NULL, undo BLOB)",
               "meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID",
               "outbox(o INTEGER, dest INTEGER, stage INTEGER NOT NULL, next_at INTEGER NOT NULL, PRIMARY KEY(o, dest)) WITHOUT ROWID",
               "owners(user TEXT PRIMARY KEY, home INTEGER NOT NULL, version INTEGER NOT NULL, o INTEGER NOT NULL, e INTEGER NOT NULL, s INTEGER NOT NULL) WITHOUT ROWID",
