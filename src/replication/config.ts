@@ -85,7 +85,7 @@ export const DEFAULT_LIMITS: Limits = {
   batchBytesMax: 1_000_000, // RPC carries 32 MiB; small batches keep turns short
   batchEntriesMax: 1_000,
   inboxEntriesMax: 1_000,
-  inboxBytesMax: 4_000_000,
+  inboxBytesMax: 2_000_000,
   inlineEntriesMax: 2_000,
   inlineBytesMax: 8_000_000,
   queueMessageBytes: 64_000, // one billing unit of the queue
@@ -94,7 +94,7 @@ export const DEFAULT_LIMITS: Limits = {
   compactEveryEntries: 256, // a look costs reads; rows are dropped in bulk
   compactRowsMax: 1_000,
   idempotencyPerUserMax: 10_000,
-  pendingBytesMax: 16_000_000, // an isolate has 128 MB and may hold several objects
+  pendingBytesMax: 7_000_000, // with three inboxes and the tails of three logs 16 MB: an isolate has 128, for several objects
   pendingRequestsMax: 2_000,
 };
 

@@ -306,7 +306,11 @@ export class Replica {
     if (request.op === "status") return refuse({ kind: "status", status: this.status() });
     this.#receiver.stir();
     if (this.#receiver.restoring) return refuse({ kind: "refused", reason: "not-ready" });
-    if (this.#waiters.size >= this.#context.config.limits.pendingRequestsMax) {
+    const { pendingRequestsMax, pendingBytesMax } = this.#context.config.limits;
+    if (
+      this.#waiters.size >= pendingRequestsMax ||
+      (request.op === "write" && this.#waiters.bytes >= pendingBytesMax)
+    ) {
       return refuse({ kind: "refused", reason: "overloaded", retryAfterMs: OVERLOADED_RETRY_MS });
     }
     switch (request.op) {

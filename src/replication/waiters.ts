@@ -9,6 +9,8 @@ import type { ClientReply } from "./request.ts";
 export interface Waiter {
   readonly id: number;
   readonly deadlineAt: number;
+  /** What it keeps in memory while it waits, where that may be much. */
+  bytes?(): number;
   /** The answer, or null to go on waiting. May change the replica. */
   poll(): ClientReply | null;
   /** The answer at the deadline. */
@@ -25,6 +27,7 @@ export interface PeerWaiter {
 
 interface Waiting {
   readonly deadlineAt: number;
+  bytes(): number;
   finish(): boolean;
 }
 
@@ -43,10 +46,15 @@ export class Waiters {
     return this.#waiting.length;
   }
 
+  get bytes(): number {
+    return this.#waiting.reduce((sum, waiting) => sum + waiting.bytes(), 0);
+  }
+
   /** Asks at once; keeps it when it has no answer yet. */
   add(waiter: Waiter): void {
     this.#keep({
       deadlineAt: waiter.deadlineAt,
+      bytes: () => waiter.bytes?.() ?? 0,
       finish: () => {
         const polled = this.#paused() ? null : waiter.poll();
         const reply = polled ?? (this.#context.now >= waiter.deadlineAt ? waiter.expire() : null);
@@ -59,6 +67,7 @@ export class Waiters {
   addPeer(waiter: PeerWaiter): void {
     this.#keep({
       deadlineAt: waiter.deadlineAt,
+      bytes: () => 0,
       finish: () => {
         const message = waiter.poll() ?? (this.#context.now >= waiter.deadlineAt ? waiter.expire() : null);
         if (message !== null) this.#context.emit({ type: "reply", id: waiter.id, message });

@@ -63,20 +63,25 @@ export class Writer {
     // Once decided, what is left is to wait until the decision may be told.
     let decided: Deciding = null;
     let logged: Extract<Outcome, { kind: "logged" }> | null = null;
+    let asked = request;
     return {
       id,
       deadlineAt: request.deadlineAt,
+      bytes: () => valueBytes(asked),
       poll: () => {
         if (decided !== null && !decided.over()) return decided.tell();
-        const outcome = this.#decide(request, startedAt);
+        const outcome = this.#decide(asked, startedAt);
         if (outcome.kind === "wait") return null;
         if (outcome.kind === "reply") return outcome.reply;
-        if (outcome.kind === "logged") logged = outcome;
+        if (outcome.kind === "logged") {
+          logged = outcome;
+          asked = withoutValue(asked);
+        }
         decided = outcome.settled;
         return decided.tell();
       },
       expire: () =>
-        logged === null ? { kind: "refused", reason: "no-leader" } : this.#unmet(request, logged, startedAt),
+        logged === null ? { kind: "refused", reason: "no-leader" } : this.#unmet(asked, logged, startedAt),
     };
   }
 
@@ -300,12 +305,13 @@ export class Writer {
 
   /** The write is in the log: wait for its concern. */
   #logged(
-    request: WriteRequest,
+    asked: WriteRequest,
     owner: OwnerRow,
     leadership: Leadership,
     write: { position: Position; status: number; at: number; deps: readonly Position[]; replayed: boolean },
     startedAt: number,
   ): Outcome {
+    const request = withoutValue(asked);
     const ticket = this.#context.syncTicket(false);
     const { position } = write;
     const tell = (): ClientReply | null => {
@@ -460,6 +466,17 @@ function shownAt(context: Context, position: Position): Shown {
 /** The item as far as it counts at an instant: no tombstone, not expired. */
 export function live(item: StoredItem | null, at: number): StoredItem | null {
   return item === null || item.tombstone || (item.expiresAt !== 0 && item.expiresAt <= at) ? null : item;
+}
+
+/** Bytes of a value that waits to be logged. */
+function valueBytes({ command }: WriteRequest): number {
+  return command.kind === "put" ? command.value.length : 0;
+}
+
+/** What is in the log needs not be kept beside it while its concern is waited for. */
+function withoutValue(request: WriteRequest): WriteRequest {
+  const { command } = request;
+  return command.kind === "put" ? { ...request, command: { ...command, value: NO_BYTES } } : request;
 }
 
 function conditionsHold(request: WriteRequest, current: StoredItem | null): boolean {

@@ -581,3 +581,18 @@ test("every clock is beyond what it has seen, also of other logs", () => {
   const written = answer(0, "anna", "a");
   expect(written.kind === "written" && written.receipt.at).toBeGreaterThanOrEqual(future);
 });
+
+test("values that wait to be logged are bounded; what is logged waits for its concern without them", () => {
+  settled({ limits: { pendingBytesMax: 1_000 } });
+  const big = "x".repeat(600);
+  const overloaded = { kind: "refused", reason: "overloaded" };
+  cluster.home("cora", 2);
+  cluster.run(1_000);
+  cluster.isolate(0);
+  cluster.isolate(2);
+  const logged = ["a", "b", "c"].map((key) => cluster.write(0, "anna", key, big, { concern: "majority" }));
+  expect(logged.map(({ reply }) => reply)).toEqual([null, null, null]);
+  // Region 2 has led nothing yet, and cannot without the others.
+  const waiting = ["a", "b", "c"].map((key) => cluster.write(2, "cora", key, big));
+  expect(waiting.map(({ reply }) => reply)).toMatchObject([null, null, overloaded]);
+});
