@@ -11,13 +11,21 @@ import type { Log } from "./log.ts";
 import { pinnedThrough } from "./snapshot-source.ts";
 import type { BaseRow } from "./storage.ts";
 
-/** What a row takes beside its entry, roughly; and an entry, before any was seen. */
+/** What a row takes beside its entry, roughly. */
 const ROW_BYTES = 200;
+/** No entry is larger: a value of 1 MiB, or as much of several, and what describes it. */
+const ENTRY_BYTES_MAX = 2_000_000;
+const SWEEP_LOOKS = 4;
+/** Entries read in one turn. */
+const PAGE_BYTES = 4_000_000;
 
 export class Compaction {
   readonly #context: Context;
   readonly #leaderships: Leaderships;
   readonly #lookedAt = new Map<number, number>();
+  #looks = 0;
+  /** Bytes of each log's rows up to a seq, those that were dropped since taken off. */
+  readonly #counted = new Map<number, { readonly through: number; readonly bytes: number }>();
 
   constructor(context: Context, leaderships: Leaderships) {
     this.#context = context;
@@ -30,7 +38,11 @@ export class Compaction {
       const looked = this.#lookedAt.get(log.o);
       if (looked !== undefined && log.last.s >= looked && log.last.s - looked < compactEveryEntries) continue;
       this.#lookedAt.set(log.o, log.last.s);
-      if (looked !== undefined) this.compact(log);
+      if (looked === undefined) continue;
+      this.compact(log);
+      this.#looks += 1;
+      // Rows of a table without an index: not at every look.
+      if (this.#looks % SWEEP_LOOKS === 0) this.#sweep();
     }
   }
 
@@ -40,9 +52,7 @@ export class Compaction {
     const first = storage.first(log.o);
     if (first === null) return 0;
     const horizon = hlcAt(now - config.timing.retainMs);
-    const head = storage.entry(log.o, log.last.s);
-    const tooLong =
-      (log.last.s - log.base.s) * ((head?.bytes.length ?? 0) + ROW_BYTES) > config.limits.logBytesMax;
+    const tooLong = this.#bytesOf(log) > config.limits.logBytesMax;
     if (first.hlc >= horizon && !tooLong) return 0;
     const leadership = this.#leaderships.of(log.o);
     const bounds = {
@@ -54,21 +64,44 @@ export class Compaction {
     let base: BaseRow | null = null;
     let reclaimed: Tail = log.base.reclaimed;
     let dropped = 0;
+    let droppedBytes = 0;
     for (const row of storage.rowsForCompaction(
       log.o,
       Math.min(log.commit, log.applied),
+      PAGE_BYTES,
       config.limits.compactRowsMax,
     )) {
       if (!rules.mayCompact(row.s, bounds) || (row.hlc >= horizon && !tooLong)) break;
       if (this.#reclaim(log, row.entry)) reclaimed = { e: row.e, s: row.s };
       base = { o: log.o, e: row.e, s: row.s, chain: row.chain, hlc: row.hlc, reclaimed };
       dropped += 1;
+      droppedBytes += row.entry.length + ROW_BYTES;
     }
     if (base === null) return 0;
     storage.deleteThrough(log.o, base.s);
     storage.putBase(base);
     log.base = base;
+    const counted = this.#counted.get(log.o);
+    if (counted !== undefined) this.#counted.set(log.o, { ...counted, bytes: counted.bytes - droppedBytes });
     return dropped;
+  }
+
+  /** Idempotency rows whose time is over, at every replica: a few of them each time. */
+  #sweep(): void {
+    const { config, now, storage } = this.#context;
+    storage.expireIdempotency(hlcAt(now - config.timing.idempotencyMs), config.limits.compactRowsMax);
+  }
+
+  /** Counted once over the whole log, then only what is new; a log too short to be too long is not counted at all. */
+  #bytesOf(log: Log): number {
+    const { config, storage } = this.#context;
+    if ((log.last.s - log.base.s) * ENTRY_BYTES_MAX <= config.limits.logBytesMax) return 0;
+    let counted = this.#counted.get(log.o);
+    if (counted === undefined || counted.through > log.last.s) counted = { through: log.base.s, bytes: 0 };
+    const bytes =
+      counted.bytes + storage.logBytes(log.o, counted.through) + (log.last.s - counted.through) * ROW_BYTES;
+    this.#counted.set(log.o, { through: log.last.s, bytes });
+    return bytes;
   }
 
   /** Removes the tombstones that the entry made and nobody replaced since. */

@@ -82,13 +82,17 @@ export class Follower {
 
   /** Upper bound on the age of the applied log in ms; null: unknown. */
   stalenessMs(): number | null {
+    // A reading that lies ahead was taken before the clock went back: it says nothing of now.
+    if (this.#freshAt > this.#context.now) this.#freshAt = -Infinity;
     if (this.#freshAt === -Infinity || this.log.applied < this.#freshThrough) return null;
-    return Math.max(0, this.#context.now - this.#freshAt);
+    return this.#context.now - this.#freshAt;
   }
 
   /** Is the applied log known to be complete as of an instant at or after `at`? */
   freshSince(at: number): boolean {
-    return this.#freshAt >= at && this.log.applied >= this.#freshThrough;
+    return (
+      this.#freshAt >= at && this.#freshAt <= this.#context.now && this.log.applied >= this.#freshThrough
+    );
   }
 
   /** Somebody waits for more of this log (and, with `commit`, for its commit position to move). Said anew each turn. */
@@ -255,7 +259,7 @@ export class Follower {
   }
 
   #fresh(at: number, through: number): void {
-    if (at <= this.#freshAt) return;
+    if (at <= this.#freshAt || at > this.#context.now) return;
     this.#freshAt = at;
     this.#freshThrough = Math.max(this.#freshThrough, through);
     this.#context.changed = true;

@@ -211,7 +211,10 @@ export class Leadership {
 
   #advancePeer(peer: Peer): void {
     const { now } = this.#context;
-    const entriesDue = peer.match === null ? this.active : !peer.distant && peer.next <= this.log.last.s;
+    // After a restart, what a peer has is asked when something was written since, or when somebody waits for a commit
+    // position that only the peers' answers can tell.
+    const unknownDue = this.active || this.#urgentThrough > this.log.commit;
+    const entriesDue = peer.match === null ? unknownDue : !peer.distant && peer.next <= this.log.last.s;
     const newsDue = peer.match !== null && !peer.distant && peer.toldCommit < this.log.commit;
     const roundDue =
       this.#roundWanted > peer.sent || (this.#roundWanted > peer.answered && peer.inFlight === 0);
@@ -299,7 +302,7 @@ export class Leadership {
       peer.failures = 0;
       peer.retryAt = 0;
       peer.answered = Math.max(peer.answered, sent.number);
-      peer.stamp = Math.max(peer.stamp, reply.stamp);
+      peer.stamp = reply.stamp;
       this.#matched(peer, reply.match);
       if (reply.match >= sent.commit) peer.toldCommit = Math.max(peer.toldCommit, sent.commit);
       if (sent.grant && !peer.amnesiac) this.#granted(peer, sent.sentAt);

@@ -23,6 +23,8 @@ import { wallOf } from "./hlc.ts";
 
 /** Rows of one page of a list's scan: tombstones and expired items are skipped on the way. */
 const SCAN_ROWS = 1_001;
+const SCAN_ROWS_MIN = 64;
+const SCANNED_MAX = 5_000;
 
 type Answer = { readonly reply: ClientReply; readonly through: ReadonlyMap<RegionIndex, number> };
 
@@ -382,8 +384,9 @@ export class Reader {
     const items: ItemView[] = [];
     let after = list.after;
     let bytes = 0;
+    let scanned = 0;
     for (;;) {
-      const rowsMax = Math.min(SCAN_ROWS, list.limit + 1 - items.length);
+      const rowsMax = Math.min(SCAN_ROWS, Math.max(SCAN_ROWS_MIN, list.limit + 1 - items.length));
       const rows = context.storage.list({
         user,
         prefix: list.prefix,
@@ -407,6 +410,9 @@ export class Reader {
         after = row.key;
       }
       if (rows.length < rowsMax) return { items, next: null };
+      scanned += rows.length;
+      // Deleted and expired items are walked over a bounded way in one turn: the page ends early, maybe with nothing on it.
+      if (scanned >= SCANNED_MAX) return { items, next: after ?? null };
     }
   }
 }

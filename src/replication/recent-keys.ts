@@ -13,7 +13,8 @@ import type { WriteRequest } from "./request.ts";
 
 /** About a hundred bytes each. */
 const KEYS_MAX = 50_000;
-const PAGE = 256;
+const PAGE_ENTRIES = 256;
+const PAGE_BYTES = 1_000_000;
 /** The longest time a caller may give a request, and as much again for clocks that differ. */
 const ATTEMPTS_MS = 60_000;
 
@@ -60,19 +61,17 @@ export class RecentKeys {
 
   #read(): Map<string, Place> {
     const horizon = hlcAt(this.#context.now - this.#context.config.timing.edgeIdempotencyMs);
-    const young: Entry[] = [];
-    for (const entry of this.#downFromHead()) {
-      if (entry.hlc < horizon) break;
+    const young: (Place & { readonly key: string })[] = [];
+    for (const { hlc, s, idempotency } of this.#downFromHead()) {
+      if (hlc < horizon) break;
       if (young.length === KEYS_MAX) {
-        this.#forgotten = entry.hlc;
+        this.#forgotten = hlc;
         break;
       }
-      young.push(entry);
+      if (idempotency?.by === "edge") young.push({ key: idempotency.key, s, hlc });
     }
     const places = new Map<string, Place>();
-    for (const { idempotency, s, hlc } of young.toReversed()) {
-      if (idempotency?.by === "edge") places.set(idempotency.key, { s, hlc });
-    }
+    for (const { key, s, hlc } of young.toReversed()) places.set(key, { s, hlc });
     return places;
   }
 
@@ -88,9 +87,9 @@ export class RecentKeys {
   *#downFromHead(): Generator<Entry> {
     const { storage, codec } = this.#context;
     for (let below = this.#log.last.s + 1; ;) {
-      const rows = storage.entriesDown(this.#log.o, below, PAGE);
+      const rows = storage.entriesDown(this.#log.o, below, PAGE_BYTES, PAGE_ENTRIES);
       for (const row of rows) yield codec.decode(row.bytes);
-      if (rows.length < PAGE) return;
+      if (rows.length === 0) return;
       below = rows.at(-1)!.s;
     }
   }

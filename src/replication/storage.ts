@@ -145,14 +145,17 @@ export interface Storage {
     entriesMax: number,
   ): { entries: RawEntry[]; chain: Uint8Array };
   /** Newest first, for the idempotency of the edge's keys. */
-  entriesDown(o: RegionIndex, below: number, entriesMax: number): LogRow[];
+  entriesDown(o: RegionIndex, below: number, bytesMax: number, entriesMax: number): LogRow[];
+  /** Bytes of the entries after `after`. */
+  logBytes(o: RegionIndex, after: number): number;
   deleteEntry(o: RegionIndex, s: number): void;
   /** First row of the log. */
   first(o: RegionIndex): { s: number; hlc: number } | null;
-  /** Rows (after, upTo], oldest first, at most rowsMax. */
+  /** The log's oldest rows, none after upTo, as many as fit. */
   rowsForCompaction(
     o: RegionIndex,
     upTo: number,
+    bytesMax: number,
     rowsMax: number,
   ): { s: number; e: Epoch; hlc: number; chain: Uint8Array; entry: Uint8Array }[];
   deleteThrough(o: RegionIndex, s: number): void;

@@ -26,9 +26,8 @@ import type { Waiter } from "./waiters.ts";
 
 const NO_BYTES = new Uint8Array(0);
 const REFUSED_RETRY_MS = 1_000;
-/** Physical removal of expired idempotency rows: so many, at every so many entries of a log. */
-const SWEEP_EVERY = 1_024;
-const SWEEP_ROWS = 2_048;
+/** How often, in entries of a log, the number of its user's idempotency rows is looked at. */
+const TRIM_EVERY = 1_024;
 
 type Known = Pick<IdempotencyRow, "o" | "e" | "s" | "status" | "hlc" | "fingerprint">;
 type Deciding = Settled<ClientReply> | null;
@@ -154,6 +153,8 @@ export class Writer {
         reason: "idempotency-key-reused",
       }));
     }
+    // Judged like the first attempt: the entry itself leaves out what an earlier one of its leader already names.
+    const past = [owner, ...request.session.positions].filter(({ o }) => o !== position.o);
     return this.#logged(
       request,
       owner,
@@ -162,7 +163,7 @@ export class Writer {
         position,
         status: known.status,
         at: wallOf(known.hlc),
-        deps: this.#dependenciesOf(position),
+        deps: [...this.#dependenciesOf(position), ...past],
         replayed: true,
       },
       startedAt,
@@ -270,11 +271,9 @@ export class Writer {
     const { log } = leadership;
     this.#applier.append(log, { e: entry.e, s: entry.s, bytes: codec.encode(entry) }, entry);
     this.#recentKeys(leadership).note(entry);
-    if (entry.s % SWEEP_EVERY === 0) {
-      storage.expireIdempotency(hlcAt(this.#context.now - config.timing.idempotencyMs), SWEEP_ROWS);
-      if (storage.countIdempotency(entry.user) > config.limits.idempotencyPerUserMax)
-        storage.trimIdempotency(entry.user, config.limits.idempotencyPerUserMax);
-    }
+    const { idempotencyPerUserMax } = config.limits;
+    if (entry.s % TRIM_EVERY === 0 && storage.countIdempotency(entry.user) > idempotencyPerUserMax)
+      storage.trimIdempotency(entry.user, idempotencyPerUserMax);
     this.#onWritten(leadership);
   }
 

@@ -254,11 +254,7 @@ export class SqlStorage implements Storage {
       placeOf(o + 1, 0),
       entriesMax,
     );
-    let count = 0;
-    for (let bytes = 0; count < lengths.length; count++) {
-      bytes += num(lengths[count]![1]);
-      if (count > 0 && bytes > bytesMax) break;
-    }
+    const count = fitting(lengths, 1, bytesMax);
     const rows = this.#sql.rows(
       `SELECT e, s, entry, chain FROM log WHERE place > ? AND place < ? ORDER BY place LIMIT ?`,
       placeOf(o, after),
@@ -269,16 +265,30 @@ export class SqlStorage implements Storage {
     return { entries, chain: rows.length === 0 ? NO_BYTES : blob(rows.at(-1)![3]) };
   }
 
-  entriesDown(o: number, below: number, entriesMax: number): LogRow[] {
+  entriesDown(o: number, below: number, bytesMax: number, entriesMax: number): LogRow[] {
+    const range = [placeOf(o, 0), placeOf(o, below)] as const;
+    const lengths = this.#sql.rows(
+      `SELECT length(entry) FROM log WHERE place > ? AND place < ? ORDER BY place DESC LIMIT ?`,
+      ...range,
+      entriesMax,
+    );
     return this.#sql
       .rows(
         `SELECT e, s, hlc, commit_s, applied, chain, entry, NULL FROM log
          WHERE place > ? AND place < ? ORDER BY place DESC LIMIT ?`,
-        placeOf(o, 0),
-        placeOf(o, below),
-        entriesMax,
+        ...range,
+        fitting(lengths, 0, bytesMax),
       )
       .map((r) => this.#logRow(o, r));
+  }
+
+  logBytes(o: number, after: number): number {
+    const sum = this.#sql.rows(
+      `SELECT coalesce(sum(length(entry)), 0) FROM log WHERE place > ? AND place < ?`,
+      placeOf(o, after),
+      placeOf(o + 1, 0),
+    )[0]?.[0];
+    return num(sum);
   }
 
   deleteEntry(o: number, s: number): void {
@@ -299,14 +309,20 @@ export class SqlStorage implements Storage {
   rowsForCompaction(
     o: number,
     upTo: number,
+    bytesMax: number,
     rowsMax: number,
   ): { s: number; e: number; hlc: number; chain: Uint8Array; entry: Uint8Array }[] {
+    const range = [placeOf(o, 0), placeOf(o, upTo)] as const;
+    const lengths = this.#sql.rows(
+      `SELECT length(entry) FROM log WHERE place > ? AND place <= ? ORDER BY place LIMIT ?`,
+      ...range,
+      rowsMax,
+    );
     return this.#sql
       .rows(
         `SELECT s, e, hlc, chain, entry FROM log WHERE place > ? AND place <= ? ORDER BY place LIMIT ?`,
-        placeOf(o, 0),
-        placeOf(o, upTo),
-        rowsMax,
+        ...range,
+        fitting(lengths, 0, bytesMax),
       )
       .map((r) => ({ s: num(r[0]), e: num(r[1]), hlc: num(r[2]), chain: blob(r[3]), entry: blob(r[4]) }));
   }
@@ -759,6 +775,16 @@ function decodeScanCursor(bytes: Uint8Array): ScanPlace {
   if (table !== "owners" && table !== "idempotency" && table !== "items")
     throw new Error(`a scan cursor names no table: ${table}`);
   return { table, user: reader.string(), key: reader.string(), k: reader.bytes() };
+}
+
+/** How many rows fit, at least one; their lengths stand in a column. */
+function fitting(rows: readonly SqlValue[][], column: number, bytesMax: number): number {
+  let count = 0;
+  for (let bytes = 0; count < rows.length; count++) {
+    bytes += num(rows[count]![column]);
+    if (count > 0 && bytes > bytesMax) break;
+  }
+  return count;
 }
 
 /** Where an entry stands in the log's table: origins, 0-15, one after the other, each with room for 2^48 entries. */
