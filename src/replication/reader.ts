@@ -163,18 +163,13 @@ export class Reader {
     const judgement = log.judge(context.rules, position.e, position.s);
     const row =
       judgement === "contained" && position.s > log.base.s ? context.storage.entry(log.o, position.s) : null;
-    const cut =
-      row === null
-        ? context.storage
-            .divergent()
-            .find((d) => d.o === position.o && d.e === position.e && d.s === position.s)
-        : undefined;
+    const cut = row === null ? context.storage.divergentAt(position) : null;
     const bytes = row?.bytes ?? cut?.entry;
     if (bytes === undefined) return { kind: "refused", reason: "no-receipt" };
     const entry = context.codec.decode(bytes);
     if (entry.user !== request.user || entry.ops.length === 0)
       return { kind: "refused", reason: "no-receipt" };
-    if (cut === undefined) shown.position(context, position);
+    if (cut === null) shown.position(context, position);
     const single = entry.ops.length === 1 ? entry.ops[0]!.key : undefined;
     const base = receiptOf(
       context,
@@ -185,7 +180,7 @@ export class Reader {
       entry.concern,
       wallOf(entry.hlc),
     );
-    const lost = cut !== undefined;
+    const lost = cut !== null;
     const receipt = lost ? { ...base, committed: false, durableIn: [] } : base;
     return {
       kind: "receipt",

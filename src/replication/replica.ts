@@ -153,7 +153,7 @@ export class Replica {
         return context.synced(event.sync);
       case "alarm":
         context.alarmFired();
-        this.#receiver.stir();
+        this.#receiver.onAlarm();
         return this.#outbox.onAlarm();
       case "wake":
         return context.woken();

@@ -24,6 +24,7 @@ const RETRY_MS_MAX = 5_000;
 /** Failures in a row before the replica waits to be asked again; the alarm asks once more later. */
 const FAILURES_MAX = 8;
 const ALARM_MS = 30_000;
+const ALARMS_MAX = 4;
 
 export class SnapshotReceiver {
   readonly #context: Context;
@@ -36,6 +37,8 @@ export class SnapshotReceiver {
   #wantedFrom: RegionIndex | null = null;
   #calling = false;
   #failures = 0;
+  /** Alarms since somebody came. */
+  #alarms = 0;
   #notBefore = 0;
 
   constructor(
@@ -67,7 +70,15 @@ export class SnapshotReceiver {
 
   /** Contact from outside: worth trying again. */
   stir(): void {
+    this.#alarms = 0;
     if (this.#failures >= FAILURES_MAX) this.#failures = 0;
+  }
+
+  /** The alarm asks again too, a few times: then there is silence until somebody comes. */
+  onAlarm(): void {
+    if (this.#failures < FAILURES_MAX || this.#alarms >= ALARMS_MAX) return;
+    this.#alarms += 1;
+    this.#failures = 0;
   }
 
   advance(): void {

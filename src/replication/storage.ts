@@ -189,6 +189,7 @@ export interface Storage {
   putRestore(row: RestoreRow): void;
   deleteRestore(): void;
   putDivergent(row: DivergentRow): void;
+  divergentAt(position: Position): DivergentRow | null;
   divergent(): DivergentRow[];
   putPoison(at: number, error: string, raw: Uint8Array): void;
   countPoison(): number;

@@ -10,6 +10,7 @@
  */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { RawEntry } from "../replication/entry.ts";
+import type { Position } from "../replication/position.ts";
 import type { IdempotencyRow, ItemRow, OwnerRow } from "../replication/message.ts";
 import type {
   AcceptorRow,
@@ -576,18 +577,20 @@ export class SqlStorage implements Storage {
     );
   }
 
+  divergentAt({ o, e, s }: Position): DivergentRow | null {
+    const r = this.#sql.rows(
+      `SELECT o, e, s, applied, found_at, entry, undo FROM divergent WHERE o = ? AND e = ? AND s = ?`,
+      o,
+      e,
+      s,
+    )[0];
+    return r === undefined ? null : divergentRow(r);
+  }
+
   divergent(): DivergentRow[] {
     return this.#sql
       .rows(`SELECT o, e, s, applied, found_at, entry, undo FROM divergent ORDER BY o, e, s`)
-      .map((r) => ({
-        o: num(r[0]),
-        e: num(r[1]),
-        s: num(r[2]),
-        applied: r[3] === 1,
-        foundAt: num(r[4]),
-        entry: blob(r[5]),
-        undo: r[6] === null ? null : decodeUndo(unpackRecords(blob(r[6]))),
-      }));
+      .map(divergentRow);
   }
 
   putPoison(at: number, error: string, raw: Uint8Array): void {
@@ -845,5 +848,17 @@ function idempotencyRow(r: SqlValue[]): IdempotencyRow {
     s: num(r[5]),
     status: num(r[6]),
     hlc: num(r[7]),
+  };
+}
+
+function divergentRow(r: SqlValue[]): DivergentRow {
+  return {
+    o: num(r[0]),
+    e: num(r[1]),
+    s: num(r[2]),
+    applied: r[3] === 1,
+    foundAt: num(r[4]),
+    entry: blob(r[5]),
+    undo: r[6] === null ? null : decodeUndo(unpackRecords(blob(r[6]))),
   };
 }

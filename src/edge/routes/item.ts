@@ -87,6 +87,9 @@ export async function putItem(exchange: Exchange, form: PathForm): Promise<Respo
   const { subject, key, terms } = await writing(exchange, form);
   const { request } = exchange;
   const contentType = exchange.header("Content-Type") ?? CONTENT_TYPE_DEFAULT;
+  // It is given back as it came, in a header: printable ASCII is what every party to that agrees on.
+  if (!/^[\t\x20-\x7e]*$/.test(contentType))
+    throw invalid("Content-Type holds characters that are not printable ASCII");
   if (contentType.length > CONTENT_TYPE_BYTES_MAX) {
     throw invalid(`Content-Type is longer than ${CONTENT_TYPE_BYTES_MAX} bytes`);
   }
