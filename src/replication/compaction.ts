@@ -15,6 +15,7 @@ import type { BaseRow } from "./storage.ts";
 const ROW_BYTES = 200;
 /** No entry is larger: a value of 1 MiB, or as much of several, and what describes it. */
 const ENTRY_BYTES_MAX = 2_000_000;
+/** Looks between two sweeps of idempotency rows: their table has no index by age. */
 const SWEEP_LOOKS = 4;
 /** Entries read in one turn. */
 const PAGE_BYTES = 4_000_000;
@@ -24,8 +25,11 @@ export class Compaction {
   readonly #leaderships: Leaderships;
   readonly #lookedAt = new Map<number, number>();
   #looks = 0;
-  /** Bytes of each log's rows up to a seq, those that were dropped since taken off. */
-  readonly #counted = new Map<number, { readonly through: number; readonly bytes: number }>();
+  /** Bytes of each log's rows in (base, through]. */
+  readonly #counted = new Map<
+    number,
+    { readonly base: number; readonly through: number; readonly bytes: number }
+  >();
 
   constructor(context: Context, leaderships: Leaderships) {
     this.#context = context;
@@ -41,7 +45,6 @@ export class Compaction {
       if (looked === undefined) continue;
       this.compact(log);
       this.#looks += 1;
-      // Rows of a table without an index: not at every look.
       if (this.#looks % SWEEP_LOOKS === 0) this.#sweep();
     }
   }
@@ -82,7 +85,8 @@ export class Compaction {
     storage.putBase(base);
     log.base = base;
     const counted = this.#counted.get(log.o);
-    if (counted !== undefined) this.#counted.set(log.o, { ...counted, bytes: counted.bytes - droppedBytes });
+    if (counted !== undefined)
+      this.#counted.set(log.o, { ...counted, base: base.s, bytes: counted.bytes - droppedBytes });
     return dropped;
   }
 
@@ -97,10 +101,13 @@ export class Compaction {
     const { config, storage } = this.#context;
     if ((log.last.s - log.base.s) * ENTRY_BYTES_MAX <= config.limits.logBytesMax) return 0;
     let counted = this.#counted.get(log.o);
-    if (counted === undefined || counted.through > log.last.s) counted = { through: log.base.s, bytes: 0 };
+    // A snapshot or a truncation has replaced what was counted.
+    const base = log.base.s;
+    if (counted === undefined || counted.base !== base || counted.through > log.last.s)
+      counted = { base, through: base, bytes: 0 };
     const bytes =
       counted.bytes + storage.logBytes(log.o, counted.through) + (log.last.s - counted.through) * ROW_BYTES;
-    this.#counted.set(log.o, { through: log.last.s, bytes });
+    this.#counted.set(log.o, { base, through: log.last.s, bytes });
     return bytes;
   }
 

@@ -10,6 +10,7 @@
  * Without either it stops, so that an idle replica is silent.
  */
 import { assert } from "../lib/assert.ts";
+import { sameBytes } from "../lib/bytes.ts";
 import type { Applier } from "./apply.ts";
 import type { Context } from "./context.ts";
 import type { RawEntry } from "./entry.ts";
@@ -366,8 +367,4 @@ export class Follower {
 
 function pauseMs(failures: number): number {
   return Math.min(AGAIN_MS_MAX, AGAIN_MS * 2 ** Math.min(failures, 6));
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, n) => byte === b[n]);
 }

@@ -6,6 +6,7 @@
  * entry, applied at once, and an acknowledgement when the concern is met. A refusal that depends on state is a read
  * and is anchored like one.
  */
+import { sameBytes } from "../lib/bytes.ts";
 import { Anchor, type Settled } from "./anchor.ts";
 import type { Applier } from "./apply.ts";
 import { idempotencyDigest } from "./apply.ts";
@@ -320,15 +321,7 @@ export class Writer {
       return {
         kind: "written",
         status: write.status,
-        receipt: receiptOf(
-          this.#context,
-          leadership,
-          request.user,
-          request.command.key,
-          position,
-          request.concern,
-          write.at,
-        ),
+        receipt: this.#receipt(request, leadership, position, write.at),
         facts: this.#facts(owner, leadership, shownAt(this.#context, position), startedAt),
         replayed: write.replayed,
       };
@@ -397,17 +390,18 @@ export class Writer {
     return {
       kind: "concern-timeout",
       status: logged.status,
-      receipt: receiptOf(
-        this.#context,
-        leadership,
-        request.user,
-        request.command.key,
-        position,
-        request.concern,
-        logged.at,
-      ),
+      receipt: this.#receipt(request, leadership, position, logged.at),
       facts: this.#facts(owner, leadership, shownAt(this.#context, position), startedAt),
     };
+  }
+
+  #receipt(
+    { user, command, concern }: WriteRequest,
+    leadership: Leadership,
+    position: Position,
+    at: number,
+  ): Receipt {
+    return receiptOf(this.#context, leadership, user, command.key, position, concern, at);
   }
 
   #facts(owner: OwnerRow, leadership: Leadership, shown: Shown, startedAt: number) {
@@ -532,8 +526,4 @@ export function homeReply(context: Context, owner: OwnerRow): ClientReply {
     epoch: log.last.e,
     position: { o: owner.o, e: owner.e, s: owner.s },
   };
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, n) => byte === b[n]);
 }
