@@ -6,8 +6,9 @@
  * so that the usual request costs one look-up and stays synchronous.
  */
 import { createRemoteJWKSet, jwtVerify, type JWTPayload } from "jose";
+import { fromBase64Url } from "../api/base64.ts";
 import type { Deployment } from "../deployment/deployment.ts";
-import { equalBytes, fromBase64Url, hmacSha256 } from "./digest.ts";
+import { equalBytes, hmacSha256 } from "./digest.ts";
 import { identityOf, type Identity } from "./identity.ts";
 import { Recent } from "./recent.ts";
 import { Refused } from "./refusal.ts";

@@ -5,9 +5,10 @@
  * be. Sixteen bytes of HMAC-SHA256 are enough for that: forging one buys a wait. Verified tokens are remembered, because a
  * session sends the same one many times, and an answer that showed nothing new gives the request's token back unchanged.
  */
+import { fromBase64Url, toBase64Url } from "../api/base64.ts";
 import { SESSION_CHARACTERS_MAX } from "../api/limit.ts";
 import type { Deployment } from "../deployment/deployment.ts";
-import { equalBytes, fromBase64Url, hmacSha256, toBase64Url } from "./digest.ts";
+import { equalBytes, hmacSha256 } from "./digest.ts";
 import { Recent } from "./recent.ts";
 import { Refused } from "./refusal.ts";
 import type { SessionView } from "./session-merge.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { embeddedValue, isJson } from "../../src/edge/value-text.ts";
+import { embeddedValue, isJson } from "../../src/api/value-text.ts";
 import type { ClientReply, ItemView, ReadList, ReadRequest } from "../../src/replication/request.ts";
 import { bench } from "./support/deployment.ts";
 import { APAC, facts, type Asked } from "./support/fake-regions.ts";

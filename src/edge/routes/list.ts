@@ -1,6 +1,7 @@
 /** Lists of items, page by page. */
 import { LIST_BYTES_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, KEY_BYTES_MAX } from "../../api/limit.ts";
 import type { PathForm } from "../../api/path-form.ts";
+import { embeddedValue } from "../../api/value-text.ts";
 import type { ItemView, ReadList, SessionPart } from "../../replication/request.ts";
 import type { Addressed, Exchange } from "../exchange.ts";
 import { mayList } from "../identity.ts";
@@ -14,7 +15,6 @@ import { beginRead, read, readTerms } from "../read.ts";
 import { invalid, Refused } from "../refusal.ts";
 import { parseInteger } from "../request-header.ts";
 import type { RegionTable } from "../region-table.ts";
-import { embeddedValue } from "../value-text.ts";
 import { readHeaders, staleAware } from "./item.ts";
 
 export async function listItems(exchange: Exchange, form: PathForm): Promise<Response> {

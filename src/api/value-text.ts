@@ -2,7 +2,7 @@
  * A stored value inside a JSON answer: the stored JSON text as it is, or base64. Parsing and writing it anew would lose
  * numbers beyond 2^53, member order and duplicate members; so it is only looked at to see that it is JSON at all.
  */
-import { toBase64 } from "./digest.ts";
+import { toBase64 } from "./base64.ts";
 
 /** `"value":…` or `"valueBase64":…`. */
 export function embeddedValue(contentType: string, value: Uint8Array): string {
