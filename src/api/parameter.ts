@@ -22,10 +22,23 @@ export interface Parameter {
   readonly required: boolean;
   readonly description: string;
   readonly schema: z.ZodType;
+  readonly example?: string | number;
 }
 
-function path(name: string, description: string, schema: z.ZodType = z.string()): Parameter {
-  return { name, in: "path", required: true, description, schema };
+function path(
+  name: string,
+  description: string,
+  schema: z.ZodType = z.string(),
+  example?: string,
+): Parameter {
+  return {
+    name,
+    in: "path",
+    required: true,
+    description,
+    schema,
+    ...(example === undefined ? {} : { example }),
+  };
 }
 function query(name: string, description: string, schema: z.ZodType = z.string()): Parameter {
   return { name, in: "query", required: false, description, schema };
@@ -35,15 +48,17 @@ function header(name: string, description: string, schema: z.ZodType = z.string(
 }
 
 export const PATH = {
-  ns: path("ns", "A namespace that the deployment declares"),
-  user: path("user", `1–${USER_BYTES_MAX} bytes of UTF-8, no control characters`),
+  ns: path("ns", "A namespace that the deployment declares", z.string(), "default"),
+  user: path("user", `1–${USER_BYTES_MAX} bytes of UTF-8, no control characters`, z.string(), "alice"),
   key: path(
     "key",
     `1–${KEY_BYTES_MAX} bytes of UTF-8 after URL decoding, no control characters; may contain \`/\`. Segments that are empty, \`.\` or \`..\` are refused where they can be seen; clients and proxies may have rewritten them before.`,
+    z.string(),
+    "notes/today",
   ),
-  position: path("position", "The `position` of a receipt", PositionText),
-  fault: path("id", "The id of a fault"),
-  problem: path("name", "The name of a problem"),
+  position: path("position", "The `position` of a receipt", PositionText, "weur.16.42"),
+  fault: path("id", "The id of a fault", z.string(), "8f14e45fceea167a"),
+  problem: path("name", "The name of a problem", z.string(), "session-lost"),
 } as const;
 
 const integer = (min: number, max: number, fallback?: number) =>

@@ -18,16 +18,22 @@ import {
   type Parameter,
 } from "./parameter.ts";
 import type { ProblemName } from "./problem.ts";
+import type { ResponseHeaderName } from "./response-header.ts";
 import * as schema from "./schema.ts";
+import type { Tag } from "./tag.ts";
 
 export type Method = "GET" | "PUT" | "DELETE" | "POST" | "PATCH";
 
 export interface Answer {
   readonly description: string;
-  /** Absent: no body. `bytes`: the stored value with its own content type. */
+  /** Absent: no body. `bytes`: the stored value with its own content type. Of NDJSON: the schema of each line. */
   readonly body?: z.ZodType | "bytes" | "html" | "text";
+  /** Content type of the body, where it is not the usual one of its kind. */
+  readonly type?: string;
   /** The answer carries the headers of an answer about data. */
   readonly data?: boolean;
+  /** Headers that this answer always has beyond those of its kind. */
+  readonly headers?: readonly ResponseHeaderName[];
 }
 
 export interface RouteContract {
@@ -36,14 +42,21 @@ export interface RouteContract {
    * With `{user}`: under `/v1/users/{user}`, and also under `/v1/ns/{ns}/users/{user}` and `/v1/me`. `{key}` may contain `/`.
    */
   readonly path: string;
-  readonly tag: "items" | "receipts" | "home" | "regions" | "faults" | "service";
+  readonly tag: Tag;
   readonly summary: string;
   readonly parameters: readonly Parameter[];
+  /** Of NDJSON: the schema of each line. */
   readonly request?: z.ZodType | "bytes";
+  /** Content type of the request's body, where it is not the usual one of its kind. */
+  readonly requestType?: string;
   readonly answers: Readonly<Record<number, Answer>>;
   readonly problems: readonly ProblemName[];
   /** No token needed. */
   readonly open?: boolean;
+  /** Needs the scope admin. */
+  readonly admin?: boolean;
+  /** Of a GET: the document lists HEAD beside it, with this summary. */
+  readonly head?: string;
 }
 
 const ASKING: readonly ProblemName[] = [
@@ -99,11 +112,17 @@ export const ROUTES = {
     method: "GET",
     path: "/v1/users/{user}/items/{key}",
     tag: "items",
-    summary: "Read an item (HEAD: without its value)",
+    summary: "Read an item",
+    head: "Look at an item without its value",
     parameters: [PATH.user, PATH.key, ...ITEM_READ_HEADERS],
     answers: {
-      200: { description: "The stored bytes with their content type", body: "bytes", data: true },
-      304: { description: "As If-None-Match has it", data: true },
+      200: {
+        description: "The stored bytes with their content type",
+        body: "bytes",
+        data: true,
+        headers: ["ETag", "X-Content-Type-Options", "Content-Security-Policy"],
+      },
+      304: { description: "The client has this version already", data: true, headers: ["ETag"] },
     },
     problems: [...READING, "precondition-failed"],
   },
@@ -115,8 +134,8 @@ export const ROUTES = {
     parameters: [PATH.user, PATH.key, EXPIRES_IN, ...WRITE_HEADERS],
     request: "bytes",
     answers: {
-      200: { description: "Replaced", body: schema.Receipt, data: true },
-      201: { description: "Created", body: schema.Receipt, data: true },
+      200: { description: "Replaced", body: schema.Receipt, data: true, headers: ["ETag"] },
+      201: { description: "Created", body: schema.Receipt, data: true, headers: ["ETag"] },
     },
     problems: [...WRITING, "value-too-large"],
   },
@@ -175,6 +194,7 @@ export const ROUTES = {
     request: schema.FaultRequest,
     answers: { 200: { description: "The fault", body: schema.Fault } },
     problems: [...ASKING, "region-unavailable"],
+    admin: true,
   },
   listFaults: {
     method: "GET",
@@ -184,6 +204,7 @@ export const ROUTES = {
     parameters: [],
     answers: { 200: { description: "The faults", body: schema.FaultList } },
     problems: [...ASKING, "region-unavailable"],
+    admin: true,
   },
   endFaults: {
     method: "DELETE",
@@ -193,6 +214,7 @@ export const ROUTES = {
     parameters: [],
     answers: { 200: { description: "Which were ended", body: schema.FaultsEnded } },
     problems: [...ASKING, "region-unavailable"],
+    admin: true,
   },
   endFault: {
     method: "DELETE",
@@ -202,6 +224,7 @@ export const ROUTES = {
     parameters: [PATH.fault],
     answers: { 200: { description: "Which was ended", body: schema.FaultsEnded } },
     problems: [...ASKING, "region-unavailable"],
+    admin: true,
   },
   health: {
     method: "GET",

@@ -6,6 +6,7 @@
  * one that finds several builds a chain. The router is given the path undecoded, because a decoded one may be another path.
  */
 import { Hono, type Context } from "hono";
+import { DATA_VARY, HEADER } from "../api/header.ts";
 import { pathForms, type PathForm } from "../api/path-form.ts";
 import { ROUTES, type Method, type RouteContract, type RouteId } from "../api/route.ts";
 import { PROBLEM_CONTENT_TYPE, problemBody, PROBLEMS } from "../api/problem.ts";
@@ -13,6 +14,7 @@ import { optionsAnswer } from "./cross-origin.ts";
 import { createEdge, misconfiguration, type Edge } from "./edge.ts";
 import { Exchange } from "./exchange.ts";
 import { HANDLERS } from "./handlers.ts";
+import { uniqueId } from "./ids.ts";
 import { hasBadSegment, rawPathOf } from "./path.ts";
 import { problemAnswer, thrownAnswer } from "./problem-answer.ts";
 import { invalid, Refused } from "./refusal.ts";
@@ -39,9 +41,18 @@ export function createApp(context: EdgeContext): Hono {
 /** What serves where the configuration could not be read: it says so, instead of failing in a hundred ways. */
 export function createMisconfiguredApp(detail: string): Hono {
   const app = newRouter();
-  const body = JSON.stringify(problemBody("misconfigured", detail, { write: false, unanswered: false }));
-  const headers = { "Content-Type": PROBLEM_CONTENT_TYPE, "Cache-Control": "no-store" };
-  app.all("*", () => new Response(body, { status: PROBLEMS.misconfigured.status, headers }));
+  const problem = problemBody("misconfigured", detail, { write: false, unanswered: false });
+  app.all("*", () => {
+    const requestId = uniqueId();
+    const headers = {
+      [HEADER.requestId]: requestId,
+      "Content-Type": PROBLEM_CONTENT_TYPE,
+      "Cache-Control": "no-store",
+      Vary: DATA_VARY,
+    };
+    const { status } = PROBLEMS.misconfigured;
+    return new Response(JSON.stringify({ ...problem, requestId }), { status, headers });
+  });
   return app;
 }
 

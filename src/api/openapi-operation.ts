@@ -1,0 +1,213 @@
+/**
+ * One operation of the OpenAPI document.
+ *
+ * A path about a user comes in four forms, which take and answer the same. What they share (bodies and answers) stands among the
+ * components and each form refers to it; only what differs, who is meant, is in the operation itself.
+ */
+import type { Components, Json, Reference } from "./openapi-components.ts";
+import { OPERATION_TEXTS, type OperationText } from "./operation-text.ts";
+import { PATH } from "./parameter.ts";
+import { PROBLEM_CONTENT_TYPE, PROBLEMS, type ProblemName } from "./problem.ts";
+import type { PathForm } from "./path-form.ts";
+import { problemSchema } from "./problem-schema.ts";
+import { problemHeaders, successHeaders } from "./response-header.ts";
+import type { Answer, RouteContract, RouteId } from "./route.ts";
+import { Problem } from "./schema.ts";
+
+/** What every request can meet, whatever it asks for. */
+const ALWAYS_POSSIBLE: readonly ProblemName[] = ["internal"];
+
+interface FormText {
+  readonly suffix: string;
+  readonly tag: string | null;
+  /** Added to the summary. */
+  readonly summary: string;
+  readonly description: (id: string) => string;
+}
+
+const FORMS: Record<PathForm, FormText> = {
+  plain: { suffix: "", tag: null, summary: "", description: () => "" },
+  user: { suffix: "", tag: null, summary: "", description: () => "" },
+  namespace: {
+    suffix: "InNamespace",
+    tag: "namespaces",
+    summary: ", in a namespace",
+    description: (id) => `\`${id}\` for a user of another namespace.`,
+  },
+  me: {
+    suffix: "OfMe",
+    tag: "me",
+    summary: ", as the caller's own",
+    description: (id) => `\`${id}\` for the user that the token names.`,
+  },
+  "namespace-me": {
+    suffix: "OfMeInNamespace",
+    tag: "me",
+    summary: ", as the caller's own in a namespace",
+    description: (id) => `\`${id}\` for the user that the token names, in another namespace.`,
+  },
+};
+
+export interface OperationPlace {
+  readonly id: RouteId;
+  readonly route: RouteContract;
+  readonly form: PathForm;
+}
+
+export function operationOf(components: Components, place: OperationPlace): Json {
+  const { id, route, form } = place;
+  const { suffix, tag, summary, description } = FORMS[form];
+  const text: OperationText | undefined = OPERATION_TEXTS[id];
+  return {
+    operationId: `${id}${suffix}`,
+    tags: [tag ?? route.tag],
+    summary: `${route.summary}${summary}`,
+    description: description(id) || (text?.description ?? route.summary),
+    ...securityOf(route),
+    ...parametersOf(components, route, form),
+    ...requestOf(components, place, text),
+    responses: responsesOf(components, place, text),
+  };
+}
+
+/** GET without the body of its answer. Every GET answers HEAD; it is listed where the API names it. */
+export function headOperationOf(
+  components: Components,
+  { id, route, form }: OperationPlace,
+  head: string,
+): Json {
+  const { suffix, tag, summary } = FORMS[form];
+  const headers = Object.entries(route.answers).map(([status, answer]) => [
+    status,
+    components.refer("responses", `${id}.head.${status}`, () => ({
+      description: `${answer.description}, without its body`,
+      headers: components.headers(headersOf(route, answer)),
+    })),
+  ]);
+  return {
+    operationId: `${id}Head${suffix}`,
+    tags: [tag ?? route.tag],
+    summary: `${head}${summary}`,
+    description: `Status and headers of \`${id}\`. A problem has no body here either.`,
+    ...securityOf(route),
+    ...parametersOf(components, route, form),
+    responses: { ...Object.fromEntries(headers), ...problemsOf(components, route) },
+  };
+}
+
+function securityOf(route: RouteContract): Json {
+  if (route.open === true) return { security: [] };
+  return route.admin === true ? { security: [{ bearer: ["admin"] }] } : {};
+}
+
+function parametersOf(components: Components, route: RouteContract, form: PathForm): Json {
+  const parameters = route.parameters.filter((each) => !(form.endsWith("me") && each === PATH.user));
+  if (form.startsWith("namespace")) parameters.unshift(PATH.ns);
+  if (parameters.length === 0) return {};
+  return { parameters: parameters.map((each) => components.parameter(each)) };
+}
+
+function requestOf(
+  components: Components,
+  { id, route, form }: OperationPlace,
+  text: OperationText | undefined,
+): Json {
+  const { request } = route;
+  if (request === undefined) return {};
+  const make = () => ({
+    required: true,
+    content: contentOf(components, request, route.requestType, text?.example?.body),
+  });
+  return { requestBody: form === "plain" ? make() : components.refer("requestBodies", id, make) };
+}
+
+function responsesOf(
+  components: Components,
+  { id, route, form }: OperationPlace,
+  text: OperationText | undefined,
+): Json {
+  const responses: Record<string, Json | Reference> = {};
+  for (const [status, answer] of Object.entries(route.answers)) {
+    const make = () => ({
+      description: answer.description,
+      headers: components.headers(headersOf(route, answer)),
+      ...(answer.body === undefined
+        ? {}
+        : {
+            content: contentOf(
+              components,
+              answer.body,
+              answer.type,
+              text?.example?.status === Number(status) ? text.example.answer : undefined,
+            ),
+          }),
+    });
+    responses[status] = form === "plain" ? make() : components.refer("responses", `${id}.${status}`, make);
+  }
+  return { ...responses, ...problemsOf(components, route) };
+}
+
+function headersOf(route: RouteContract, { data = false, headers = [] }: Answer) {
+  return successHeaders({ data, perUser: route.path.includes("{user}"), more: headers });
+}
+
+type Body = Exclude<Answer["body"], undefined>;
+
+function contentOf(components: Components, body: Body, type: string | undefined, example: unknown): Json {
+  const shown = example === undefined ? {} : { example };
+  switch (body) {
+    case "bytes":
+      return { [type ?? "*/*"]: { schema: {} } };
+    case "html":
+      return { "text/html": { schema: { type: "string" } } };
+    case "text":
+      return { [type ?? "application/openmetrics-text"]: { schema: { type: "string" } } };
+    default:
+      return { [type ?? "application/json"]: { schema: components.schema(body), ...shown } };
+  }
+}
+
+/** By status: one answer for all the problems that share one. */
+function problemsOf(components: Components, route: RouteContract): Json {
+  const byStatus = new Map<number, ProblemName[]>();
+  for (const name of new Set([...route.problems, ...ALWAYS_POSSIBLE])) {
+    const { status } = PROBLEMS[name];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), name]);
+  }
+  const data = Object.values(route.answers).some((answer) => answer.data === true);
+  const statuses = [...byStatus].toSorted(([a], [b]) => a - b);
+  return {
+    ...Object.fromEntries(
+      statuses.map(([status, names]) => [status, problemAnswerOf(components, status, names, data)]),
+    ),
+    default: components.refer("responses", "problem", () => ({
+      description: "Any other problem: its `type` leads to a page that explains it",
+      headers: components.headers(problemHeaders(500, false)),
+      content: { [PROBLEM_CONTENT_TYPE]: { schema: components.schema(Problem) } },
+    })),
+  };
+}
+
+function problemAnswerOf(
+  components: Components,
+  status: number,
+  names: readonly ProblemName[],
+  data: boolean,
+): Reference {
+  const key = `${data ? "data" : "problem"}.${status}.${names.toSorted().join(".")}`;
+  return components.refer("responses", key, () => {
+    const [only, ...others] = names.map((name) => components.schema(problemSchema(name)));
+    return {
+      description: names
+        .map((name) => `[\`${name}\`](/problems/${name}): ${PROBLEMS[name].title}`)
+        .join("; "),
+      headers: components.headers(problemHeaders(status, data)),
+      content: {
+        [PROBLEM_CONTENT_TYPE]: {
+          schema: others.length === 0 ? only : { oneOf: [only, ...others] },
+          examples: Object.fromEntries(names.map((name) => [name, components.problemExample(name)])),
+        },
+      },
+    };
+  });
+}

@@ -1,0 +1,132 @@
+/**
+ * The body of each problem as a schema: what all have, with the words that belong to its name, and what only some have.
+ * Beside it an example, because an error is first met as text in a log.
+ */
+import { z } from "zod";
+import { isDefinite, problemBody, PROBLEMS, type ProblemName } from "./problem.ts";
+import { PositionText, Receipt } from "./schema.ts";
+
+interface Extra {
+  readonly members: z.ZodRawShape;
+  readonly example: Readonly<Record<string, unknown>>;
+}
+
+const LostPositions = z.object({ from: PositionText, to: PositionText }).meta({
+  id: "LostPositions",
+  description: "From the first to the last of them, both included",
+});
+
+/** Members beyond those that every problem has. */
+const EXTRAS: Partial<Record<ProblemName, Extra>> = {
+  "precondition-failed": {
+    members: {
+      version: PositionText.nullable()
+        .optional()
+        .meta({ description: "The item's present version; null: there is no such item" }),
+    },
+    example: { version: "weur.16.42" },
+  },
+  "session-lost": {
+    members: {
+      lost: z.array(LostPositions).meta({ description: "Positions that the failover lost" }),
+      divergent: z.string().meta({ description: "The path at which the lost writes are kept" }),
+    },
+    example: {
+      lost: [{ from: "weur.16.40", to: "weur.16.42" }],
+      divergent: "/v1/users/alice/divergent",
+    },
+  },
+  "write-concern-timeout": {
+    members: { receipt: Receipt },
+    example: {
+      receipt: {
+        user: "alice",
+        key: "notes/today",
+        version: "weur.16.42",
+        position: "weur.16.42",
+        leader: "weur",
+        concern: "all",
+        durableIn: ["weur", "enam"],
+        committed: true,
+        at: 1_795_680_000_000,
+      },
+    },
+  },
+};
+
+function problemSchemaId(name: ProblemName): string {
+  return `Problem${name
+    .split("-")
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join("")}`;
+}
+
+const schemas = new Map<ProblemName, z.ZodType>();
+
+/** The same schema each time: it is known by its id. */
+export function problemSchema(name: ProblemName): z.ZodType {
+  let schema = schemas.get(name);
+  if (schema === undefined) {
+    schema = makeSchema(name);
+    schemas.set(name, schema);
+  }
+  return schema;
+}
+
+function makeSchema(name: ProblemName): z.ZodType {
+  const { status, title, definite, retryable, text } = PROBLEMS[name];
+  return z
+    .object({
+      type: z.literal(`/problems/${name}`),
+      title: z.literal(title),
+      status: z.literal(status),
+      detail: z.string().meta({ description: "What was wrong with this very request" }),
+      definite: (definite === "always" ? z.literal(true) : z.boolean()).meta({
+        description: "Surely nothing was done by this request",
+      }),
+      retryable: z.literal(retryable).meta({ description: "Whether repeating the same request can help" }),
+      requestId: z.string().meta({ description: "As in X-Request-Id" }),
+      ...EXTRAS[name]?.members,
+    })
+    .meta({ id: problemSchemaId(name), description: text });
+}
+
+/** What it looks like when a write meets it. */
+export function problemExample(name: ProblemName): Readonly<Record<string, unknown>> {
+  const outcome = { write: true, unanswered: false };
+  const { definite, text } = PROBLEMS[name];
+  const detail = EXAMPLE_DETAILS[name] ?? firstSentence(text);
+  return {
+    ...problemBody(name, detail, outcome),
+    definite: isDefinite(definite, outcome),
+    requestId: "5b1f0c6e-9a0d-4a57-8e3c-0d7f5f6c2a11",
+    ...EXTRAS[name]?.example,
+  };
+}
+
+function firstSentence(text: string): string {
+  return /^.*?\.(?= |$)/s.exec(text)?.[0] ?? text;
+}
+
+/** Details as the edge words them. */
+const EXAMPLE_DETAILS: Partial<Record<ProblemName, string>> = {
+  "invalid-request": "Ithaca-Timeout-Ms has to be an integer from 1 to 30000",
+  "invalid-session": "the token is damaged, or was not signed by this deployment",
+  unauthenticated: "the token has expired",
+  forbidden: "this user's data is not yours to write",
+  "not-found": "there is no such item",
+  "method-not-allowed": "this path takes GET, HEAD, PUT, DELETE, OPTIONS",
+  "precondition-failed": "the item is not as the condition wants it",
+  "session-lost": "a failover lost writes that this session saw",
+  "value-too-large": "the value is larger than 1048576 bytes",
+  "idempotency-key-reused": "the key was used for another request",
+  "rpo-bound": "replication is too far behind for a write at this concern",
+  "no-leader": "the leader could not be reached in time, and no other took over",
+  "region-unavailable": "no region answered in time",
+  overloaded: "the replica is busy",
+  "write-concern-timeout": "durable at the leader; the concern was not met in time",
+  "outcome-unknown": "an attempt was sent and not answered in time; retry with the same idempotency key",
+  "read-timeout": "no replica covered the session token in time",
+  internal: "an unexpected error; quote the request id",
+  misconfigured: "AUTH_MODE=jwt needs AUTH_SECRET or JWKS_URL",
+};
