@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { embeddedValue, isJson } from "../../src/api/value-text.ts";
+import { embeddedValue } from "../../src/api/value-text.ts";
+import { isJsonType } from "../../src/replication/json-text.ts";
 import type { ClientReply, ItemView, ReadList, ReadRequest } from "../../src/replication/request.ts";
 import { bench } from "./support/deployment.ts";
 import { APAC, facts, type Asked } from "./support/fake-regions.ts";
@@ -111,12 +112,12 @@ describe("embedded values", () => {
     "application/ld+json",
     "x/y+json;a=b",
   ])("%s is JSON", (type) => {
-    expect(isJson(type)).toBe(true);
+    expect(isJsonType(type)).toBe(true);
   });
   it.each(["text/plain", "application/jsonl", "application/json-seq", "+json", "", "text/json2"])(
     "%s is not",
     (type) => {
-      expect(isJson(type)).toBe(false);
+      expect(isJsonType(type)).toBe(false);
     },
   );
   it("are base64 where the bytes are no UTF-8 or no JSON", () => {
