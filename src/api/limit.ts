@@ -2,9 +2,14 @@
 
 export const USER_BYTES_MAX = 128;
 export const KEY_BYTES_MAX = 512;
-export const VALUE_BYTES_MAX = 1_048_576;
+export { VALUE_BYTES_MAX } from "../replication/config.ts";
 /** Stored with every item, so it has to be bounded too. */
 export const CONTENT_TYPE_BYTES_MAX = 255;
+
+/** The body of a transaction; the sum of the values that it leaves has the limit of one value. */
+export const TRANSACTION_BYTES_MAX = 1_048_576;
+export const TRANSACTION_WRITES_MAX = 100;
+export const TRANSACTION_CHECKS_MAX = 100;
 
 export const TIMEOUT_MS_MIN = 1;
 export const TIMEOUT_MS_MAX = 30_000;

@@ -124,7 +124,8 @@ export const READ_HEADERS: readonly Parameter[] = [
 
 export const ITEM_READ_HEADERS: readonly Parameter[] = [...READ_HEADERS, ...conditions];
 
-export const WRITE_HEADERS: readonly Parameter[] = [
+/** A transaction has its conditions in its body. */
+export const TRANSACTION_HEADERS: readonly Parameter[] = [
   ...placement,
   session,
   header(HEADER.writeConcern, "Who must hold the write before it is answered", Concern),
@@ -132,8 +133,9 @@ export const WRITE_HEADERS: readonly Parameter[] = [
     HEADER.idempotencyKey,
     `1–${IDEMPOTENCY_KEY_CHARACTERS_MAX} printable characters, bare or as a quoted string: the same request again gets the same receipt`,
   ),
-  ...conditions,
 ];
+
+export const WRITE_HEADERS: readonly Parameter[] = [...TRANSACTION_HEADERS, ...conditions];
 
 export const EXPIRES_IN = header(
   HEADER.expiresIn,

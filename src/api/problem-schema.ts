@@ -16,6 +16,8 @@ const LostPositions = z.object({ from: PositionText, to: PositionText }).meta({
   description: "From the first to the last of them, both included",
 });
 
+const Key = z.string().meta({ description: "The item's key" });
+
 /** Members beyond those that every problem has. */
 const EXTRAS: Partial<Record<ProblemName, Extra>> = {
   "precondition-failed": {
@@ -26,6 +28,22 @@ const EXTRAS: Partial<Record<ProblemName, Extra>> = {
     },
     example: { version: "weur.16.42" },
   },
+  "check-failed": {
+    members: {
+      failed: z
+        .array(
+          z.object({
+            key: z.string(),
+            version: PositionText.nullable().meta({ description: "null: there is no such item" }),
+          }),
+        )
+        .meta({ description: "The keys that did not match, with their present versions" }),
+    },
+    example: { failed: [{ key: "notes/today", version: "weur.16.42" }] },
+  },
+  "not-json": { members: { key: Key }, example: { key: "notes/today" } },
+  "not-a-counter": { members: { key: Key }, example: { key: "visits" } },
+  "counter-overflow": { members: { key: Key }, example: { key: "visits" } },
   "session-lost": {
     members: {
       lost: z.array(LostPositions).meta({ description: "Positions that the failover lost" }),
@@ -117,8 +135,14 @@ const EXAMPLE_DETAILS: Partial<Record<ProblemName, string>> = {
   "not-found": "there is no such item",
   "method-not-allowed": "this path takes GET, HEAD, PUT, DELETE, OPTIONS",
   "precondition-failed": "the item is not as the condition wants it",
+  "check-failed": "items are not at the versions that were to be checked",
+  "not-json": "what is stored is not JSON, or nested too deep to merge",
+  "not-a-counter": "what is stored is not a counter",
+  "counter-overflow": "the counter would leave 64 bits",
   "session-lost": "a failover lost writes that this session saw",
   "value-too-large": "the value is larger than 1048576 bytes",
+  "transaction-too-large": "the values that it leaves are larger than 1048576 bytes altogether",
+  "unsupported-media-type": "a PATCH has to be application/merge-patch+json",
   "idempotency-key-reused": "the key was used for another request",
   "rpo-bound": "replication is too far behind for a write at this concern",
   "no-leader": "the leader could not be reached in time, and no other took over",

@@ -53,6 +53,7 @@ export const RESPONSE_HEADERS = {
   ),
   [HEADER.retryAfter]: header("Seconds to wait before retrying", "1", z.string().regex(/^[1-9]\d*$/)),
   Allow: header("The methods that this path takes", "GET, HEAD, PUT, DELETE, OPTIONS"),
+  "Accept-Patch": header("The content type that a PATCH here has to have", "application/merge-patch+json"),
   "WWW-Authenticate": header("What is missing or wrong with the token (RFC 6750)", 'Bearer realm="ithaca"'),
   "X-Content-Type-Options": header(
     "The value is what its content type says",
@@ -101,6 +102,7 @@ export function problemHeaders(status: number, data: boolean): HeaderUse {
   const always: ResponseHeaderName[] = [...OF_EVERY_ANSWER, "Vary"];
   if (status === 401) always.push("WWW-Authenticate");
   if (status === 405) always.push("Allow");
+  if (status === 415) always.push("Accept-Patch");
   if (status === 429 || status === 503) always.push(HEADER.retryAfter);
   if (!data) return { always, maybe: [] };
   const maybe = [...OF_DATA.always, ...OF_DATA.maybe].filter((name) => name !== "Vary");

@@ -14,6 +14,7 @@ import {
   QUERY,
   READ_HEADERS,
   ROUTING_HEADERS,
+  TRANSACTION_HEADERS,
   WRITE_HEADERS,
   type Parameter,
 } from "./parameter.ts";
@@ -139,6 +140,18 @@ export const ROUTES = {
     },
     problems: [...WRITING, "value-too-large"],
   },
+  patchItem: {
+    method: "PATCH",
+    path: "/v1/users/{user}/items/{key}",
+    tag: "items",
+    summary:
+      "Change members of a JSON item and leave the others as they are; its content type and expiry stay",
+    parameters: [PATH.user, PATH.key, ...WRITE_HEADERS],
+    request: schema.MergePatch,
+    requestType: "application/merge-patch+json",
+    answers: { 200: { description: "Merged", body: schema.Receipt, data: true, headers: ["ETag"] } },
+    problems: [...WRITING, "value-too-large", "unsupported-media-type", "not-json"],
+  },
   deleteItem: {
     method: "DELETE",
     path: "/v1/users/{user}/items/{key}",
@@ -147,6 +160,23 @@ export const ROUTES = {
     parameters: [PATH.user, PATH.key, ...WRITE_HEADERS],
     answers: { 200: { description: "Deleted", body: schema.Receipt, data: true } },
     problems: WRITING,
+  },
+  transact: {
+    method: "POST",
+    path: "/v1/users/{user}/transactions",
+    tag: "transactions",
+    summary: "Check versions and write several items of a user, all or nothing",
+    parameters: [PATH.user, ...TRANSACTION_HEADERS],
+    request: schema.TransactionRequest,
+    answers: { 200: { description: "Done", body: schema.TransactionAnswer, data: true } },
+    problems: [
+      ...WRITING.filter((name) => name !== "precondition-failed"),
+      "check-failed",
+      "not-json",
+      "not-a-counter",
+      "counter-overflow",
+      "transaction-too-large",
+    ],
   },
   getReceipt: {
     method: "GET",

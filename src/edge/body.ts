@@ -1,11 +1,25 @@
 /** Bodies of requests, read up to a limit: a body that is too large is refused before it is read, or while. */
-import { CONTROL_BODY_BYTES_MAX, VALUE_BYTES_MAX } from "../api/limit.ts";
+import { CONTROL_BODY_BYTES_MAX, TRANSACTION_BYTES_MAX, VALUE_BYTES_MAX } from "../api/limit.ts";
 import { invalid, Refused } from "./refusal.ts";
 
 export async function readValue(request: Request): Promise<Uint8Array> {
   const bytes = await readUpTo(request, VALUE_BYTES_MAX);
   if (bytes === null)
     throw new Refused("value-too-large", `the value is larger than ${VALUE_BYTES_MAX} bytes`);
+  return bytes;
+}
+
+export async function readPatchBody(request: Request): Promise<Uint8Array> {
+  const bytes = await readUpTo(request, VALUE_BYTES_MAX);
+  if (bytes === null)
+    throw new Refused("value-too-large", `the patch is larger than ${VALUE_BYTES_MAX} bytes`);
+  return bytes;
+}
+
+export async function readTransactionBody(request: Request): Promise<Uint8Array> {
+  const bytes = await readUpTo(request, TRANSACTION_BYTES_MAX);
+  if (bytes === null)
+    throw new Refused("transaction-too-large", `the body is larger than ${TRANSACTION_BYTES_MAX} bytes`);
   return bytes;
 }
 

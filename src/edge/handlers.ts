@@ -4,11 +4,12 @@ import type { RouteId } from "../api/route.ts";
 import type { Exchange } from "./exchange.ts";
 import { endFault, endFaults, listFaults, putFault } from "./routes/fault.ts";
 import { getHome, putHome } from "./routes/home.ts";
-import { deleteItem, getItem, putItem } from "./routes/item.ts";
+import { deleteItem, getItem, patchItem, putItem } from "./routes/item.ts";
 import { listItems } from "./routes/list.ts";
 import { getReceipt } from "./routes/receipt.ts";
 import { listRegions } from "./routes/region.ts";
 import { getProblem, health, listProblems, metrics, openApi } from "./routes/service.ts";
+import { transact } from "./routes/transaction.ts";
 
 export type Handler = (exchange: Exchange, form: PathForm) => Response | Promise<Response>;
 
@@ -16,7 +17,9 @@ export const HANDLERS: Readonly<Record<RouteId, Handler>> = {
   listItems,
   getItem,
   putItem,
+  patchItem,
   deleteItem,
+  transact,
   getReceipt,
   getHome,
   putHome,

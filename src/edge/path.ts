@@ -87,5 +87,10 @@ export function checkUser(user: string): string {
 }
 
 export function decodeKey(raw: string): string {
-  return checkName(decodePart(raw, "the key"), "the key", KEY_BYTES_MAX);
+  return checkKey(decodePart(raw, "the key"), "the key");
+}
+
+/** A key that comes in a body is held to what a path can name. */
+export function checkKey(key: string, what: string): string {
+  return checkName(key, what, KEY_BYTES_MAX);
 }

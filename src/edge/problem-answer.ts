@@ -3,7 +3,9 @@
  */
 import { DATA_CACHE_CONTROL, DATA_VARY, HEADER } from "../api/header.ts";
 import { PROBLEM_CONTENT_TYPE, problemBody, PROBLEMS, type ProblemName } from "../api/problem.ts";
+import type { Limits } from "../replication/config.ts";
 import type { Position } from "../replication/position.ts";
+import type { ItemVersion } from "../replication/request.ts";
 import { dataHeaders, type Session, type Showing } from "./data-answer.ts";
 import { entityTag } from "./entity-tag.ts";
 import type { Exchange } from "./exchange.ts";
@@ -11,6 +13,7 @@ import { factsOf, type Journey, type Outcome } from "./journey.ts";
 import { positionText } from "./position-text.ts";
 import { receiptBody } from "./receipt-body.ts";
 import { Refused, type RefusalOptions } from "./refusal.ts";
+import type { RegionTable } from "./region-table.ts";
 
 const RETRY_AFTER_S = 1;
 
@@ -123,6 +126,20 @@ function refusedAnswer(
         ...(current === null ? {} : { headers: { [HEADER.etag]: entityTag(edge.regions, current) } }),
       });
     }
+    case "check-failed":
+      return refuse("check-failed", "items are not at the versions that were to be checked", {
+        members: { failed: outcome.failed.map((each) => itemVersionBody(edge.regions, each)) },
+      });
+    case "not-json":
+      return refuse("not-json", "what is stored is not JSON, or nested too deep to merge", keyed(outcome));
+    case "not-a-counter":
+      return refuse("not-a-counter", "what is stored is not a counter", keyed(outcome));
+    case "counter-overflow":
+      return refuse("counter-overflow", "the counter would leave 64 bits", keyed(outcome));
+    case "too-large":
+      return tooLargeAnswer(edge.deployment.limits, outcome, refuse);
+    case "invalid-command":
+      return refuse("invalid-request", "the replica can make nothing of the request");
     case "idempotency-key-reused":
       return refuse("idempotency-key-reused", "the key was used for another request");
     case "session-lost":
@@ -143,6 +160,35 @@ function refusedAnswer(
     case "not-ready":
       return unreachable(refuse, journey);
   }
+}
+
+function tooLargeAnswer(
+  { valueBytesMax, replacedBytesMax }: Limits,
+  { what }: Extract<Outcome, { reason: "too-large" }>,
+  refuse: Refuse,
+): Response {
+  switch (what) {
+    case "value":
+      return refuse("value-too-large", `the value would be larger than ${valueBytesMax} bytes`);
+    case "values":
+      return refuse(
+        "transaction-too-large",
+        `the values that it leaves are larger than ${valueBytesMax} bytes altogether`,
+      );
+    case "replaced":
+      return refuse(
+        "transaction-too-large",
+        `the values that it replaces or deletes are larger than ${replacedBytesMax} bytes altogether`,
+      );
+  }
+}
+
+function itemVersionBody(regions: RegionTable, { key, version }: ItemVersion) {
+  return { key, version: version === null ? null : positionText(regions, version) };
+}
+
+function keyed({ key }: { readonly key: string }): RefusalOptions {
+  return { members: { key } };
 }
 
 function retryAfter({ retryAfterMs }: { readonly retryAfterMs: number }): RefusalOptions {

@@ -186,11 +186,11 @@ export class Applier {
   }
 
   #applyOps(log: Log, entry: Entry, keep: boolean, undo: UndoImage["items"][number][]): void {
-    const { storage } = this.#context;
+    const { storage, rules } = this.#context;
     const owner = storage.owner(entry.user);
     assert(owner !== null, `log ${log.o}: entry ${entry.s} of a user without a home`);
     const xdeps = entry.xdeps.length === 0 ? NO_BYTES : encodeXdeps(entry.xdeps);
-    for (const op of entry.ops) {
+    for (const op of rules.opsApplied(entry.ops)) {
       const before = storage.item(entry.user, op.key, keep);
       // A snapshot's image may already hold this write or a later one.
       if (before !== null && supersedes(before, log.o, entry.s, owner.version)) continue;

@@ -60,10 +60,17 @@ export interface Limits {
   /** Log rows dropped in one turn. */
   readonly compactRowsMax: number;
   readonly idempotencyPerUserMax: number;
+  /** Of an item; and of all the values together that one transaction leaves. */
+  readonly valueBytesMax: number;
+  /** Values together that one transaction replaces or deletes: every replica keeps them until the entry is committed. */
+  readonly replacedBytesMax: number;
   /** Buffered client requests (bytes of values) before the replica says overloaded. */
   readonly pendingBytesMax: number;
   readonly pendingRequestsMax: number;
 }
+
+/** 1 MiB: half of what a row of the storage holds. */
+export const VALUE_BYTES_MAX = 1_048_576;
 
 /** Figures with their reasons; configuration overrides some. */
 export const DEFAULT_TIMING: Timing = {
@@ -94,6 +101,8 @@ export const DEFAULT_LIMITS: Limits = {
   compactEveryEntries: 256, // a look costs reads; rows are dropped in bulk
   compactRowsMax: 1_000,
   idempotencyPerUserMax: 10_000,
+  valueBytesMax: VALUE_BYTES_MAX,
+  replacedBytesMax: 8 * VALUE_BYTES_MAX, // pre-images are in memory for a turn, several times over, of 128 MB
   pendingBytesMax: 7_000_000, // with three inboxes and the tails of three logs 16 MB: an isolate has 128, for several objects
   pendingRequestsMax: 2_000,
 };

@@ -73,7 +73,10 @@ export interface Op {
   readonly key: string;
   /** Absent for delete and expire. */
   readonly after?: ItemImage;
-  /** The patch of a merge, the decimal text of an add. */
+  /**
+   * The patch of a merge, the decimal text of an add. Absent of a merge whose patch does not fit into one row beside
+   * its after-image: run again, it puts that.
+   */
   readonly command?: Uint8Array;
 }
 

@@ -15,8 +15,11 @@ export class Shown {
 
   row(context: Context, row: ItemRow): void {
     this.position(context, row);
-    if (row.xdeps.length === 0) return;
-    for (const other of decodeXdeps(row.xdeps)) {
+    if (row.xdeps.length > 0) this.others(decodeXdeps(row.xdeps));
+  }
+
+  others(positions: readonly CrossPosition[]): void {
+    for (const other of positions) {
       const key = `${other.p}:${other.o}:${other.e}`;
       const present = this.#others.get(key);
       if (present === undefined || present.s < other.s) this.#others.set(key, other);

@@ -10,6 +10,7 @@ import { Anchor, type Settled } from "./anchor.ts";
 import type { Context } from "./context.ts";
 import { factsOf, Shown } from "./facts.ts";
 import type { Follower } from "./follower.ts";
+import { live } from "./items-seen.ts";
 import type { Leadership } from "./leader.ts";
 import type { Leaderships } from "./leaderships.ts";
 import type { OwnerRow } from "./message.ts";
@@ -18,7 +19,7 @@ import type { ClientReply, HomeRequest, ItemView, ReadList, ReadRequest, Receipt
 import { coverage } from "./session.ts";
 import type { StoredItem } from "./storage.ts";
 import type { Waiter } from "./waiters.ts";
-import { homeReply, live, receiptOf } from "./writer.ts";
+import { homeReply, receiptOf } from "./writer.ts";
 import { wallOf } from "./hlc.ts";
 
 /** Rows of one page of a list's scan: tombstones and expired items are skipped on the way. */

@@ -47,7 +47,11 @@ export interface WriteRequest extends Asked {
   readonly asking?: boolean;
 }
 
-export type Command =
+/** Code that does not know the kind of a command refuses it as `not-ready`. */
+export type Command = ItemCommand | Transaction;
+
+/** What becomes of one item. */
+export type ItemCommand =
   | {
       readonly kind: "put";
       readonly key: string;
@@ -55,7 +59,24 @@ export type Command =
       readonly contentType: string;
       readonly expiresInS?: number;
     }
-  | { readonly kind: "delete"; readonly key: string };
+  | { readonly kind: "delete"; readonly key: string }
+  /** A JSON merge patch (RFC 7396), as bytes of its text. */
+  | { readonly kind: "merge"; readonly key: string; readonly patch: Uint8Array }
+  /** To a counter; a decimal integer of 64 bits, signed. */
+  | { readonly kind: "add"; readonly key: string; readonly by: string };
+
+/** All of it or nothing, in one entry. No two checks and no two writes name the same key. */
+export interface Transaction {
+  readonly kind: "transaction";
+  readonly checks: readonly ItemVersion[];
+  readonly writes: readonly ItemCommand[];
+}
+
+/** `version`: null where there is no item. */
+export interface ItemVersion {
+  readonly key: string;
+  readonly version: Position | null;
+}
 
 /** Entity tags as versions ("origin.epoch.seq" parsed; a tag of ours that names no version of ours matches nothing), or any. */
 export interface Conditions {
@@ -190,6 +211,13 @@ export interface Receipt {
   readonly at: number;
 }
 
+/** What one write of a transaction came to. */
+export interface WriteResult {
+  readonly version: Position;
+  /** Of a merge and an add: the item's new value. Absent in a replay when the log no longer holds the entry. */
+  readonly value?: Uint8Array;
+}
+
 export type ClientReply =
   | {
       readonly kind: "written";
@@ -197,6 +225,8 @@ export type ClientReply =
       readonly receipt: Receipt;
       readonly facts: Facts;
       readonly replayed: boolean;
+      /** Of a transaction: one for each of its writes, in their order. Absent: each has the receipt's version. */
+      readonly results?: readonly WriteResult[];
     }
   /** Durable at the leader, the concern not met in time: 504 write-concern-timeout. */
   | {
@@ -264,6 +294,29 @@ export type Refusal =
       readonly current: Position | null;
       readonly facts: Facts;
     }
+  | {
+      readonly kind: "refused";
+      readonly reason: "check-failed";
+      /** The keys that did not match, with their present versions. */
+      readonly failed: readonly ItemVersion[];
+      readonly facts: Facts;
+    }
+  /** What is stored under the key is no JSON that could be merged; is no counter; would leave 64 bits. */
+  | {
+      readonly kind: "refused";
+      readonly reason: "not-json" | "not-a-counter" | "counter-overflow";
+      readonly key: string;
+      readonly facts: Facts;
+    }
+  /** The value that would result; of a transaction their sum, or the sum of what it would replace. */
+  | {
+      readonly kind: "refused";
+      readonly reason: "too-large";
+      readonly what: "value" | "values" | "replaced";
+      readonly facts: Facts;
+    }
+  /** No edge of ours sends it: a patch that is no JSON, a key named twice. */
+  | { readonly kind: "refused"; readonly reason: "invalid-command" }
   | { readonly kind: "refused"; readonly reason: "idempotency-key-reused" }
   | {
       readonly kind: "refused";

@@ -5,10 +5,17 @@
  * R1 promise, R2 append, R3 open, R4 commit, R5 lease, R6 deferred acknowledgements, R7 incarnation.
  */
 import { guardMs, type Timing } from "./config.ts";
-import type { Concern } from "./entry.ts";
+import type { Concern, Op } from "./entry.ts";
 import { judge, type Judgement, type LogKnowledge } from "./epoch-table.ts";
 import type { Promise_ } from "./message.ts";
-import { compareTails, type Epoch, type Position, type RegionIndex, type Tail } from "./position.ts";
+import {
+  compareTails,
+  samePosition,
+  type Epoch,
+  type Position,
+  type RegionIndex,
+  type Tail,
+} from "./position.ts";
 import type { GrantRow } from "./storage.ts";
 
 /** What a leader knows of itself when it asks whether it may acknowledge. */
@@ -83,6 +90,10 @@ export interface Rules {
   remembersKeys(): boolean;
   /** Does truncation restore what the entry replaced? */
   undoes(): boolean;
+  /** Does an item stand at the version that a transaction wants? Null: there is none. */
+  checkHolds(wanted: Position | null, present: Position | null): boolean;
+  /** Which ops of an entry are applied: all or nothing. */
+  opsApplied(ops: readonly Op[]): readonly Op[];
 }
 
 export const RULES: Rules = {
@@ -151,4 +162,9 @@ export const RULES: Rules = {
   remembersKeys: () => true,
 
   undoes: () => true,
+
+  checkHolds: (wanted, present) =>
+    wanted === null || present === null ? wanted === present : samePosition(wanted, present),
+
+  opsApplied: (ops) => ops,
 };

@@ -2,27 +2,28 @@
  * Deciding writes at the leader of the user's log.
  *
  * Order of the questions: is this the user's home and do I lead its log; was this request answered before (idempotency);
- * does the token's past lie before this write; do the conditions hold; may I take more without a majority. Then one log
- * entry, applied at once, and an acknowledgement when the concern is met. A refusal that depends on state is a read
- * and is anchored like one.
+ * does the token's past lie before this write; what does the command do to the items that are there (operations.ts); may
+ * I take more without a majority. Then one log entry, applied at once, and an acknowledgement when the concern is met.
+ * A refusal that depends on state is a read and is anchored like one.
  */
 import { sameBytes } from "../lib/bytes.ts";
 import { Anchor, type Settled } from "./anchor.ts";
 import type { Applier } from "./apply.ts";
 import { idempotencyDigest } from "./apply.ts";
 import type { Context } from "./context.ts";
-import { EntryKind, OpKind, PROTOCOL_VERSION, type Concern, type Entry, type Op } from "./entry.ts";
+import { EntryKind, PROTOCOL_VERSION, type Concern, type Entry } from "./entry.ts";
 import { factsOf, Shown } from "./facts.ts";
 import type { Follower } from "./follower.ts";
 import { hlcAt, wallOf } from "./hlc.ts";
+import { ItemsSeen } from "./items-seen.ts";
 import type { Leadership } from "./leader.ts";
 import type { Leaderships } from "./leaderships.ts";
 import type { IdempotencyRow, OwnerRow } from "./message.ts";
-import { samePosition, type Position, type RegionIndex } from "./position.ts";
+import { answersValues, decide, resultsOf } from "./operations.ts";
+import type { CrossPosition, Position, RegionIndex } from "./position.ts";
 import { RecentKeys } from "./recent-keys.ts";
-import type { ClaimRequest, ClientReply, Receipt, WriteRequest } from "./request.ts";
+import type { ClaimRequest, ClientReply, Command, Receipt, WriteRequest } from "./request.ts";
 import { coverage } from "./session.ts";
-import type { StoredItem } from "./storage.ts";
 import type { Waiter } from "./waiters.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -184,37 +185,28 @@ export class Writer {
 
   #execute(request: WriteRequest, owner: OwnerRow, leadership: Leadership, startedAt: number): Outcome {
     const context = this.#context;
-    const { command } = request;
+    const { config, rules } = context;
     const hlc = context.nextHlc();
-    const stored = context.storage.item(request.user, command.key, true);
-    const current = live(stored, wallOf(hlc));
-    const shown = new Shown();
-    if (stored !== null) shown.row(context, stored);
-    if (stored !== null && current === null && !stored.tombstone) shown.expired(stored.expiresAt);
-    const judged = stored !== null && stored.o === leadership.log.o ? stored.s : 0;
-    if (!conditionsHold(request, current)) {
-      const version = current === null ? null : { o: current.o, e: current.e, s: current.s };
-      return this.#refuse(leadership, request.concern, judged, () => ({
-        kind: "refused",
-        reason: "precondition-failed",
-        current: version,
-        facts: this.#facts(owner, leadership, shown, startedAt),
+    const at = wallOf(hlc);
+    const items = new ItemsSeen(context, request.user, at);
+    const deciding = { items, at, limits: config.limits, rules };
+    const decision = decide(request.command, request.conditions, deciding);
+    if (decision.kind === "refused") return reply(decision);
+    if (decision.kind === "unmet") {
+      const facts = this.#facts(owner, leadership, items.shown, startedAt);
+      return this.#refuse(leadership, request.concern, items.judgedIn(leadership.log.o), () => ({
+        ...decision.why,
+        facts,
       }));
     }
-    if (command.kind === "delete" && current === null) {
-      return this.#refuse(leadership, request.concern, judged, () => ({
-        kind: "refused",
-        reason: "not-found",
-        facts: this.#facts(owner, leadership, shown, startedAt),
-      }));
-    }
-    const bound = context.config.timing.rpoMsMax;
+    const { status } = decision;
+    const bound = config.timing.rpoMsMax;
     if (bound > 0 && request.concern === "local" && this.#oldestUncommittedMs(leadership) > bound) {
       leadership.hurry(leadership.log.last.s);
       return reply({ kind: "refused", reason: "rpo-bound", retryAfterMs: REFUSED_RETRY_MS });
     }
-    const status = command.kind === "put" && current === null ? 201 : 200;
-    const entry = this.#entry(request, owner, leadership, hlc, status);
+    const xdeps = union(request.session.others, decision.builtOn);
+    const entry = this.#entry(request, owner, leadership, { hlc, status, ops: decision.ops, xdeps });
     this.#append(leadership, entry);
     const position: Position = { o: entry.o, e: entry.e, s: entry.s };
     // All that the session has seen, also what the entry need not name because an earlier one does.
@@ -223,12 +215,17 @@ export class Writer {
       request,
       owner,
       leadership,
-      { position, status, at: wallOf(hlc), deps, replayed: false },
+      { position, status, at, deps, replayed: false },
       startedAt,
     );
   }
 
-  #entry(request: WriteRequest, owner: OwnerRow, leadership: Leadership, hlc: number, status: number): Entry {
+  #entry(
+    request: WriteRequest,
+    owner: OwnerRow,
+    leadership: Leadership,
+    decided: Pick<Entry, "hlc" | "status" | "ops" | "xdeps">,
+  ): Entry {
     const { log } = leadership;
     return {
       pv: PROTOCOL_VERSION,
@@ -237,15 +234,12 @@ export class Writer {
       e: leadership.e,
       s: log.last.s + 1,
       inc: this.#context.incarnation,
-      hlc,
       user: request.user,
       principal: request.principal,
       concern: request.concern,
       ...(request.idempotency === undefined ? {} : { idempotency: request.idempotency }),
       deps: this.#dependencies(leadership, [owner, ...request.session.positions]),
-      xdeps: request.session.others,
-      ops: [operation(request, hlc)],
-      status,
+      ...decided,
     };
   }
 
@@ -263,8 +257,13 @@ export class Writer {
   }
 
   #dependenciesOf(position: Position): readonly Position[] {
-    const row = this.#context.storage.entry(position.o, position.s);
-    return row === null ? [] : this.#context.codec.decode(row.bytes).deps;
+    return this.#entryAt(position)?.deps ?? [];
+  }
+
+  /** Null where the log no longer has it. */
+  #entryAt({ o, e, s }: Position): Entry | null {
+    const row = this.#context.storage.entry(o, s);
+    return row === null || row.e !== e ? null : this.#context.codec.decode(row.bytes);
   }
 
   #append(leadership: Leadership, entry: Entry): void {
@@ -312,18 +311,22 @@ export class Writer {
     startedAt: number,
   ): Outcome {
     const request = withoutValue(asked);
+    const tellsValues = answersValues(asked.command);
     const ticket = this.#context.syncTicket(false);
     const { position } = write;
     const tell = (): ClientReply | null => {
       if (this.#superseded(leadership, position)) return { kind: "outcome-unknown" };
       if (!this.#context.isSynced(ticket) || !this.#met(request.concern, leadership, position, write.deps))
         return null;
+      const shown = shownAt(this.#context, position);
+      const told = tellsValues ? this.#results(position, shown) : {};
       return {
         kind: "written",
         status: write.status,
         receipt: this.#receipt(request, leadership, position, write.at),
-        facts: this.#facts(owner, leadership, shownAt(this.#context, position), startedAt),
+        facts: this.#facts(owner, leadership, shown, startedAt),
         replayed: write.replayed,
+        ...told,
       };
     };
     return {
@@ -336,6 +339,15 @@ export class Writer {
       // Logged once: whoever leads next, it is never written again.
       settled: { tell, over: () => false },
     };
+  }
+
+  /** Out of the entry, for a fresh write as for a replay: both are told the same. */
+  #results(position: Position, shown: Shown): Pick<Extract<ClientReply, { kind: "written" }>, "results"> {
+    const entry = this.#entryAt(position);
+    if (entry === null) return {};
+    // Values that were merged or added to come from elsewhere: whoever is told of them has seen that too.
+    shown.others(entry.xdeps);
+    return { results: resultsOf(entry) };
   }
 
   /** Asks for what the concern needs; true when it is met. */
@@ -401,7 +413,8 @@ export class Writer {
     position: Position,
     at: number,
   ): Receipt {
-    return receiptOf(this.#context, leadership, user, command.key, position, concern, at);
+    const key = command.kind === "transaction" ? undefined : command.key;
+    return receiptOf(this.#context, leadership, user, key, position, concern, at);
   }
 
   #facts(owner: OwnerRow, leadership: Leadership, shown: Shown, startedAt: number) {
@@ -456,41 +469,49 @@ function shownAt(context: Context, position: Position): Shown {
   return shown;
 }
 
-/** The item as far as it counts at an instant: no tombstone, not expired. */
-export function live(item: StoredItem | null, at: number): StoredItem | null {
-  return item === null || item.tombstone || (item.expiresAt !== 0 && item.expiresAt <= at) ? null : item;
+/** The greatest seq of each epoch of each log, out of two lists. */
+function union(a: readonly CrossPosition[], b: readonly CrossPosition[]): readonly CrossPosition[] {
+  if (b.length === 0) return a;
+  const greatest = new Map<string, CrossPosition>();
+  for (const position of [...a, ...b]) {
+    const key = `${position.p}:${position.o}:${position.e}`;
+    if ((greatest.get(key)?.s ?? 0) < position.s) greatest.set(key, position);
+  }
+  return [...greatest.values()];
 }
 
-/** Bytes of a value that waits to be logged. */
-function valueBytes({ command }: WriteRequest): number {
-  return command.kind === "put" ? command.value.length : 0;
+/** Bytes of values and patches that wait to be logged. */
+function valueBytes({ command }: { readonly command: Command }): number {
+  switch (command.kind) {
+    case "put":
+      return command.value.length;
+    case "merge":
+      return command.patch.length;
+    case "transaction": {
+      const keys = [...command.checks, ...command.writes].reduce((sum, { key }) => sum + key.length, 0);
+      return command.writes.reduce((sum, write) => sum + valueBytes({ command: write }), keys);
+    }
+    default:
+      return 0;
+  }
 }
 
 /** What is in the log needs not be kept beside it while its concern is waited for. */
 function withoutValue(request: WriteRequest): WriteRequest {
-  const { command } = request;
-  return command.kind === "put" ? { ...request, command: { ...command, value: NO_BYTES } } : request;
+  return { ...request, command: emptied(request.command) };
 }
 
-function conditionsHold(request: WriteRequest, current: StoredItem | null): boolean {
-  const { ifMatch, ifNoneMatch } = request.conditions;
-  const isCurrent = (version: Position): boolean => current !== null && samePosition(version, current);
-  if (ifMatch !== undefined && !(ifMatch === "any" ? current !== null : ifMatch.some(isCurrent)))
-    return false;
-  return (
-    ifNoneMatch === undefined || !(ifNoneMatch === "any" ? current !== null : ifNoneMatch.some(isCurrent))
-  );
-}
-
-function operation(request: WriteRequest, hlc: number): Op {
-  const { command } = request;
-  if (command.kind === "delete") return { kind: OpKind.delete, key: command.key };
-  const expiresAt = command.expiresInS === undefined ? 0 : wallOf(hlc) + command.expiresInS * 1000;
-  return {
-    kind: OpKind.put,
-    key: command.key,
-    after: { contentType: command.contentType, value: command.value ?? NO_BYTES, expiresAt },
-  };
+function emptied(command: Command): Command {
+  switch (command.kind) {
+    case "put":
+      return { ...command, value: NO_BYTES };
+    case "merge":
+      return { ...command, patch: NO_BYTES };
+    case "transaction":
+      return { ...command, checks: [], writes: [] };
+    default:
+      return command;
+  }
 }
 
 export function receiptOf(

@@ -926,10 +926,14 @@ export function describeMessage(message: PeerRequest | PeerReply | Batch): strin
   }
 }
 
+function keysOf(command: WriteRequest["command"]): string {
+  return command.kind === "transaction" ? command.writes.map(({ key }) => key).join(",") : command.key;
+}
+
 function describeRequest(request: ClientRequest): string {
   switch (request.op) {
     case "write":
-      return `${request.command.kind} ${request.user}/${request.command.key} (${request.concern})`;
+      return `${request.command.kind} ${request.user}/${keysOf(request.command)} (${request.concern})`;
     case "read":
       return request.what.kind === "item"
         ? `read ${request.user}/${request.what.key} (${request.level})`

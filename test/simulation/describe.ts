@@ -2,7 +2,7 @@
 import type { Effect, Event } from "../../src/replication/effect.ts";
 import type { Batch, PeerReply, PeerRequest } from "../../src/replication/message.ts";
 import type { Position, Tail } from "../../src/replication/position.ts";
-import type { ClientReply, ClientRequest } from "../../src/replication/request.ts";
+import type { ClientReply, ClientRequest, Command } from "../../src/replication/request.ts";
 
 export function tail({ e, s }: Tail): string {
   return `${e}.${s}`;
@@ -63,10 +63,18 @@ export function describeMessage(message: PeerRequest | PeerReply | Batch): strin
   }
 }
 
+function describeCommand(command: Command): string {
+  if (command.kind !== "transaction") return `${command.kind} ${command.key}`;
+  const checks = command.checks.map(
+    ({ key, version }) => `${key}${version === null ? " absent" : `=${version.s}`}`,
+  );
+  return `transaction [${checks.join(" ")}] ${command.writes.map(describeCommand).join(", ")}`;
+}
+
 export function describeRequest(request: ClientRequest): string {
   switch (request.op) {
     case "write":
-      return `${request.command.kind} ${request.user}/${request.command.key} ${request.concern}${request.idempotency ? ` key ${request.idempotency.key}` : ""}`;
+      return `${describeCommand(request.command)} of ${request.user} ${request.concern}${request.idempotency ? ` key ${request.idempotency.key}` : ""}`;
     case "read":
       return `${request.level} read ${request.user}${request.what.kind === "item" ? `/${request.what.key}` : " list"}${request.committed ? " committed" : ""}`;
     case "receipt":

@@ -1,8 +1,10 @@
-/** One item: read, written, deleted. The hot path: nothing here is parsed that the request does not use. */
+/** One item: read, written, patched, deleted. The hot path: nothing here is parsed that the request does not use. */
 import { HEADER } from "../../api/header.ts";
-import { CONTENT_TYPE_BYTES_MAX } from "../../api/limit.ts";
 import type { PathForm } from "../../api/path-form.ts";
-import { readValue } from "../body.ts";
+import { JSON_DEPTH_MAX, mediaTypeOf } from "../../replication/json-text.ts";
+import { readPatch } from "../../replication/merge-patch.ts";
+import { readPatchBody, readValue } from "../body.ts";
+import { checkContentType, CONTENT_TYPE_DEFAULT } from "../content-type.ts";
 import { dataHeaders } from "../data-answer.ts";
 import { entityTag, matches, parseTags } from "../entity-tag.ts";
 import type { Addressed, Exchange } from "../exchange.ts";
@@ -11,13 +13,13 @@ import type { Journey, Outcome } from "../journey.ts";
 import { decodeKey } from "../path.ts";
 import { lostMembers, outcomeAnswer, problemAnswer } from "../problem-answer.ts";
 import { beginRead, read, readTerms, type ReadTerms } from "../read.ts";
-import { receiptBody } from "../receipt-body.ts";
 import { invalid, Refused } from "../refusal.ts";
 import { parseExpiresInS } from "../request-header.ts";
-import { beginWrite, write, writeTerms, type WriteTerms } from "../write.ts";
+import { beginWrite, write, writeTerms } from "../write.ts";
+import { writtenAnswer } from "../written-answer.ts";
 
 const ITEMS = "/items/".length;
-const CONTENT_TYPE_DEFAULT = "application/octet-stream";
+const MERGE_PATCH_CONTENT_TYPE = "application/merge-patch+json";
 
 function keyOf({ tail }: Addressed): string {
   return decodeKey(tail.slice(ITEMS));
@@ -86,13 +88,10 @@ export function staleAware(response: Response, stale: boolean): Response {
 export async function putItem(exchange: Exchange, form: PathForm): Promise<Response> {
   const { subject, key, terms } = await writing(exchange, form);
   const { request } = exchange;
-  const contentType = exchange.header("Content-Type") ?? CONTENT_TYPE_DEFAULT;
-  // It is given back as it came, in a header: printable ASCII is what every party to that agrees on.
-  if (!/^[\t\x20-\x7e]*$/.test(contentType))
-    throw invalid("Content-Type holds characters that are not printable ASCII");
-  if (contentType.length > CONTENT_TYPE_BYTES_MAX) {
-    throw invalid(`Content-Type is longer than ${CONTENT_TYPE_BYTES_MAX} bytes`);
-  }
+  const contentType = checkContentType(
+    exchange.header("Content-Type") ?? CONTENT_TYPE_DEFAULT,
+    "Content-Type",
+  );
   if (exchange.header("Content-Range") !== null)
     throw invalid("Content-Range: a PUT replaces the whole value");
   const expiresInS = parseExpiresInS(exchange.header(HEADER.expiresIn));
@@ -104,7 +103,29 @@ export async function putItem(exchange: Exchange, form: PathForm): Promise<Respo
     command: { kind: "put", key, value, contentType, ...expiry },
     digested: [key, contentType, String(expiresInS ?? ""), value],
   });
-  return written(exchange, journey, terms, outcome);
+  return writtenAnswer(exchange, journey, terms, outcome, { tag: true });
+}
+
+export async function patchItem(exchange: Exchange, form: PathForm): Promise<Response> {
+  const { subject, key, terms } = await writing(exchange, form);
+  if (mediaTypeOf(exchange.header("Content-Type") ?? "").toLowerCase() !== MERGE_PATCH_CONTENT_TYPE) {
+    throw new Refused("unsupported-media-type", `a PATCH has to be ${MERGE_PATCH_CONTENT_TYPE}`, {
+      headers: { "Accept-Patch": MERGE_PATCH_CONTENT_TYPE },
+    });
+  }
+  if (exchange.header(HEADER.expiresIn) !== null)
+    throw invalid(`${HEADER.expiresIn}: a PATCH leaves the expiry as it is`);
+  const journey = beginWrite(exchange, subject);
+  const patch = await readPatchBody(exchange.request);
+  const read = readPatch(patch);
+  if (read === "malformed") throw invalid("the patch is not JSON in UTF-8");
+  if (read === "too-deep") throw invalid(`the patch is nested deeper than ${JSON_DEPTH_MAX} levels`);
+  const outcome = await write(exchange, journey, terms, {
+    identity: subject.identity,
+    command: { kind: "merge", key, patch },
+    digested: [key, patch],
+  });
+  return writtenAnswer(exchange, journey, terms, outcome, { tag: true });
 }
 
 export async function deleteItem(exchange: Exchange, form: PathForm): Promise<Response> {
@@ -115,7 +136,7 @@ export async function deleteItem(exchange: Exchange, form: PathForm): Promise<Re
     command: { kind: "delete", key },
     digested: [key],
   });
-  return written(exchange, journey, terms, outcome);
+  return writtenAnswer(exchange, journey, terms, outcome, { tag: false });
 }
 
 async function writing(exchange: Exchange, form: PathForm) {
@@ -124,16 +145,4 @@ async function writing(exchange: Exchange, form: PathForm) {
   if (!mayWrite(subject.identity, subject.user))
     throw new Refused("forbidden", "this user's data is not yours to write");
   return { subject, key, terms: writeTerms(exchange, subject.namespace) };
-}
-
-function written(exchange: Exchange, journey: Journey, terms: WriteTerms, outcome: Outcome): Response {
-  if (outcome.kind !== "written") return outcomeAnswer(exchange, journey, outcome, terms);
-  const { receipt, facts, status } = outcome;
-  const { session, trace } = terms;
-  const wrote = { ...receipt.position, p: journey.subject.partition, durable: receipt.committed };
-  const headers = dataHeaders(exchange, journey, { facts, session, wrote, trace });
-  const { regions } = exchange.edge;
-  if (exchange.request.method === "PUT") headers[HEADER.etag] = entityTag(regions, receipt.version);
-  headers["Content-Type"] = "application/json";
-  return new Response(JSON.stringify(receiptBody(regions, receipt)), { status, headers });
 }
