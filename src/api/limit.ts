@@ -30,6 +30,13 @@ export const LIST_LIMIT_DEFAULT = 100;
 /** A page of a list ends early here. */
 export const LIST_BYTES_MAX = 4 * 1_048_576;
 
+/** Items in one POST /v1/read. */
+export const READS_MAX = 100;
+/** The body of its answer. */
+export const READ_ANSWER_BYTES_MAX = 16 * 1_048_576;
+/** The body of its request: so many of the longest users and keys, every character escaped. */
+export const READ_BODY_BYTES_MAX = 524_288;
+
 export const RECEIPT_WAIT_MS_MAX = 25_000;
 export const FAULT_MS_MAX = 600_000;
 /** Bodies of the small JSON requests (home, faults). */

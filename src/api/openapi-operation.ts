@@ -46,6 +46,13 @@ const FORMS: Record<PathForm, FormText> = {
     summary: ", as the caller's own in a namespace",
     description: (id) => `\`${id}\` for the user that the token names, in another namespace.`,
   },
+  store: { suffix: "", tag: null, summary: "", description: () => "" },
+  "namespace-store": {
+    suffix: "InNamespace",
+    tag: "namespaces",
+    summary: ", in a namespace",
+    description: (id) => `\`${id}\` for users of another namespace.`,
+  },
 };
 
 export interface OperationPlace {

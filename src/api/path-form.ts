@@ -1,9 +1,19 @@
-/** The forms that a path about a user comes in: by name, in another namespace, and as the caller's own. */
+/**
+ * The forms that a path comes in. About a user: by name, in another namespace, and as the caller's own. About several users:
+ * in the default namespace and in another.
+ */
 
 const USER_PATH = "/v1/users/{user}";
+const STORE_PATHS: readonly string[] = ["/v1/read"];
 
-/** The three forms of a path about a user; any other path stands for itself. */
+/** Any path that is about no user's data stands for itself. */
 export function pathForms(path: string): readonly { readonly path: string; readonly form: PathForm }[] {
+  if (STORE_PATHS.includes(path)) {
+    return [
+      { path, form: "store" },
+      { path: path.replace("/v1/", "/v1/ns/{ns}/"), form: "namespace-store" },
+    ];
+  }
   if (!path.startsWith(USER_PATH)) return [{ path, form: "plain" }];
   const tail = path.slice(USER_PATH.length);
   return [
@@ -14,4 +24,4 @@ export function pathForms(path: string): readonly { readonly path: string; reado
   ];
 }
 
-export type PathForm = "plain" | "user" | "namespace" | "me" | "namespace-me";
+export type PathForm = "plain" | "user" | "namespace" | "me" | "namespace-me" | "store" | "namespace-store";

@@ -20,6 +20,14 @@ const Key = z.string().meta({ description: "The item's key" });
 
 /** Members beyond those that every problem has. */
 const EXTRAS: Partial<Record<ProblemName, Extra>> = {
+  forbidden: {
+    members: {
+      index: z.int().optional().meta({ description: "Of a read of several items: the first that is refused" }),
+      user: z.string().optional(),
+      key: z.string().optional(),
+    },
+    example: {},
+  },
   "precondition-failed": {
     members: {
       version: PositionText.nullable()
@@ -47,7 +55,10 @@ const EXTRAS: Partial<Record<ProblemName, Extra>> = {
   "session-lost": {
     members: {
       lost: z.array(LostPositions).meta({ description: "Positions that the failover lost" }),
-      divergent: z.string().meta({ description: "The path at which the lost writes are kept" }),
+      divergent: z.union([z.string(), z.array(z.string())]).meta({
+        description:
+          "The path at which the lost writes are kept; of a read of several users, the paths of those whose it may be",
+      }),
     },
     example: {
       lost: [{ from: "weur.16.40", to: "weur.16.42" }],

@@ -178,6 +178,22 @@ export const ROUTES = {
       "transaction-too-large",
     ],
   },
+  readMany: {
+    method: "POST",
+    path: "/v1/read",
+    tag: "items",
+    summary: "Read up to 100 items, of any users, as one causally consistent cut",
+    parameters: READ_HEADERS,
+    request: schema.ReadManyRequest,
+    answers: {
+      200: {
+        description: "The items, in the order asked",
+        body: schema.ReadManyAnswer,
+        data: true,
+      },
+    },
+    problems: [...READING, "answer-too-large"],
+  },
   getReceipt: {
     method: "GET",
     path: "/v1/users/{user}/receipts/{position}",

@@ -7,6 +7,7 @@ import {
   CONTENT_TYPE_BYTES_MAX,
   EXPIRES_IN_S_MAX,
   FAULT_MS_MAX,
+  READS_MAX,
   TRANSACTION_CHECKS_MAX,
   TRANSACTION_WRITES_MAX,
 } from "./limit.ts";
@@ -137,6 +138,30 @@ const ListedItem = z
 export const ItemList = z.object({ items: z.array(ListedItem), cursor: z.string().optional() }).meta({
   id: "ItemList",
   description: "A page of items in byte order of their keys; no cursor on the last one",
+});
+
+export const ReadManyRequest = z
+  .strictObject({
+    reads: z.array(z.strictObject({ user: z.string(), key: z.string() })).min(1).max(READS_MAX),
+  })
+  .meta({ id: "ReadManyRequest", description: "The same item may stand in it twice" });
+
+const ReadItem = z
+  .object({
+    user: z.string(),
+    key: z.string(),
+    found: z.boolean(),
+    version: PositionText.optional(),
+    contentType: z.string().optional(),
+    value: z.unknown().optional().meta({ description: "The stored JSON text as it is (JSON content types)" }),
+    valueBase64: z.string().optional().meta({ description: "Any other bytes" }),
+  })
+  .meta({ id: "ReadItem" });
+
+export const ReadManyAnswer = z.object({ items: z.array(ReadItem) }).meta({
+  id: "ReadManyAnswer",
+  description:
+    "In the order asked. Whoever sees an effect in it sees its causes, across users, partitions and regions",
 });
 
 export const HomeRequest = z.strictObject({ region: Region }).meta({ id: "HomeRequest" });

@@ -23,10 +23,10 @@ export async function readTransactionBody(request: Request): Promise<Uint8Array>
   return bytes;
 }
 
-/** The small JSON bodies of requests that control something. */
-export async function readJson(request: Request): Promise<unknown> {
-  const bytes = await readUpTo(request, CONTROL_BODY_BYTES_MAX);
-  if (bytes === null) throw invalid(`the body is larger than ${CONTROL_BODY_BYTES_MAX} bytes`);
+/** The JSON bodies of requests that control something, and, with a bound of its own, of one that names what to read. */
+export async function readJson(request: Request, bytesMax = CONTROL_BODY_BYTES_MAX): Promise<unknown> {
+  const bytes = await readUpTo(request, bytesMax);
+  if (bytes === null) throw invalid(`the body is larger than ${bytesMax} bytes`);
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
   } catch {

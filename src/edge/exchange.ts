@@ -10,13 +10,14 @@ import { unauthenticated } from "./bearer-token.ts";
 import type { Edge } from "./edge.ts";
 import { ANYBODY, mayEnter, type Identity } from "./identity.ts";
 import { uniqueId } from "./ids.ts";
-import type { Journey, Subject } from "./journey.ts";
+import type { Subject } from "./journey.ts";
 import { checkUser, rawPathOf, rawQueryOf } from "./path.ts";
-import { placeOf } from "./place.ts";
+import { DEFAULT_NAMESPACE, namespaceOfPath, placeOf } from "./place.ts";
 import { placeClient, type Sighting } from "./placement.ts";
 import { parseQuery, type Query } from "./query.ts";
 import { Refused } from "./refusal.ts";
 import { parseTimeoutMs, parseWord } from "./request-header.ts";
+import type { Voyage } from "./voyage.ts";
 
 const EXPOSED = EXPOSED_HEADERS.join(", ");
 
@@ -32,7 +33,7 @@ export class Exchange {
   readonly startedAt = Date.now();
   readonly requestId = uniqueId();
   /** Set once the request is on its way to a replica. */
-  journey: Journey | null = null;
+  journey: Pick<Voyage, "isWrite" | "unanswered"> | null = null;
 
   constructor(edge: Edge, request: Request) {
     this.edge = edge;
@@ -70,17 +71,29 @@ export class Exchange {
   async address(form: PathForm): Promise<Addressed> {
     const claimed = this.identify();
     const identity = claimed instanceof Promise ? await claimed : claimed;
-    if (form === "plain") throw new Error("this path names no user");
+    if (form === "plain" || form === "store" || form === "namespace-store")
+      throw new Error("this path names no user");
     const { namespace, user: named, tail } = placeOf(this.path, form);
-    const { deployment } = this.edge;
-    if (!deployment.namespaces.includes(namespace)) {
+    this.#enter(identity, namespace);
+    const user = named ?? callerOf(identity);
+    return { identity, namespace, user, partition: partitionOf(this.edge.deployment, user), tail };
+  }
+
+  /** Of a path that is about a whole namespace and names no user. */
+  async enter(form: PathForm): Promise<{ readonly identity: Identity; readonly namespace: string }> {
+    const identity = await this.identify();
+    const namespace = form === "namespace-store" ? namespaceOfPath(this.path) : DEFAULT_NAMESPACE;
+    this.#enter(identity, namespace);
+    return { identity, namespace };
+  }
+
+  #enter(identity: Identity, namespace: string): void {
+    if (!this.edge.deployment.namespaces.includes(namespace)) {
       throw new Refused("not-found", `there is no namespace "${namespace}"`);
     }
     if (!mayEnter(identity, namespace)) {
       throw new Refused("forbidden", `the token is not for the namespace "${namespace}"`);
     }
-    const user = named ?? callerOf(identity);
-    return { identity, namespace, user, partition: partitionOf(deployment, user), tail };
   }
 
   /** In which region the client counts as placed. */

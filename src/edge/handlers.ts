@@ -6,6 +6,7 @@ import { endFault, endFaults, listFaults, putFault } from "./routes/fault.ts";
 import { getHome, putHome } from "./routes/home.ts";
 import { deleteItem, getItem, patchItem, putItem } from "./routes/item.ts";
 import { listItems } from "./routes/list.ts";
+import { readMany } from "./routes/read.ts";
 import { getReceipt } from "./routes/receipt.ts";
 import { listRegions } from "./routes/region.ts";
 import { getProblem, health, listProblems, metrics, openApi } from "./routes/service.ts";
@@ -20,6 +21,7 @@ export const HANDLERS: Readonly<Record<RouteId, Handler>> = {
   patchItem,
   deleteItem,
   transact,
+  readMany,
   getReceipt,
   getHome,
   putHome,

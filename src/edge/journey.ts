@@ -8,6 +8,7 @@ import { RegionUnavailable } from "../../durable-objects/region-unavailable.ts";
 import type { RegionIndex } from "../replication/position.ts";
 import type { ClientReply, ClientRequest, Facts } from "../replication/request.ts";
 import type { Edge } from "./edge.ts";
+import { Voyage, type Step } from "./voyage.ts";
 
 export interface Unreached {
   readonly kind: "unreached";
@@ -24,59 +25,58 @@ export interface Subject {
   readonly partition: number;
 }
 
-export interface Step {
-  readonly region: string;
-  readonly op: string;
-  readonly outcome: string;
-  readonly ms: number;
-}
-
 /** Attempts at a leader wait within these bounds: the longest round trip between regions is about 340 ms, a cold start some hundred. */
 const ATTEMPT_MS_MIN = 800;
 const ATTEMPT_MS_MAX = 2_500;
 /** The way back from the farthest region, with room to spare. */
 const RETURN_MS_MAX = 250;
 
-export class Journey {
-  readonly edge: Edge;
-  readonly subject: Subject;
-  /** Where the client is placed. */
+export interface JourneyOptions {
   readonly from: RegionIndex;
   readonly startedAt: number;
-  /** Nobody waits longer than this. */
-  #deadlineAt: number;
-  readonly steps: Step[] = [];
+  readonly budgetMs: number;
+  readonly effect: "write" | "claim" | null;
+}
+
+export class Journey {
+  readonly subject: Subject;
+  readonly #voyage: Voyage;
   /** The op that has an effect: only its attempts can leave something undecided. */
   readonly #effect: ClientRequest["op"] | null;
-  #unanswered = false;
   #redirects = 0;
-  #firstSentAt = 0;
   #answeredBy: RegionIndex | null = null;
 
-  constructor(
-    edge: Edge,
-    subject: Subject,
-    options: {
-      readonly from: RegionIndex;
-      readonly startedAt: number;
-      readonly budgetMs: number;
-      readonly effect: "write" | "claim" | null;
-    },
-  ) {
-    this.edge = edge;
+  constructor(edge: Edge, subject: Subject, options: JourneyOptions | Voyage) {
     this.subject = subject;
-    this.from = options.from;
-    this.startedAt = options.startedAt;
-    this.#deadlineAt = options.startedAt + options.budgetMs;
-    this.#effect = options.effect;
+    this.#voyage =
+      options instanceof Voyage
+        ? options
+        : new Voyage(edge, { ...options, isWrite: options.effect !== null });
+    this.#effect = options instanceof Voyage ? null : options.effect;
+  }
+
+  get edge(): Edge {
+    return this.#voyage.edge;
+  }
+
+  get from(): RegionIndex {
+    return this.#voyage.from;
+  }
+
+  get startedAt(): number {
+    return this.#voyage.startedAt;
+  }
+
+  get steps(): readonly Step[] {
+    return this.#voyage.steps;
   }
 
   get unanswered(): boolean {
-    return this.#unanswered;
+    return this.#voyage.unanswered;
   }
 
   get isWrite(): boolean {
-    return this.#effect !== null;
+    return this.#voyage.isWrite;
   }
 
   /** Region of the last answer. */
@@ -85,7 +85,7 @@ export class Journey {
   }
 
   get routeMs(): number {
-    return this.#firstSentAt === 0 ? Date.now() - this.startedAt : this.#firstSentAt - this.startedAt;
+    return this.#voyage.routeMs;
   }
 
   /**
@@ -98,18 +98,11 @@ export class Journey {
   }
 
   remainingMs(): number {
-    return this.#deadlineAt - Date.now();
+    return this.#voyage.remainingMs();
   }
 
-  /** Runs `part` with half of the time that is left, so that something can still be done when it fails. */
-  async withHalf<T>(part: () => Promise<T>): Promise<T> {
-    const whole = this.#deadlineAt;
-    this.#deadlineAt -= Math.floor(this.remainingMs() / 2);
-    try {
-      return await part();
-    } finally {
-      this.#deadlineAt = whole;
-    }
+  withHalf<T>(part: () => Promise<T>): Promise<T> {
+    return this.#voyage.withHalf(part);
   }
 
   attemptMs(): number {
@@ -123,14 +116,14 @@ export class Journey {
 
   /** The reply says that it may have been done although it was refused. */
   leftOpen(): void {
-    this.#unanswered = true;
+    this.#voyage.unanswered = true;
   }
 
   async ask(to: RegionIndex, request: ClientRequest, timeoutMs: number): Promise<Outcome> {
     const sentAt = Date.now();
-    const limitMs = Math.min(timeoutMs, this.#deadlineAt - sentAt);
+    const limitMs = Math.min(timeoutMs, this.remainingMs());
     if (limitMs <= 0) return { kind: "unreached", reason: "expired" };
-    if (this.#firstSentAt === 0) this.#firstSentAt = sentAt;
+    this.#voyage.sent(sentAt);
     const { namespace, partition } = this.subject;
     try {
       const reply = await this.edge.transport.ask({ namespace, partition, region: to }, request, limitMs);
@@ -143,7 +136,7 @@ export class Journey {
       // An error that is not the transport's own says nothing of delivery: the worst is assumed.
       const { reason, sent } =
         error instanceof RegionUnavailable ? error : { reason: "refused" as const, sent: true };
-      if (sent && request.op === this.#effect) this.#unanswered = true;
+      if (sent && request.op === this.#effect) this.#voyage.unanswered = true;
       if (reason !== "overloaded") this.edge.health.failed(this.from, to, Date.now());
       this.#note(to, request, reason, sentAt);
       return { kind: "unreached", reason };
@@ -153,7 +146,7 @@ export class Journey {
   #note(to: RegionIndex, { op }: ClientRequest, outcome: string, sentAt: number): void {
     const region = this.edge.regions.idOf(to);
     this.edge.metrics.attempt(region, op, outcome);
-    this.steps.push({ region, op, outcome, ms: Date.now() - sentAt });
+    this.#voyage.steps.push({ region, op, outcome, ms: Date.now() - sentAt });
   }
 
   #learn(reply: ClientReply): void {

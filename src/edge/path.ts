@@ -82,15 +82,15 @@ export function decodeUser(raw: string): string {
 }
 
 /** A user who is not named in the path has to be one who could be. */
-export function checkUser(user: string): string {
-  return checkName(user, "the user", USER_BYTES_MAX);
+export function checkUser(user: string, what = "the user"): string {
+  return checkName(user, what, USER_BYTES_MAX);
+}
+
+/** A key that is not named in a path has to be one that could be. */
+export function checkKey(key: string, what = "the key"): string {
+  return checkName(key, what, KEY_BYTES_MAX);
 }
 
 export function decodeKey(raw: string): string {
-  return checkKey(decodePart(raw, "the key"), "the key");
-}
-
-/** A key that comes in a body is held to what a path can name. */
-export function checkKey(key: string, what: string): string {
-  return checkName(key, what, KEY_BYTES_MAX);
+  return checkKey(decodePart(raw, "the key"));
 }

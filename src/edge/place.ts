@@ -21,7 +21,7 @@ const USERS = "/v1/users/".length;
 const NS = "/v1/ns/".length;
 const ME = "/v1/me".length;
 
-export function placeOf(path: string, form: Exclude<PathForm, "plain">): Place {
+export function placeOf(path: string, form: Exclude<PathForm, "plain" | "store" | "namespace-store">): Place {
   switch (form) {
     case "user": {
       const end = segmentEnd(path, USERS);
@@ -48,6 +48,11 @@ export function placeOf(path: string, form: Exclude<PathForm, "plain">): Place {
       return { namespace: namespaceOf(path, end), user: null, tail: path.slice(end + "/me".length) };
     }
   }
+}
+
+/** Of a path under a namespace that names no user. */
+export function namespaceOfPath(path: string): string {
+  return namespaceOf(path, segmentEnd(path, NS));
 }
 
 function segmentEnd(path: string, start: number): number {

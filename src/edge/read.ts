@@ -17,7 +17,7 @@ import { parseConsistency, parseWord, type Level } from "./request-header.ts";
 import { partFor } from "./session-merge.ts";
 
 /** How long a near replica waits for what a token needs, before the leader is asked. */
-const SESSION_WAIT_MS_MAX = 400;
+export const SESSION_WAIT_MS_MAX = 400;
 
 /** What the headers of a read ask for. */
 export interface ReadTerms {
@@ -73,7 +73,7 @@ export async function read(
 }
 
 /** No leader was had: the only case that `Ithaca-On-Unreachable` speaks of. */
-function isUnled(outcome: Outcome): boolean {
+export function isUnled(outcome: Outcome): boolean {
   if (outcome.kind === "unreached") return outcome.reason !== "overloaded";
   return outcome.kind === "refused" && (outcome.reason === "no-leader" || outcome.reason === "not-ready");
 }

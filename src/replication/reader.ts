@@ -9,10 +9,10 @@
 import { Anchor, type Settled } from "./anchor.ts";
 import type { Context } from "./context.ts";
 import { factsOf, Shown } from "./facts.ts";
-import type { Follower } from "./follower.ts";
 import { live } from "./items-seen.ts";
 import type { Leadership } from "./leader.ts";
 import type { Leaderships } from "./leaderships.ts";
+import type { Levels } from "./level.ts";
 import type { OwnerRow } from "./message.ts";
 import type { Position, RegionIndex } from "./position.ts";
 import type { ClientReply, HomeRequest, ItemView, ReadList, ReadRequest, ReceiptRequest } from "./request.ts";
@@ -32,12 +32,12 @@ type Answer = { readonly reply: ClientReply; readonly through: ReadonlyMap<Regio
 export class Reader {
   readonly #context: Context;
   readonly #leaderships: Leaderships;
-  readonly #followers: ReadonlyMap<RegionIndex, Follower>;
+  readonly #levels: Levels;
 
-  constructor(context: Context, leaderships: Leaderships, followers: ReadonlyMap<RegionIndex, Follower>) {
+  constructor(context: Context, leaderships: Leaderships, levels: Levels) {
     this.#context = context;
     this.#leaderships = leaderships;
-    this.#followers = followers;
+    this.#levels = levels;
   }
 
   read(id: number, request: ReadRequest): Waiter {
@@ -198,7 +198,7 @@ export class Reader {
     const owner = context.storage.owner(request.user);
     if (owner === null) {
       if (request.claim === undefined) return answered({ kind: "unknown-user" });
-      this.#followers.get(request.claim.o)?.want();
+      this.#levels.fetch(request.claim.o);
       return null;
     }
     const log = context.log(owner.home);
@@ -219,46 +219,27 @@ export class Reader {
       return answered({ kind: "refused", reason: "session-lost", lost: session.lost, facts });
     }
     if (session.missing !== null) {
-      this.#followers.get(session.missing.o)?.want();
+      this.#levels.fetch(session.missing.o);
       return null;
     }
     if (request.level === "session") return near("covered", session.lost);
     if (request.level === "bounded") {
-      const bound = request.stalenessMsMax ?? 0;
-      const staleness = this.#stalenessMs(owner.home);
-      if (staleness !== null && staleness <= bound) return near("fresh", session.lost);
-      const follower = this.#followers.get(owner.home);
-      // A question that came back later than the bound allows would come back as late again: the leader has to answer.
-      const asked = follower?.freshSince(startedAt) ?? false;
-      if (
-        this.#leaderships.of(owner.home) === null &&
-        owner.home !== context.config.region &&
-        !asked &&
-        bound > 0
-      ) {
-        follower?.wantFresh(startedAt);
-        return null;
-      }
+      const freshness = this.#levels.freshness(owner.home, request.stalenessMsMax ?? 0, startedAt);
+      if (freshness === "fresh") return near("fresh", session.lost);
+      if (freshness === "ask") return null;
     }
-    const leadership = this.#leaderships.want(owner.home);
-    if (leadership === null) {
-      if (owner.home === context.config.region && log.leader === context.config.region) return null;
+    const leadership = this.#levels.leader(owner.home);
+    if (leadership === "wait") return null;
+    if (leadership === "elsewhere") {
       if (owner.home !== context.config.region)
         return answered({ kind: "moved", home: owner.home, version: owner.version });
       return answered({ kind: "not-leader", leader: log.leader });
     }
     const answer = this.#answer(request, owner, leadership, "leader", session.lost, startedAt);
     const committed = request.level === "strong" || request.committed;
-    const anchor = new Anchor(context, leadership, committed ? (answer.through.get(owner.home) ?? 0) : 0);
-    if (!committed) return anchor.settle(answer.reply);
-    const others = this.#uncommitted(answer.through, owner.home);
-    return {
-      tell: () =>
-        anchor.holds() && others.every((position) => this.#committed(position))
-          ? durable(answer.reply)
-          : null,
-      over: () => anchor.over() || others.some((position) => this.#isCut(position)),
-    };
+    return committed
+      ? this.#levels.settle(durable(answer.reply), [leadership], answer.through)
+      : this.#levels.settle(answer.reply, [leadership]);
   }
 
   /** An answer of this replica, at the read concern asked for. */
@@ -269,35 +250,9 @@ export class Reader {
     lost: readonly Position[],
     startedAt: number,
   ): Settled<ClientReply> {
-    const leadership = this.#leaderships.of(owner.home);
     const answer = this.#answer(request, owner, null, why, lost, startedAt);
     if (!request.committed) return answered(answer.reply);
-    const waiting = this.#uncommitted(answer.through, -1);
-    const tell = (): ClientReply | null => {
-      leadership?.hurry(leadership.log.last.s);
-      return waiting.every((position) => this.#committed(position)) ? durable(answer.reply) : null;
-    };
-    return { tell, over: () => waiting.some((position) => this.#isCut(position)) };
-  }
-
-  /** Ends of what an answer shows, with the epochs that stood there when it was worked out. */
-  #uncommitted(through: ReadonlyMap<RegionIndex, number>, except: RegionIndex): Position[] {
-    return [...through]
-      .filter(([o]) => o !== except)
-      .map(([o, s]) => ({ o, e: this.#context.log(o).epochAt(s), s }));
-  }
-
-  #committed(position: Position): boolean {
-    const log = this.#context.log(position.o);
-    if (log.commit >= position.s) return !this.#isCut(position);
-    this.#followers.get(position.o)?.want(true);
-    return false;
-  }
-
-  /** While the answer waited for its commit, another history took the place: it has to be worked out anew. */
-  #isCut({ o, e, s }: Position): boolean {
-    const log = this.#context.log(o);
-    return s > log.last.s || log.epochAt(s) !== e;
+    return this.#levels.settle(durable(answer.reply), [], answer.through);
   }
 
   #expired(request: ReadRequest, startedAt: number): ClientReply {
@@ -320,12 +275,6 @@ export class Reader {
     return { kind: "refused", reason: "no-leader" };
   }
 
-  #stalenessMs(o: RegionIndex): number | null {
-    const leadership = this.#leaderships.of(o);
-    if (leadership !== null) return leadership.leaseValid() ? 0 : null;
-    return this.#followers.get(o)?.stalenessMs() ?? null;
-  }
-
   #answer(
     request: ReadRequest,
     owner: OwnerRow,
@@ -344,9 +293,9 @@ export class Reader {
       factsOf(context, owner, {
         shown,
         why,
-        stalenessMs: leadership === null ? this.#stalenessMs(owner.home) : 0,
+        stalenessMs: leadership === null ? this.#levels.stalenessMs(owner.home) : 0,
         waitedMs: context.now - startedAt,
-        leadership: leadership ?? this.#leaderships.of(owner.home),
+        leadership: leadership ?? this.#levels.leading(owner.home),
       });
     const losses = lost.length === 0 ? {} : { lost };
     const { what } = request;
@@ -359,7 +308,7 @@ export class Reader {
       return {
         reply: {
           kind: "item",
-          item: item === null ? null : view(item, !what.head),
+          item: item === null ? null : viewOf(item, !what.head),
           facts: facts(),
           ...losses,
         },
@@ -399,7 +348,7 @@ export class Reader {
           if (items.length >= list.limit || (items.length > 0 && bytes + size > list.bytesMax))
             return { items, next: after ?? null };
           const full = list.values ? context.storage.item(user, row.key, true) : item;
-          items.push(view(full ?? item, list.values));
+          items.push(viewOf(full ?? item, list.values));
           bytes += size;
         } else if (!row.tombstone) shown.expired(row.expiresAt);
         shown.row(context, row);
@@ -413,7 +362,7 @@ export class Reader {
   }
 }
 
-function answered(reply: ClientReply): Settled<ClientReply> {
+export function answered(reply: ClientReply): Settled<ClientReply> {
   return { tell: () => reply, over: never };
 }
 
@@ -428,7 +377,7 @@ function durable(reply: ClientReply): ClientReply {
   return { ...reply, facts: { ...reply.facts, shown } };
 }
 
-function view(item: StoredItem, withValue: boolean): ItemView {
+export function viewOf(item: StoredItem, withValue: boolean): ItemView {
   return {
     key: item.key,
     version: { o: item.o, e: item.e, s: item.s },

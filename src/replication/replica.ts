@@ -16,7 +16,9 @@ import { divergencePoint, holds } from "./epoch-table.ts";
 import { Anchor, type Settled } from "./anchor.ts";
 import { Follower } from "./follower.ts";
 import { Leaderships } from "./leaderships.ts";
+import { Levels } from "./level.ts";
 import { Log } from "./log.ts";
+import { ManyReader } from "./many-reader.ts";
 import type {
   Batch,
   BatchVerdict,
@@ -63,6 +65,7 @@ export class Replica {
   readonly #compaction: Compaction;
   readonly #writer: Writer;
   readonly #reader: Reader;
+  readonly #manyReader: ManyReader;
 
   /** Reads storage; throws ReplicaMisplaced when it belongs to another region (decision 6). */
   constructor(options: ReplicaOptions) {
@@ -104,7 +107,9 @@ export class Replica {
     this.#writer = new Writer(context, this.#applier, this.#leaderships, this.#followers, (leadership) =>
       this.#outbox.onWritten(leadership),
     );
-    this.#reader = new Reader(context, this.#leaderships, this.#followers);
+    const levels = new Levels(context, this.#leaderships, this.#followers);
+    this.#reader = new Reader(context, this.#leaderships, levels);
+    this.#manyReader = new ManyReader(context, levels);
   }
 
   /**
@@ -112,9 +117,10 @@ export class Replica {
    * nothing, sends nothing, and needs no transaction; a host may always take a turn instead.
    */
   peek(request: ClientRequest, now: number): ClientReply | null {
-    if (request.op !== "read" || this.#receiver.restoring) return null;
+    if (this.#receiver.restoring) return null;
     this.#context.now = now;
-    return this.#reader.atOnce(request);
+    if (request.op === "read") return this.#reader.atOnce(request);
+    return request.op === "read-many" ? this.#manyReader.atOnce(request) : null;
   }
 
   step(event: Event, now: number): Effect[] {
@@ -309,7 +315,7 @@ export class Replica {
     const { pendingRequestsMax, pendingBytesMax } = this.#context.config.limits;
     if (
       this.#waiters.size >= pendingRequestsMax ||
-      (request.op === "write" && this.#waiters.bytes >= pendingBytesMax)
+      ((request.op === "write" || request.op === "read-many") && this.#waiters.bytes >= pendingBytesMax)
     ) {
       return refuse({ kind: "refused", reason: "overloaded", retryAfterMs: OVERLOADED_RETRY_MS });
     }
@@ -318,6 +324,8 @@ export class Replica {
         return this.#waiters.add(this.#writer.write(id, request));
       case "read":
         return this.#waiters.add(this.#reader.read(id, request));
+      case "read-many":
+        return this.#waiters.add(this.#manyReader.read(id, request));
       case "receipt":
         return this.#waiters.add(this.#reader.receipt(id, request));
       case "home":

@@ -3,6 +3,7 @@
  * upgrade, as structured clones: fields are only ever added, a reader ignores what it does not know and takes the
  * stated default for what is missing.
  */
+import type { LogReach } from "./cut.ts";
 import type { Concern } from "./entry.ts";
 import type { CrossPosition, Position, RegionIndex } from "./position.ts";
 
@@ -128,6 +129,36 @@ export interface ReadList {
   readonly bytesMax: number;
 }
 
+/**
+ * Several items, perhaps of several users, all of this partition, in one answer that is worked out at one instant: a part of
+ * a cut (cut.ts).
+ */
+export interface ReadManyRequest extends Asked {
+  readonly op: "read-many";
+  readonly reads: readonly ReadOne[];
+  readonly level: ReadLevel;
+  /** For `bounded`. */
+  readonly stalenessMsMax?: number;
+  /** Read concern `committed`. */
+  readonly committed: boolean;
+  readonly session: SessionPart;
+  /** Positions that other parts of the cut rest on: had before anything is answered, or known to be lost. */
+  readonly needs?: readonly Position[];
+  /** How long to wait here at a level that need not come from the leader, before the edge goes elsewhere. */
+  readonly waitMs: number;
+  /** Values are answered only when all of them are no more than this. */
+  readonly bytesMax: number;
+  /** Sent to the leader of the anchor's log: it says for certain that a user has no home. */
+  readonly certain?: boolean;
+  readonly stale?: boolean;
+  readonly reportLost?: boolean;
+}
+
+export interface ReadOne {
+  readonly user: string;
+  readonly key: string;
+}
+
 export interface ReceiptRequest extends Asked {
   readonly op: "receipt";
   readonly user: string;
@@ -159,6 +190,7 @@ export interface StatusRequest extends Asked {
 export type ClientRequest =
   | WriteRequest
   | ReadRequest
+  | ReadManyRequest
   | ReceiptRequest
   | HomeRequest
   | ClaimRequest
@@ -196,6 +228,45 @@ export interface ItemView {
   readonly size: number;
   readonly expiresAt: number;
   readonly value?: Uint8Array;
+}
+
+/** What became of one read of several. */
+export type ReadOutcome =
+  | {
+      readonly kind: "item";
+      readonly item: ItemView | null;
+      readonly home: RegionIndex;
+      readonly version: number;
+    }
+  /** The leader of that log has to be asked, once it has the entry that made it the home. */
+  | {
+      readonly kind: "moved";
+      readonly home: RegionIndex;
+      readonly version: number;
+      readonly claim: Position;
+    }
+  /** This replica does not know the user. */
+  | { readonly kind: "unknown-user" }
+  /** Nobody does, for certain. */
+  | { readonly kind: "no-user" };
+
+/** What an answer about several users can say of itself. */
+export interface ManyFacts {
+  readonly servedBy: RegionIndex;
+  /** The greatest of the logs that it shows; null: unknown for some of them. */
+  readonly stalenessMs: number | null;
+  readonly shown: readonly SessionPosition[];
+  readonly shownOthers: readonly CrossPosition[];
+  readonly seenAt: number;
+  readonly waitedMs: number;
+  readonly leaseLeftMs: number | null;
+  readonly why: string;
+  /** How far every log of the partition was applied when the answer was worked out. */
+  readonly reach: readonly LogReach[];
+  /** Logs in which a later state of what it shows could stand. */
+  readonly homes: readonly RegionIndex[];
+  /** Of the needs, those that a failover lost. */
+  readonly lostNeeds: readonly Position[];
 }
 
 export interface Receipt {
@@ -248,6 +319,16 @@ export type ClientReply =
       readonly facts: Facts;
       readonly lost?: readonly Position[];
     }
+  /** `bytes`: of all values shown; where they are more than was asked for, no item carries its value. */
+  | {
+      readonly kind: "items";
+      readonly items: readonly ReadOutcome[];
+      readonly bytes: number;
+      readonly many: ManyFacts;
+      readonly lost?: readonly Position[];
+    }
+  /** The token covers positions that a failover lost, and nothing is answered. */
+  | { readonly kind: "items-lost"; readonly servedBy: RegionIndex; readonly lost: readonly Position[] }
   | {
       readonly kind: "receipt";
       readonly receipt: Receipt;

@@ -5,6 +5,7 @@
  * R1 promise, R2 append, R3 open, R4 commit, R5 lease, R6 deferred acknowledgements, R7 incarnation.
  */
 import { guardMs, type Timing } from "./config.ts";
+import { lackingOf, type CutPart } from "./cut.ts";
 import type { Concern, Op } from "./entry.ts";
 import { judge, type Judgement, type LogKnowledge } from "./epoch-table.ts";
 import type { Promise_ } from "./message.ts";
@@ -86,6 +87,8 @@ export interface Rules {
   ): boolean;
   /** Is a snapshot's image whole: is everything it may show committed? */
   imageWhole(until: readonly Position[], commitOf: (o: RegionIndex) => number): boolean;
+  /** What a part of a cut is not known to have, of all that the other parts rest on. */
+  lacking(part: CutPart, parts: readonly CutPart[]): Position[];
   /** Does a replay of a known idempotency key get the first answer? */
   remembersKeys(): boolean;
   /** Does truncation restore what the entry replaced? */
@@ -158,6 +161,8 @@ export const RULES: Rules = {
     bounds.matches.every((match) => s <= match),
 
   imageWhole: (until, commitOf) => until.every((position) => commitOf(position.o) >= position.s),
+
+  lacking: lackingOf,
 
   remembersKeys: () => true,
 

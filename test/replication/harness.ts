@@ -33,6 +33,7 @@ import type {
   LogStatus,
   ReadLevel,
   ReadList,
+  ReadManyRequest,
   ReadRequest,
   ReplicaStatus,
   SessionPart,
@@ -585,6 +586,15 @@ export class Cluster {
     return this.client(region, readOf(this.now, user, key, level, fields));
   }
 
+  readMany(
+    region: RegionIndex,
+    reads: readonly string[],
+    level: ReadLevel,
+    fields?: Partial<ReadManyRequest>,
+  ): Ask {
+    return this.client(region, readManyOf(this.now, reads, level, fields));
+  }
+
   /** Claims a home and waits for the answer. */
   home(user: string, home: RegionIndex): Position {
     const { anchor } = this.node(0).config;
@@ -819,6 +829,30 @@ export function readOf(
   };
 }
 
+/** `reads`: each as "user/key". */
+export function readManyOf(
+  now: number,
+  reads: readonly string[],
+  level: ReadLevel,
+  fields: Partial<ReadManyRequest> = {},
+): ReadManyRequest {
+  return {
+    op: "read-many",
+    reads: reads.map((read) => {
+      const [user = "", key = ""] = read.split("/");
+      return { user, key };
+    }),
+    level,
+    committed: false,
+    session: NO_SESSION,
+    waitMs: 400,
+    bytesMax: 1_000_000,
+    from: 0,
+    deadlineAt: now + 5_000,
+    ...fields,
+  };
+}
+
 export function listOf(fields: Partial<ReadList> = {}): ReadList {
   return {
     kind: "list",
@@ -938,6 +972,8 @@ function describeRequest(request: ClientRequest): string {
       return request.what.kind === "item"
         ? `read ${request.user}/${request.what.key} (${request.level})`
         : `list ${request.user} (${request.level})`;
+    case "read-many":
+      return `read ${request.reads.map(({ user, key }) => `${user}/${key}`).join(", ")} (${request.level})`;
     case "claim":
       return `claim ${request.user} at ${name(request.home)}`;
     case "home":

@@ -7,7 +7,7 @@ import { EntryKind, OpKind } from "../../src/replication/entry.ts";
 import type { Batch, BatchVerdict, PeerReply, PeerRequest } from "../../src/replication/message.ts";
 import type { ClientReply, ClientRequest } from "../../src/replication/request.ts";
 import { entryCodec } from "../../src/wire/entry-codec.ts";
-import { callsIn, Cluster, Node, readOf, Story, writeOf } from "./harness.ts";
+import { callsIn, Cluster, Node, readManyOf, readOf, Story, writeOf } from "./harness.ts";
 
 type State = "never opened" | "following" | "leading" | "waiting" | "campaigning" | "restoring" | "parked";
 
@@ -258,6 +258,7 @@ const QUESTIONS: Record<Question, (node: Node) => ClientRequest> = {
   "read session": read("session"),
   "read prefix": read("prefix"),
   "read eventual": read("eventual"),
+  "read-many": (node) => readManyOf(node.now, ["anna/a", "anna/b"], "leader"),
   receipt: (node) => ({ op: "receipt", user: "anna", position: { o: 0, e: 16, s: 3 }, ...asked(node) }),
   home: (node) => ({ op: "home", user: "anna", certain: true, ...asked(node) }),
   claim: (node) => ({ op: "claim", user: "carl", home: 0, principal: "carl", ...asked(node) }),
@@ -308,6 +309,16 @@ const CLIENT_ANSWERS: Record<Question, Record<State, Said>> = {
   "read session": always("item", { "never opened": "unknown-user", restoring: "not-ready" }),
   "read prefix": always("item", { "never opened": "unknown-user", restoring: "not-ready" }),
   "read eventual": always("item", { "never opened": "unknown-user", restoring: "not-ready" }),
+  "read-many": {
+    // Says of each user that it does not know them.
+    "never opened": "items",
+    following: "moved",
+    leading: "items",
+    waiting: "no-leader",
+    campaigning: "no-leader",
+    restoring: "not-ready",
+    parked: "moved",
+  },
   receipt: always("not-leader", {
     leading: "receipt",
     waiting: "no-leader",

@@ -1,0 +1,101 @@
+/**
+ * What a level asks of the replica that answers at it, apart from what the answer is about: is a log fresh enough, does this
+ * replica lead it, is what would be shown committed. Asking also sets in motion what is missing.
+ */
+import { Anchor, type Settled } from "./anchor.ts";
+import type { Context } from "./context.ts";
+import type { Follower } from "./follower.ts";
+import type { Leadership } from "./leader.ts";
+import type { Leaderships } from "./leaderships.ts";
+import type { Position, RegionIndex } from "./position.ts";
+
+export class Levels {
+  readonly #context: Context;
+  readonly #leaderships: Leaderships;
+  readonly #followers: ReadonlyMap<RegionIndex, Follower>;
+
+  constructor(context: Context, leaderships: Leaderships, followers: ReadonlyMap<RegionIndex, Follower>) {
+    this.#context = context;
+    this.#leaderships = leaderships;
+    this.#followers = followers;
+  }
+
+  /** Somebody waits for more of this log. */
+  fetch(o: RegionIndex): void {
+    this.#followers.get(o)?.want();
+  }
+
+  /** `ask`: the follower finds out from the leader how old it is; the answer has to wait. `leader`: it will not be fresh enough. */
+  freshness(home: RegionIndex, boundMs: number, startedAt: number): "fresh" | "ask" | "leader" {
+    const staleness = this.stalenessMs(home);
+    if (staleness !== null && staleness <= boundMs) return "fresh";
+    const follower = this.#followers.get(home);
+    // A question that came back later than the bound allows would come back as late again: the leader has to answer.
+    const asked = follower?.freshSince(startedAt) ?? false;
+    const follows = this.#leaderships.of(home) === null && home !== this.#context.config.region;
+    if (!follows || asked || boundMs <= 0) return "leader";
+    follower?.wantFresh(startedAt);
+    return "ask";
+  }
+
+  /** The leadership of a log; `wait`: this region campaigns for it; `elsewhere`: somebody else leads it. */
+  leader(home: RegionIndex): Leadership | "wait" | "elsewhere" {
+    const leadership = this.#leaderships.want(home);
+    if (leadership !== null) return leadership;
+    const { region } = this.#context.config;
+    return home === region && this.#context.log(home).leader === region ? "wait" : "elsewhere";
+  }
+
+  leading(o: RegionIndex): Leadership | null {
+    return this.#leaderships.of(o);
+  }
+
+  /** Upper bound on the age of what this replica shows of a log; null: unknown. */
+  stalenessMs(o: RegionIndex): number | null {
+    const leadership = this.#leaderships.of(o);
+    if (leadership !== null) return leadership.leaseValid() ? 0 : null;
+    return this.#followers.get(o)?.stalenessMs() ?? null;
+  }
+
+  /**
+   * Told once this replica has proved that it leads `led`, and, with `through` (greatest seq shown, by log), once all of that
+   * is committed. Without either it is told at once.
+   */
+  settle<T>(
+    answer: T,
+    led: readonly Leadership[],
+    through: ReadonlyMap<RegionIndex, number> = new Map(),
+  ): Settled<T> {
+    const anchors = led.map(
+      (leadership) => new Anchor(this.#context, leadership, through.get(leadership.log.o) ?? 0),
+    );
+    // With the epochs that stood there when the answer was worked out.
+    const others = [...through]
+      .filter(([o]) => !led.some(({ log }) => log.o === o))
+      .map(([o, s]) => ({ o, e: this.#context.log(o).epochAt(s), s }));
+    return {
+      tell: () => {
+        // All of them are asked: each sets in motion what it waits for.
+        if (anchors.filter((anchor) => anchor.holds()).length < anchors.length) return null;
+        return others.filter((position) => this.#committed(position)).length === others.length
+          ? answer
+          : null;
+      },
+      over: () => anchors.some((anchor) => anchor.over()) || others.some((position) => this.#isCut(position)),
+    };
+  }
+
+  #committed(position: Position): boolean {
+    const log = this.#context.log(position.o);
+    if (log.commit >= position.s) return !this.#isCut(position);
+    this.#leaderships.of(position.o)?.hurry(position.s);
+    this.#followers.get(position.o)?.want(true);
+    return false;
+  }
+
+  /** While the answer waited for its commit, another history took the place: it has to be worked out anew. */
+  #isCut({ o, e, s }: Position): boolean {
+    const log = this.#context.log(o);
+    return s > log.last.s || log.epochAt(s) !== e;
+  }
+}
