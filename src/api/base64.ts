@@ -1,6 +1,7 @@
 /** Bytes as text, in both alphabets (RFC 4648, 4 and 5). */
 
-export function toBase64(bytes: Uint8Array): string {
+export function toBase64(bytes: Uint8Array & Base64Bytes): string {
+  if (bytes.toBase64 !== undefined) return bytes.toBase64();
   let binary = "";
   // In slices: the arguments of one call are limited.
   for (let at = 0; at < bytes.length; at += 8_192) {
@@ -18,7 +19,7 @@ export function fromBase64(text: string): Uint8Array | null {
 
 /** Newer engines have it built in; TypeScript's library for ours does not say so. */
 interface Base64Bytes {
-  toBase64?(options: { readonly alphabet: "base64url"; readonly omitPadding: true }): string;
+  toBase64?(options?: { readonly alphabet: "base64url"; readonly omitPadding: true }): string;
 }
 
 export function toBase64Url(bytes: Uint8Array & Base64Bytes): string {

@@ -21,7 +21,7 @@ import { verdictOf, type Verdict, type Violation } from "./verdict.ts";
 import { Writers } from "./writers.ts";
 
 export interface CausalityOptions {
-  /** Levels at which one answer holds together. */
+  /** Levels at which one answer holds together; several items that were asked for at once do at `bounded` too. */
   readonly within?: readonly Level[];
   /** Levels at which an answer holds together with what its session knows. */
   readonly along?: readonly Level[];
@@ -54,7 +54,7 @@ export function checkCausality(
       violations.push(...reads.flatMap((read) => fromTheFuture(read, writers)));
       const own = trace.shownPast(op);
       counted.versionsAcross += own.size > 1 ? 1 : 0;
-      if (within.includes(level)) {
+      if (within.includes(level) || (op.op === "read-many" && level === "bounded")) {
         counted.itemsWithin += reads.length;
         violations.push(...reads.flatMap((read) => judge(read, own, "in one answer", authority, writers)));
       }

@@ -84,6 +84,7 @@ interface Gathered {
 const IN_FLIGHT_BYTES_MAX = 32 * 1_048_576;
 /** Redirects that one group follows: home unknown, anchor, home, and a move on the way. */
 const HOPS_MAX = 5;
+const NO_LEADER = { kind: "refused", reason: "no-leader" } as const satisfies Outcome;
 
 export class Cut {
   readonly #voyage: Voyage;
@@ -233,7 +234,7 @@ export class Cut {
     const atHand = level === "prefix" || level === "eventual";
     switch (outcome.kind) {
       case "items":
-        return this.#sorted(group, outcome, atHand);
+        return this.#sorted(journey, group, outcome, atHand);
       case "behind":
         return this.#askLeader({ ...group, near: false });
       case "unreached":
@@ -246,13 +247,13 @@ export class Cut {
 
   async #askLeader(group: Group): Promise<Gathered> {
     const journey = this.#journey(group);
-    if (group.hops > HOPS_MAX) return failedWith(journey, { kind: "refused", reason: "no-leader" });
     const level = this.#terms.level.consistency === "strong" ? "strong" : "leader";
     const outcome = await askLeaderOf(journey, group.origin, (hop) => this.#request(group, level, hop, 0));
     switch (outcome.kind) {
       case "items":
-        return this.#sorted({ ...group, near: false }, outcome, false);
+        return this.#sorted(journey, { ...group, near: false }, outcome, false);
       case "moved":
+        if (group.hops >= HOPS_MAX) return failedWith(journey, NO_LEADER);
         return this.#askLeader({ ...group, origin: outcome.home, certain: false, hops: group.hops + 1 });
       default:
         return failedWith(journey, outcome);
@@ -260,7 +261,7 @@ export class Cut {
   }
 
   /** Takes what was answered, and asks elsewhere for the rest. */
-  async #sorted(group: Group, reply: ItemsReply, atHand: boolean): Promise<Gathered> {
+  async #sorted(journey: Journey, group: Group, reply: ItemsReply, atHand: boolean): Promise<Gathered> {
     const here: number[] = [];
     const elsewhere = new Map<RegionIndex | "anchor", { reads: number[]; needs: Position[] }>();
     const send = (to: RegionIndex | "anchor", read: number, needs: readonly Position[]): void => {
@@ -276,6 +277,7 @@ export class Cut {
       else if (outcome.kind === "unknown-user" && !atHand) send("anchor", read, []);
       else here.push(n);
     }
+    if (elsewhere.size > 0 && group.hops >= HOPS_MAX) return failedWith(journey, NO_LEADER);
     const anchor = this.#voyage.edge.deployment.anchors[group.partition];
     const rest = await this.#ask(
       [...elsewhere].map(([to, { reads, needs }]) => ({

@@ -178,3 +178,24 @@ describe("causality along a session", () => {
     ]);
   });
 });
+
+describe("causality within a read of several items", () => {
+  const cut = (postVersion: string | null, level: Level): string[] => {
+    const story = posted();
+    story.did({ op: "read-many", level }, both(postVersion, "enam.17.1"));
+    return messages(story, across);
+  };
+
+  it.each(["prefix", "bounded", "session", "user", "strong"] as const)("is owed at %s", (level) => {
+    expect(cut("weur.16.2", level)).toEqual([]);
+    expect(cut("weur.16.1", level)).toHaveLength(1);
+    expect(cut(null, level)).toHaveLength(1);
+  });
+
+  it("is not owed at eventual, nor at bounded by other answers", () => {
+    expect(cut(null, "eventual")).toEqual([]);
+    const story = posted();
+    story.did({ op: "list", level: "bounded" }, both(null, "enam.17.1"));
+    expect(messages(story, across)).toEqual([]);
+  });
+});

@@ -113,7 +113,6 @@ describe("methods", () => {
   });
 
   it.each([
-    ["POST", "/v1/read"],
     ["GET", "/v1/users/alice/changes"],
     ["GET", "/v1/users/alice/divergent"],
     ["PUT", "/v1/regions/weur/leader"],

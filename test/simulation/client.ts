@@ -5,7 +5,8 @@
  * process number, as a real client would after a reconnect.
  */
 import type { History } from "../../src/checker/history.ts";
-import type { Invocation, Level } from "../../src/checker/operation.ts";
+import type { Question } from "../../src/checker/cuts.ts";
+import type { Invocation, Json, Level } from "../../src/checker/operation.ts";
 import type { Concern } from "../../src/replication/entry.ts";
 import type { Position } from "../../src/replication/position.ts";
 import type { ClientReply, Conditions, ItemView, ReadLevel } from "../../src/replication/request.ts";
@@ -13,6 +14,7 @@ import type { Cluster } from "./cluster.ts";
 import { position } from "./describe.ts";
 import type { Edge, EdgeAnswer } from "./edge.ts";
 import type { Random } from "./random.ts";
+import { CutReader, seenIn, type CutAnswer, type CutOutcome } from "./edge-cut.ts";
 import { Session } from "./session.ts";
 import { sleep, type Task } from "./task.ts";
 
@@ -36,7 +38,18 @@ export interface Workload {
   readonly budgetMs: readonly [low: number, high: number];
 }
 
-export type Action = "put" | "cas" | "delete" | "read" | "list" | "receipt" | "expiring";
+export type Action =
+  | "put"
+  | "cas"
+  | "delete"
+  | "read"
+  | "list"
+  | "receipt"
+  | "expiring"
+  /** Asks a question; reads somebody's question and answers it; reads all questions and answers in one cut. */
+  | "ask"
+  | "answer"
+  | "cut";
 
 export const WORKLOAD: Workload = {
   users: 4,
@@ -56,6 +69,9 @@ export const WORKLOAD: Workload = {
 
 /** The one key whose items expire. */
 export const EXPIRING_KEY = "ttl";
+/** Where questions and their answers stand. */
+const QUESTION_KEY = "q";
+const ANSWER_KEY = "a";
 const RETRIES_MAX = 3;
 
 export class Shared {
@@ -121,12 +137,20 @@ export class Device {
     if (action === "receipt") return yield* this.#receipt();
     if (action === "expiring")
       return yield* this.#random.chance(0.5) ? this.#putExpiring() : this.#readExpiring();
-    yield* this.write(action, key, this.#random.weighted(this.#workload.concerns));
+    if (action === "cut") return yield* this.#cut();
+    if (action === "answer") return yield* this.#answer();
+    const concern = this.#random.weighted(this.#workload.concerns);
+    if (action === "ask") {
+      yield* this.write("put", QUESTION_KEY, concern);
+      return;
+    }
+    yield* this.write(action, key, concern);
   }
 
-  *write(action: "put" | "cas" | "delete", key: string, concern: Concern): Task<boolean> {
+  *write(action: "put" | "cas" | "delete", key: string, concern: Concern, answers?: Question): Task<boolean> {
     const budgetMs = this.#random.between(...this.#workload.budgetMs);
-    const value = ++this.#shared.values;
+    const number = ++this.#shared.values;
+    const value = answers === undefined ? number : { number, answers: { ...answers } };
     const idempotencyKey = this.#random.chance(this.#workload.keyless)
       ? undefined
       : `i${++this.#shared.keys}`;
@@ -242,6 +266,11 @@ export class Device {
     const index = this.#random.chance(this.#workload.curious)
       ? this.#random.below(this.#workload.users)
       : this.#userIndex;
+    yield* this.#readOf(index, key, level);
+  }
+
+  /** Answers the version shown. */
+  *#readOf(index: number, key: string, level: ReadLevel): Task<string | null> {
     const user = userName(index);
     const committed = this.#random.chance(0.15);
     const partition = this.#partition(index);
@@ -256,12 +285,14 @@ export class Device {
     });
     const answer = yield* this.#ask(partition, user, { kind: "item", key, head: false }, level, committed);
     const { reply } = answer;
+    let shown: string | null = null;
     if (reply?.kind === "refused" && (reply.reason === "no-user" || reply.reason === "not-found"))
       this.#history.ok(id, { version: null }, this.#cluster.timeline.now);
     else if (reply?.kind === "unknown-user")
       this.#history.ok(id, { version: null }, this.#cluster.timeline.now);
     else if (reply?.kind === "item") {
       const version = reply.item === null ? null : position(reply.item.version);
+      shown = version;
       if (user === this.user) this.#versions.set(key, version);
       this.#session?.saw(partition, reply.facts, covers(level));
       this.#cluster.tally.add(`reads: ${level} (${reply.facts.why})`);
@@ -277,6 +308,70 @@ export class Device {
         this.#cluster.timeline.now,
       );
     } else this.#failed(id, partition, reply, level);
+    return shown;
+  }
+
+  /** Only who carries a token leaves a trace of what they had seen. */
+  *#answer(): Task<void> {
+    const index = this.#random.below(this.#workload.users);
+    const version = yield* this.#readOf(index, QUESTION_KEY, this.#random.weighted(this.#workload.levels));
+    if (version === null || this.#session === null) return;
+    const question = { user: userName(index), key: QUESTION_KEY, version };
+    // What was lost meanwhile is no longer in the token.
+    if (!this.#session.knows(this.#partition(index), version)) return;
+    yield* this.write("put", ANSWER_KEY, this.#random.weighted(this.#workload.concerns), question);
+    this.#cluster.tally.add("questions answered");
+  }
+
+  *#cut(): Task<void> {
+    const level = this.#random.weighted(this.#workload.levels);
+    const committed = this.#random.chance(0.1);
+    const reads = Array.from({ length: this.#workload.users }, (_, index) =>
+      [QUESTION_KEY, ANSWER_KEY, `k${this.#random.below(this.#workload.keys)}`].map((key) => ({
+        user: userName(index),
+        key,
+        partition: this.#partition(index),
+      })),
+    ).flat();
+    const id = this.#invoke({
+      op: "read-many",
+      user: this.user,
+      level: levelName(level),
+      readConcern: committed ? "committed" : "latest",
+      region: String(this.#edge.region),
+      ...this.#sessionName(),
+    });
+    const question = {
+      reads,
+      level,
+      committed,
+      session: (partition: number) => this.#part(partition),
+      hasToken: this.#session !== null && !this.#session.isEmpty,
+      ...(level === "bounded" ? { stalenessMsMax: this.#random.pick([50, 500, 5_000]) } : {}),
+      ...(this.#random.chance(0.3) ? { reportLost: true } : {}),
+    };
+    const budgetMs = this.#random.between(...this.#workload.budgetMs);
+    const reader = new CutReader(this.#cluster, this.#edge, question, budgetMs);
+    this.#tookCut(id, level, yield* reader.read());
+  }
+
+  #tookCut(id: number, level: ReadLevel, outcome: CutOutcome): void {
+    const { timeline, tally } = this.#cluster;
+    if (outcome.kind !== "cut") {
+      tally.add(`cuts failed: ${level}: ${outcome.kind === "lost" ? "session-lost" : outcome.reason}`);
+      const lostReported = outcome.kind === "lost" ? this.#dropLost(outcome.partition, outcome.lost) : [];
+      this.#history.fail(id, timeline.now, { lostReported });
+      return;
+    }
+    const { answers, rounds } = outcome;
+    tally.add(`cuts: ${level}`);
+    tally.add(rounds === 1 ? "cuts in one round" : "cuts in several rounds");
+    for (const answer of answers)
+      this.#session?.saw(answer.partition, seenIn(answer, answers), covers(level));
+    const lostReported = answers.flatMap(({ partition, reply }) =>
+      this.#dropLost(partition, reply.lost ?? []),
+    );
+    this.#history.ok(id, { items: answers.flatMap(itemsOf), lostReported }, timeline.now);
   }
 
   *#list(): Task<void> {
@@ -454,12 +549,25 @@ export class Device {
         : reply.kind === "item" || reply.kind === "list"
           ? (reply.lost ?? [])
           : [];
+    return this.#dropLost(partition, lost);
+  }
+
+  #dropLost(partition: number, lost: readonly Position[]): string[] {
     if (lost.length === 0) return [];
     this.#session?.lost(partition, lost);
     this.#cluster.tally.add("positions reported lost", lost.length);
     // A token holds the latest place of an epoch: with it goes whatever of that epoch came before and was cut off too.
     return lost.map(({ o, e, s }) => `${o}.${e}.1-${s}`);
   }
+}
+
+function itemsOf({ reads, reply }: CutAnswer) {
+  return reads.map(({ user, key }, n) => {
+    const outcome = reply.items[n];
+    const item = outcome?.kind === "item" ? outcome.item : null;
+    if (item === null) return { user, key, version: null };
+    return { user, key, version: position(item.version), value: decode(item) };
+  });
 }
 
 export function userName(index: number): string {
@@ -489,6 +597,6 @@ function encode(value: unknown): Uint8Array {
   return encoder.encode(JSON.stringify(value));
 }
 
-function decode(item: ItemView): string | number {
-  return JSON.parse(decoder.decode(item.value)) as string | number;
+function decode(item: ItemView): Json {
+  return JSON.parse(decoder.decode(item.value)) as Json;
 }

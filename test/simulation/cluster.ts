@@ -10,7 +10,7 @@ import type { Effect, Event } from "../../src/replication/effect.ts";
 import type { EntryCodec } from "../../src/replication/entry.ts";
 import { EPOCH_REGIONS } from "../../src/replication/position.ts";
 import type { ClientReply } from "../../src/replication/request.ts";
-import type { Rules } from "../../src/replication/rules.ts";
+import { type Rules, RULES } from "../../src/replication/rules.ts";
 import { entryCodec } from "../../src/wire/entry-codec.ts";
 import { RegionClock } from "./clock.ts";
 import { CALM, type Faults } from "./faults.ts";
@@ -54,6 +54,7 @@ export class Cluster implements Surroundings {
   readonly partitions: number;
   readonly timing: Timing;
   readonly limits: Limits;
+  readonly rules: Rules;
   readonly clocks: readonly RegionClock[];
   /** By partition, then region. */
   readonly hosts: readonly (readonly Host[])[];
@@ -73,6 +74,7 @@ export class Cluster implements Surroundings {
     this.transcript = new Transcript(options.keep);
     this.timing = { ...DEFAULT_TIMING, ...options.timing };
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.rules = options.rules ?? RULES;
     this.network = new Network(
       this.timeline,
       random.fork("network"),

@@ -22,14 +22,14 @@ export interface EdgeAnswer {
   readonly unsure: boolean;
 }
 
+export const HOPS_MAX = 8;
+export const PAUSE_MS = 120;
+export const NEAR_WAIT_MS = 300;
+
 interface KnownHome {
   readonly home: number;
   readonly version: number;
 }
-
-const HOPS_MAX = 8;
-const PAUSE_MS = 120;
-const NEAR_WAIT_MS = 300;
 
 export class Edge {
   readonly region: number;
@@ -71,7 +71,7 @@ export class Edge {
         ...(claim === undefined ? {} : { claim }),
       };
       const target = this.#leaders.get(`${partition}/${known.home}`) ?? known.home;
-      const end = yield* this.#ask(target, partition, asked, left);
+      const end = yield* this.ask(target, partition, asked, left);
       if (end.end === "failed") {
         this.#leaders.delete(`${partition}/${known.home}`);
         unsure = true;
@@ -81,7 +81,7 @@ export class Edge {
       const reply = end.answer;
       if (reply.kind === "outcome-unknown") return { reply: null, unsure: true };
       if (reply.kind === "unknown-user") this.#homes.delete(request.user);
-      else if (!this.#redirected(partition, request.user, known.home, reply)) return { reply, unsure };
+      else if (!this.redirected(partition, request.user, known.home, reply)) return { reply, unsure };
       yield* sleep(this.#cluster.timeline, PAUSE_MS);
     }
     return { reply: unsure ? null : { kind: "refused", reason: "no-leader" }, unsure };
@@ -105,7 +105,7 @@ export class Edge {
         from: this.region,
         waitMs: NEAR_WAIT_MS,
       };
-      const end = yield* this.#ask(
+      const end = yield* this.ask(
         this.region,
         partition,
         asked,
@@ -130,10 +130,10 @@ export class Edge {
       if (known === null) break;
       const asked: Undated<ReadRequest> = { ...request, level, op: "read", from: this.region, waitMs: 0 };
       const target = this.#leaders.get(`${partition}/${known.home}`) ?? known.home;
-      const end = yield* this.#ask(target, partition, asked, left);
+      const end = yield* this.ask(target, partition, asked, left);
       if (end.end === "answer") {
         if (end.answer.kind === "unknown-user") this.#homes.delete(request.user);
-        if (!this.#redirected(partition, request.user, known.home, end.answer) && !isRedirect(end.answer))
+        if (!this.redirected(partition, request.user, known.home, end.answer) && !isRedirect(end.answer))
           return { reply: end.answer, unsure: false };
       } else this.#leaders.delete(`${partition}/${known.home}`);
       yield* sleep(this.#cluster.timeline, PAUSE_MS);
@@ -147,8 +147,28 @@ export class Edge {
     budgetMs: number,
   ): Task<EdgeAnswer> {
     const asked: Undated<ReceiptRequest> = { ...request, op: "receipt", from: this.region };
-    const end = yield* this.#ask(request.position.o, partition, asked, budgetMs);
+    const end = yield* this.ask(request.position.o, partition, asked, budgetMs);
     return { reply: end.end === "answer" ? end.answer : null, unsure: false };
+  }
+
+  knownHome(user: string): number | undefined {
+    return this.#homes.get(user)?.home;
+  }
+
+  learnHome(user: string, home: number, version: number): void {
+    this.#homes.set(user, { home, version });
+  }
+
+  forgetHome(user: string): void {
+    this.#homes.delete(user);
+  }
+
+  leaderOf(partition: number, home: number): number {
+    return this.#leaders.get(`${partition}/${home}`) ?? home;
+  }
+
+  forgetLeader(partition: number, home: number): void {
+    this.#leaders.delete(`${partition}/${home}`);
   }
 
   #ownKey(): NonNullable<WriteRequest["idempotency"]> {
@@ -161,7 +181,7 @@ export class Edge {
     const deadline = this.#cluster.timeline.now + 5_000;
     if ((yield* this.#claim(partition, user, user, deadline)) === null) return false;
     // A replica at hand may have known an uncommitted claim; only the anchor's leader is certain.
-    const reply = yield* this.#anchorSays(
+    const reply = yield* this.anchorSays(
       partition,
       { op: "home", user, certain: true, from: this.region },
       deadline,
@@ -171,7 +191,7 @@ export class Edge {
 
   /** Claims a home here for a user who has none; answers where the decision stands. */
   *#claim(partition: number, user: string, principal: string, deadline: number): Task<Position | null> {
-    const near = yield* this.#ask(
+    const near = yield* this.ask(
       this.region,
       partition,
       { op: "home", user, certain: false, from: this.region },
@@ -188,14 +208,14 @@ export class Edge {
       principal,
       from: this.region,
     };
-    const reply = yield* this.#anchorSays(partition, request, deadline);
+    const reply = yield* this.anchorSays(partition, request, deadline);
     if (reply?.kind !== "home") return null;
     this.#homes.set(user, { home: reply.home, version: reply.version });
     return reply.position;
   }
 
   *#findHome(partition: number, user: string, deadline: number): Task<KnownHome | "nobody" | null> {
-    const near = yield* this.#ask(
+    const near = yield* this.ask(
       this.region,
       partition,
       { op: "home", user, certain: false, from: this.region },
@@ -204,11 +224,7 @@ export class Edge {
     const reply =
       near.end === "answer" && near.answer.kind === "home"
         ? near.answer
-        : yield* this.#anchorSays(
-            partition,
-            { op: "home", user, certain: true, from: this.region },
-            deadline,
-          );
+        : yield* this.anchorSays(partition, { op: "home", user, certain: true, from: this.region }, deadline);
     if (reply?.kind === "refused" && reply.reason === "no-user") return "nobody";
     if (reply?.kind !== "home") return null;
     const known = { home: reply.home, version: reply.version };
@@ -216,14 +232,14 @@ export class Edge {
     return known;
   }
 
-  *#anchorSays(partition: number, request: Undated, deadline: number): Task<ClientReply | null> {
+  *anchorSays(partition: number, request: Undated, deadline: number): Task<ClientReply | null> {
     const anchor = this.#cluster.anchorOf(partition);
     for (let hop = 0; hop < HOPS_MAX; hop++) {
       const left = deadline - this.#cluster.timeline.now;
       if (left < 10) return null;
       const target = this.#leaders.get(`${partition}/${anchor}`) ?? anchor;
-      const end = yield* this.#ask(target, partition, request, left);
-      if (end.end === "answer" && !this.#redirected(partition, "", anchor, end.answer)) return end.answer;
+      const end = yield* this.ask(target, partition, request, left);
+      if (end.end === "answer" && !this.redirected(partition, "", anchor, end.answer)) return end.answer;
       if (end.end === "failed") this.#leaders.delete(`${partition}/${anchor}`);
       yield* sleep(this.#cluster.timeline, PAUSE_MS);
     }
@@ -231,7 +247,7 @@ export class Edge {
   }
 
   /** Takes a redirect to heart; false when the reply is none. */
-  #redirected(partition: number, user: string, home: number, reply: ClientReply): boolean {
+  redirected(partition: number, user: string, home: number, reply: ClientReply): boolean {
     const log = `${partition}/${home}`;
     if (reply.kind === "moved") {
       this.#homes.set(user, { home: reply.home, version: reply.version });
@@ -246,7 +262,7 @@ export class Edge {
     return true;
   }
 
-  *#ask(region: number, partition: number, request: Undated, leftMs: number): Task<CallEnd<ClientReply>> {
+  *ask(region: number, partition: number, request: Undated, leftMs: number): Task<CallEnd<ClientReply>> {
     return yield* wait<CallEnd<ClientReply>>((resume) =>
       this.#cluster.ask(this.region, region, partition, request, leftMs, resume),
     );

@@ -106,32 +106,33 @@ export function oneLeaderAtATime(turn: Turn): void {
 
 /** I16: who acknowledges, or answers as the leader, leads with the greatest epoch that could act, and nobody else could. */
 export function actsOnlyWhoLeads(turn: Turn): void {
-  const { ghost, host } = turn;
   for (const { reply, request } of turn.answered) {
-    const acts = relyingOnLeading({ reply, request, askedAt: 0 });
-    if (acts === null) continue;
-    const log = ghost.log(host.partition, acts.o);
-    const { standing, acceptor } = ghost.mirror(host, acts.o);
-    const e = standing.e;
-    const what = `${host.name} ${acts.what} in epoch ${e} of log ${acts.o}`;
-    if (e === 0 || leaderOf(e) !== host.region || acceptor.promised !== e) {
-      turn.fail("I16 acts only who leads", `${what} with ${acceptor.promised} promised`);
-      continue;
-    }
-    if (!standing.opened) turn.fail("I16 acts only who leads", `${what}, which is not open`);
-    if (turn.now < standing.ackAfter)
-      turn.fail("R6 acknowledgements are deferred", `${what} ${standing.ackAfter - turn.now} ms too early`);
-    if (!turn.clocksKept) continue;
-    const covered = acts.position !== null && log.isCommitted(acts.position.e, acts.position.s);
-    const byLease = turn.now < standing.leaseUntil;
-    if (acts.lease && !byLease && !covered)
-      turn.fail("I16 acts only who leads", `${what} ${turn.now - standing.leaseUntil} ms after its lease`);
-    if (e < log.actedEpoch)
-      turn.fail("I16 acts only who leads", `${what}, and ${log.actedEpoch} acted before`);
-    // A majority-committed write needs no lease; a read by a round may race a successor that has not acted.
-    if (acts.lease && !covered) judgeReigns(turn, acts.o, e, acts.what);
-    log.actedEpoch = Math.max(log.actedEpoch, e);
+    for (const acts of relyingOnLeading({ reply, request, askedAt: 0 })) judgeActing(turn, acts);
   }
+}
+
+function judgeActing(turn: Turn, acts: Acting): void {
+  const { ghost, host } = turn;
+  const log = ghost.log(host.partition, acts.o);
+  const { standing, acceptor } = ghost.mirror(host, acts.o);
+  const e = standing.e;
+  const what = `${host.name} ${acts.what} in epoch ${e} of log ${acts.o}`;
+  if (e === 0 || leaderOf(e) !== host.region || acceptor.promised !== e) {
+    turn.fail("I16 acts only who leads", `${what} with ${acceptor.promised} promised`);
+    return;
+  }
+  if (!standing.opened) turn.fail("I16 acts only who leads", `${what}, which is not open`);
+  if (turn.now < standing.ackAfter)
+    turn.fail("R6 acknowledgements are deferred", `${what} ${standing.ackAfter - turn.now} ms too early`);
+  if (!turn.clocksKept) return;
+  const covered = acts.position !== null && log.isCommitted(acts.position.e, acts.position.s);
+  const byLease = turn.now < standing.leaseUntil;
+  if (acts.lease && !byLease && !covered)
+    turn.fail("I16 acts only who leads", `${what} ${turn.now - standing.leaseUntil} ms after its lease`);
+  if (e < log.actedEpoch) turn.fail("I16 acts only who leads", `${what}, and ${log.actedEpoch} acted before`);
+  // A majority-committed write needs no lease; a read by a round may race a successor that has not acted.
+  if (acts.lease && !covered) judgeReigns(turn, acts.o, e, acts.what);
+  log.actedEpoch = Math.max(log.actedEpoch, e);
 }
 
 function judgeReigns(turn: Turn, o: number, e: number, what: string): void {
@@ -153,23 +154,31 @@ interface Acting {
   readonly position: Position | null;
 }
 
-/** Whether an answer relies on being the leader; null when it does not. */
-function relyingOnLeading({ reply, request }: Answered): Acting | null {
+/** What of an answer relies on being a leader. */
+function relyingOnLeading({ reply, request }: Answered): Acting[] {
   if (reply.kind === "written") {
     const local = request.op === "write" && (request.concern === "local" || request.concern === "one");
-    return {
-      o: reply.receipt.position.o,
-      what: `acknowledges ${position(reply.receipt.position)}`,
-      lease: local,
-      position: reply.receipt.position,
-    };
+    return [
+      {
+        o: reply.receipt.position.o,
+        what: `acknowledges ${position(reply.receipt.position)}`,
+        lease: local,
+        position: reply.receipt.position,
+      },
+    ];
   }
   if (request.op === "read" && (reply.kind === "item" || reply.kind === "list") && request.stale !== true) {
     // A strong read may stand on a round of its own, which the linearizability checker judges.
     if (request.level === "leader" || request.level === "strong")
-      return { o: reply.facts.home, what: `answers at ${request.level}`, lease: false, position: null };
+      return [{ o: reply.facts.home, what: `answers at ${request.level}`, lease: false, position: null }];
   }
-  return null;
+  if (request.op === "read-many" && reply.kind === "items" && request.stale !== true) {
+    if (request.level !== "leader" && request.level !== "strong") return [];
+    const homes = new Set(reply.items.flatMap((item) => (item.kind === "item" ? [item.home] : [])));
+    const what = `answers several at ${request.level}`;
+    return [...homes].map((o) => ({ o, what, lease: false, position: null }));
+  }
+  return [];
 }
 
 /** While a snapshot is taken over nothing is read and nothing is written. */
@@ -177,7 +186,7 @@ export function nothingIsReadFromHalfAnImage(turn: Turn): void {
   if (!turn.restoring) return;
   for (const { reply, request } of turn.answered) {
     const shows =
-      ["item", "list", "written", "home", "unknown-user"].includes(reply.kind) ||
+      ["item", "list", "items", "written", "home", "unknown-user"].includes(reply.kind) ||
       (reply.kind === "refused" && ["not-found", "precondition-failed", "no-user"].includes(reply.reason));
     if (shows)
       turn.fail(
@@ -194,23 +203,30 @@ export function tokensAreCovered(turn: Turn): void {
     const lost =
       reply.kind === "refused" && reply.reason === "session-lost"
         ? reply.lost
-        : reply.kind === "item" || reply.kind === "list"
+        : reply.kind === "item" || reply.kind === "list" || reply.kind === "items"
           ? (reply.lost ?? [])
-          : [];
+          : reply.kind === "items-lost"
+            ? reply.lost
+            : [];
     for (const one of lost) judgeLost(turn, one, "a session");
+    if (reply.kind === "items") for (const one of reply.many.lostNeeds) judgeLost(turn, one, "a cut");
     if (reply.kind === "receipt" && reply.state === "lost")
       judgeLost(turn, reply.receipt.position, "a receipt");
-    if (request.op !== "read" || (reply.kind !== "item" && reply.kind !== "list") || request.stale === true)
-      continue;
-    if (!["session", "leader", "strong"].includes(request.level)) continue;
-    for (const seen of request.session.positions) {
+    if (request.op !== "read" && request.op !== "read-many") continue;
+    if (!["item", "list", "items"].includes(reply.kind) || request.stale === true) continue;
+    const promised = ["session", "leader", "strong"].includes(request.level) ? request.session.positions : [];
+    const needs = request.op === "read-many" ? (request.needs ?? []) : [];
+    const needsLost = reply.kind === "items" ? reply.many.lostNeeds : [];
+    const asked = request.op === "read" ? request.user : `${request.reads.length} items`;
+    for (const seen of [...promised, ...needs]) {
+      if (needsLost.some((one) => one.o === seen.o && one.e === seen.e && one.s === seen.s)) continue;
       if (lost.some((one) => one.o === seen.o && one.e === seen.e && one.s === seen.s)) continue;
       const mirror = ghost.mirror(host, seen.o);
       const inBase = seen.s <= mirror.base.s && ghost.log(host.partition, seen.o).isCommitted(seen.e, seen.s);
       if (inBase || (mirror.rows.get(seen.s)?.e === seen.e && seen.s <= mirror.applied)) continue;
       turn.fail(
         "I20 tokens are covered",
-        `${host.name} answers a read of ${request.user} at ${request.level} without ${position(seen)} of its token`,
+        `${host.name} answers a read of ${asked} at ${request.level} without ${position(seen)} that it has to cover`,
       );
     }
   }

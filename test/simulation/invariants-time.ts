@@ -1,5 +1,7 @@
 /** Invariants that speak of time: bounded staleness, expiry, and how much may be exposed to loss (I32). */
 import { leaderOf } from "../../src/replication/position.ts";
+import type { ClientReply, ItemView, ReadManyRequest, ReadRequest } from "../../src/replication/request.ts";
+import type { Undated } from "./host.ts";
 import type { Turn } from "./turn.ts";
 
 /** A bounded read shows everything that was acknowledged so long before it was asked. */
@@ -7,28 +9,46 @@ export function boundedReadsAreFresh(turn: Turn): void {
   if (!turn.clocksKept) return;
   const { host, ghost } = turn;
   for (const { reply, request, askedAt } of turn.answered) {
-    if (request.op !== "read" || request.level !== "bounded" || request.stale === true) continue;
-    if (reply.kind !== "item" && reply.kind !== "list") continue;
-    const bound = request.stalenessMsMax ?? 0;
-    const slack = 2 * turn.timing.clockBoundMs + 10;
-    const log = ghost.log(host.partition, reply.facts.home);
-    const mirror = ghost.mirror(host, reply.facts.home);
-    for (const { position, at, user } of log.acknowledged) {
-      if (user !== request.user || at > askedAt - bound - slack) continue;
-      const there = position.s <= mirror.applied && mirror.holds(position.e, position.s);
-      // A write that was cut off is not owed; whether it may be is judged elsewhere.
-      if (
-        there ||
-        log.isSuperseded(position.e, position.s) ||
-        !isOfPresentLine(turn, position.o, position.e, position.s)
-      )
-        continue;
-      turn.fail(
-        "bounded reads are fresh",
-        `${host.name} answers within ${bound} ms without ${position.o}.${position.e}.${position.s}, acknowledged ${(askedAt - at).toFixed(0)} ms before the question`,
-      );
+    if (request.op !== "read" && request.op !== "read-many") continue;
+    if (request.level !== "bounded" || request.stale === true) continue;
+    for (const { user: asked, home } of shownIn(request, reply)) {
+      const bound = request.stalenessMsMax ?? 0;
+      const slack = 2 * turn.timing.clockBoundMs + 10;
+      const log = ghost.log(host.partition, home);
+      const mirror = ghost.mirror(host, home);
+      for (const { position, at, user } of log.acknowledged) {
+        if (user !== asked || at > askedAt - bound - slack) continue;
+        const there = position.s <= mirror.applied && mirror.holds(position.e, position.s);
+        // A write that was cut off is not owed; whether it may be is judged elsewhere.
+        if (
+          there ||
+          log.isSuperseded(position.e, position.s) ||
+          !isOfPresentLine(turn, position.o, position.e, position.s)
+        )
+          continue;
+        turn.fail(
+          "bounded reads are fresh",
+          `${host.name} answers within ${bound} ms without ${position.o}.${position.e}.${position.s}, acknowledged ${(askedAt - at).toFixed(0)} ms before the question`,
+        );
+      }
     }
   }
+}
+
+/** Whose items an answer shows, and where each of them is at home. */
+function shownIn(
+  request: Undated<ReadRequest | ReadManyRequest>,
+  reply: ClientReply,
+): { user: string; home: number }[] {
+  if (request.op === "read")
+    return reply.kind === "item" || reply.kind === "list"
+      ? [{ user: request.user, home: reply.facts.home }]
+      : [];
+  if (reply.kind !== "items") return [];
+  const homes = new Map<string, number>();
+  for (const [n, item] of reply.items.entries())
+    if (item.kind === "item") homes.set(request.reads[n]?.user ?? "", item.home);
+  return [...homes].map(([user, home]) => ({ user, home }));
 }
 
 /** Whether the replica that would be elected now could still have the entry; a cut-off one is not owed to anybody. */
@@ -43,17 +63,23 @@ function isOfPresentLine(turn: Turn, o: number, e: number, s: number): boolean {
 /** An item is not shown after it expired, by the clock of the replica or the time in the token. */
 export function nothingExpiredIsShown(turn: Turn): void {
   for (const { reply, request } of turn.answered) {
-    if (request.op !== "read") continue;
-    const items = reply.kind === "item" ? [reply.item] : reply.kind === "list" ? reply.items : [];
+    if (request.op !== "read" && request.op !== "read-many") continue;
+    const items = itemsIn(reply);
     for (const item of items) {
       if (item === null || item.expiresAt === 0) continue;
       if (item.expiresAt <= request.session.seenAt)
         turn.fail(
           "nothing expired is shown",
-          `${turn.host.name} shows ${request.user}/${item.key}, which expired at ${item.expiresAt}; the token has seen ${request.session.seenAt}`,
+          `${turn.host.name} shows an item ${item.key}, which expired at ${item.expiresAt}; the token has seen ${request.session.seenAt}`,
         );
     }
   }
+}
+
+function itemsIn(reply: ClientReply): readonly (ItemView | null)[] {
+  if (reply.kind === "item") return [reply.item];
+  if (reply.kind === "list") return reply.items;
+  return reply.kind === "items" ? reply.items.map((item) => (item.kind === "item" ? item.item : null)) : [];
 }
 
 /** I32: a write at `local` is not acknowledged while the oldest one without a majority is older than the bound. */

@@ -4,6 +4,7 @@
  * Most mutants override one of the core's rules; what no rule decides is distorted from outside, in what a replica hears, says,
  * or finds after a crash. Each names the schedule that shows it best.
  */
+import { lackingOf, neededOf } from "../../src/replication/cut.ts";
 import { judge } from "../../src/replication/epoch-table.ts";
 import { type Rules, RULES } from "../../src/replication/rules.ts";
 import { WORKLOAD } from "./client.ts";
@@ -213,6 +214,42 @@ const MUTANTS: readonly Mutant[] = [
   mutant("compacts-past-followers", "a leader drops what a follower still needs", absences, {
     mayCompact: (s, bounds) => RULES.mayCompact(s, { ...bounds, matches: [] }),
   }),
+  mutant("cuts-in-one-round", "a read of several items never asks a second time", "cuts", {
+    lacking: () => [],
+  }),
+  mutant(
+    "vouches-for-anybody",
+    "any replica of a partition counts as reaching as far as another one does",
+    "cuts",
+    {
+      lacking: (part, parts) =>
+        parts.some(
+          (other) =>
+            other.partition === part.partition &&
+            neededOf(part.partition, parts).length > 0 &&
+            other !== part,
+        )
+          ? []
+          : lackingOf(part, parts),
+    },
+  ),
+  mutant(
+    "forgets-cross-positions",
+    "answers do not tell what other partitions they rest on",
+    "cuts",
+    {},
+    {
+      effects: (effects) =>
+        effects.map((effect) =>
+          effect.type === "respond" && effect.reply.kind === "items"
+            ? {
+                ...effect,
+                reply: { ...effect.reply, many: { ...effect.reply.many, shownOthers: [] } },
+              }
+            : effect,
+        ),
+    },
+  ),
   mutant("serves-half-an-image", "a snapshot is read before the logs have made it whole", "snapshots", {
     imageWhole: () => true,
   }),

@@ -256,6 +256,39 @@ const SCHEDULES: readonly Schedule[] = [
   },
   {
     ...BASE,
+    name: "cuts",
+    // Questions and answers across users, regions and partitions, where the question is often later than its answer. A cut asks
+    // many replicas: at the rates of other schedules hardly one would come about.
+    regions: [3],
+    partitions: [2, 3],
+    faults: {
+      ...LOSSY,
+      network: {
+        ...LOSSY.network,
+        appendLoss: 0.7,
+        loss: 0.003,
+        slow: 0.01,
+        cutsPerSecond: 0.05,
+        cutMs: [200, 3_000],
+      },
+      crash: { ...LOSSY.crash, beforeCommit: 0.0005, betweenEffects: 0.001, idlePerSecond: 0.01 },
+      takeover: { ...LOSSY.takeover, perSecond: 0.04 },
+    },
+    workload: {
+      ...WORKLOAD,
+      users: 6,
+      devicesPerUser: 2,
+      opsPerDevice: 20,
+      tokenless: 0.1,
+      thinkMs: [5, 300],
+      budgetMs: [2_000, 8_000],
+      concerns: { local: 8, majority: 1 },
+      levels: { leader: 3, strong: 1, bounded: 2, session: 3, prefix: 4, eventual: 1 },
+      actions: { ask: 3, answer: 4, cut: 5, put: 1, delete: 1 },
+    },
+  },
+  {
+    ...BASE,
     name: "exposure",
     timing: { ...BASE.timing, rpoMsMax: 2_000 },
     faults: {

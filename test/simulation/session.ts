@@ -12,6 +12,12 @@ export class Session {
     return this.#positions.length === 0;
   }
 
+  /** Whether a version ("origin.epoch.seq") is among what the token covers, itself or through a later place of its epoch. */
+  knows(partition: number, version: string): boolean {
+    const [o, e, s = 0] = version.split(".").map(Number);
+    return this.#positions.some((one) => one.p === partition && one.o === o && one.e === e && one.s >= s);
+  }
+
   part(partition: number): SessionPart {
     const positions = this.#positions
       .filter(({ p }) => p === partition)
@@ -23,7 +29,7 @@ export class Session {
   }
 
   /** `covers`: the answer was given by a replica that had everything of this partition that the token names. */
-  saw(partition: number, facts: Facts, covers: boolean): void {
+  saw(partition: number, facts: Pick<Facts, "shown" | "shownOthers" | "seenAt">, covers: boolean): void {
     const shown = facts.shown.map(({ o, e, s, durable }): SeenPosition => ({
       p: partition,
       o,

@@ -34,3 +34,19 @@ export function* wait<T>(begin: (resume: (value: T) => void) => void): Task<T> {
 export function* sleep(timeline: Timeline, ms: number): Task<void> {
   yield (resume) => timeline.after(ms, () => resume(undefined));
 }
+
+/** All at once; their results in order once the last one is done. */
+export function* all<T>(tasks: readonly Task<T>[]): Task<T[]> {
+  const results: T[] = [];
+  let open = tasks.length;
+  if (open === 0) return results;
+  yield (resume) => {
+    for (const [n, task] of tasks.entries()) {
+      runTask(task, (result) => {
+        results[n] = result;
+        if (--open === 0) resume(undefined);
+      });
+    }
+  };
+  return results;
+}

@@ -2,6 +2,7 @@
 import { Authority, type LogEntry } from "../../src/checker/authority.ts";
 import { checkCausality } from "../../src/checker/causality.ts";
 import { checkConvergence, type ReplicaState } from "../../src/checker/convergence.ts";
+import { checkCuts } from "../../src/checker/cuts.ts";
 import { checkCrossDevice } from "../../src/checker/cross-device.ts";
 import { checkDurability } from "../../src/checker/durability.ts";
 import { checkExactlyOnce } from "../../src/checker/exactly-once.ts";
@@ -38,6 +39,7 @@ export function judge(cluster: Cluster, ghost: Ghost, history: History, clocksKe
     checkSessions(operations, authority),
     checkCrossDevice(operations, authority),
     checkCausality(operations, authority),
+    checkCuts(operations, authority),
     checkExactlyOnce(operations, authority),
   ];
 }

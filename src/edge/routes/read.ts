@@ -16,7 +16,7 @@ import { outcomeAnswer, problemAnswer } from "../problem-answer.ts";
 import { readTerms } from "../read.ts";
 import { invalid, Refused } from "../refusal.ts";
 import type { RegionTable } from "../region-table.ts";
-import { embeddedValue } from "../value-text.ts";
+import { embeddedValue } from "../../api/value-text.ts";
 import { Voyage } from "../voyage.ts";
 
 export async function readMany(exchange: Exchange, form: PathForm): Promise<Response> {
