@@ -22,7 +22,10 @@ const Key = z.string().meta({ description: "The item's key" });
 const EXTRAS: Partial<Record<ProblemName, Extra>> = {
   forbidden: {
     members: {
-      index: z.int().optional().meta({ description: "Of a read of several items: the first that is refused" }),
+      index: z
+        .int()
+        .optional()
+        .meta({ description: "Of a read of several items: the first that is refused" }),
       user: z.string().optional(),
       key: z.string().optional(),
     },

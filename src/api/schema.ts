@@ -142,7 +142,10 @@ export const ItemList = z.object({ items: z.array(ListedItem), cursor: z.string(
 
 export const ReadManyRequest = z
   .strictObject({
-    reads: z.array(z.strictObject({ user: z.string(), key: z.string() })).min(1).max(READS_MAX),
+    reads: z
+      .array(z.strictObject({ user: z.string(), key: z.string() }))
+      .min(1)
+      .max(READS_MAX),
   })
   .meta({ id: "ReadManyRequest", description: "The same item may stand in it twice" });
 

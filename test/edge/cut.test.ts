@@ -541,7 +541,7 @@ describe("the request", () => {
     ["no JSON", "{", "JSON"],
     ["no list", "{}", "reads"],
     ["an empty list", body(), "reads"],
-    ["something else beside it", '{"reads":[],"more":1}', "more"],
+    ["something else beside it", '{"reads":[{"user":"a","key":"b"}],"more":1}', "more"],
     ["a read without a key", body({ user: "a" }), "reads[0].key"],
     ["a read with more", body({ user: "a", key: "b", at: 1 }), "reads[0]"],
     ["a user that is no text", body({ user: "a", key: "b" }, { user: 7, key: "b" }), "reads[1].user"],
@@ -585,7 +585,9 @@ describe("the request", () => {
     const { send, regions } = bench(all);
     expect((await read(send, of(zero), prefix, "/v1/ns/other/read")).status).toBe(200);
     expect(regions.asked[0]?.to.namespace).toBe("other");
-    expect(await refusal(body({ user: "a", key: "b" }), {}, "/v1/ns/nowhere/read")).toMatchObject({ status: 404 });
+    expect(await refusal(body({ user: "a", key: "b" }), {}, "/v1/ns/nowhere/read")).toMatchObject({
+      status: 404,
+    });
   });
 
   it("takes POST only", async () => {
