@@ -8,6 +8,7 @@ import { readOptions, USAGE, type Options } from "./options.ts";
 import { catchUp } from "./parts/catch-up.ts";
 import { core } from "./parts/core.ts";
 import { cost } from "./parts/cost.ts";
+import { cut } from "./parts/cut.ts";
 import { lag } from "./parts/lag.ts";
 import { memory } from "./parts/memory.ts";
 import type { Part } from "./parts/part.ts";
@@ -20,6 +21,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   throughput,
   lag,
   cost,
+  cut,
   "catch-up": catchUp,
   memory,
 };
