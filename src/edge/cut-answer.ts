@@ -3,8 +3,7 @@
  * is nothing to say for all; the regions that answered and the greatest age can be said, and the token covers everything.
  */
 import { DATA_CACHE_CONTROL, DATA_VARY, HEADER } from "../api/header.ts";
-import { fateOf } from "../replication/cut.ts";
-import type { Position } from "../replication/position.ts";
+import { isLostIn } from "../replication/cut.ts";
 import type { SeenPosition } from "../wire/session-codec.ts";
 import type { CutAnswer, CutRead, LostPositions } from "./cut.ts";
 import type { Exchange } from "./exchange.ts";
@@ -89,21 +88,13 @@ function nextToken(exchange: Exchange, { namespace, terms, answers, lost }: CutS
 
 /** What a cause was lost of is shown without it: the session never saw it, and has nothing to wait for. */
 function shownBy(answers: readonly CutAnswer[]): SeenPosition[] {
+  const parts = answers.map(({ part }) => part);
   return answers.flatMap(({ partition, reply: { many } }) => [
     ...many.shown.map((position) => ({ ...position, p: partition })),
     ...many.shownOthers
-      .filter(({ p, ...position }) => !isLost(answers, p, position))
+      .filter((position) => !isLostIn(parts, position.p, position))
       .map((position) => ({ ...position, durable: false })),
   ]);
-}
-
-function isLost(answers: readonly CutAnswer[], p: number, { o, e, s }: Position): boolean {
-  return answers.some(
-    ({ partition, part, reply }) =>
-      partition === p &&
-      (fateOf(part.reach, { o, e, s }) === "lost" ||
-        reply.many.lostNeeds.some((lost) => lost.o === o && lost.e === e && lost.s === s)),
-  );
 }
 
 function serverTiming({ routeMs, steps, startedAt }: Voyage, answers: readonly CutAnswer[]): string {
@@ -126,7 +117,7 @@ function traceText(
       partition,
       replica: regions.idOf(many.servedBy),
       why: many.why,
-      needed: part.held.map((position) => positionText(regions, position)),
+      needed: [...part.held, ...part.lost].map((position) => positionText(regions, position)),
       waitedMs: many.waitedMs,
       leaseLeftMs: many.leaseLeftMs,
     })),

@@ -11,9 +11,8 @@
  * does not. Values are bounded: each replica is told its share of what may be on the way to us, and answers sizes alone
  * where its values are more; then the sum decides whether it is asked once more, or whether the answer is too large.
  */
-import type { Position, RegionIndex } from "../replication/position.ts";
 import { lackingOf, neededOf, type CutPart } from "../replication/cut.ts";
-import { leaderOf } from "../replication/position.ts";
+import { leaderOf, samePosition, type Position, type RegionIndex } from "../replication/position.ts";
 import type { ClientReply, ReadLevel, ReadManyRequest } from "../replication/request.ts";
 import { Journey, type Outcome } from "./journey.ts";
 import { askLeaderOf, type Hop } from "./leader-route.ts";
@@ -372,7 +371,8 @@ function answerOf(group: Group, reply: ItemsReply, here: readonly number[]): Cut
       homes: many.homes,
       shown: many.shown,
       others: many.shownOthers,
-      held: group.needs,
+      held: group.needs.filter((need) => !many.lostNeeds.some((lost) => samePosition(lost, need))),
+      lost: many.lostNeeds,
     },
   };
 }

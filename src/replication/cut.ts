@@ -30,8 +30,9 @@ export interface CutPart {
   readonly homes: readonly RegionIndex[];
   readonly shown: readonly Position[];
   readonly others: readonly CrossPosition[];
-  /** What it was asked to have before it answered: it has that, or knows that it is lost. */
+  /** What it was asked to have before it answered, and had; and what of that it knew to be lost. */
   readonly held: readonly Position[];
+  readonly lost: readonly Position[];
 }
 
 /** How many of a log's epochs an answer tells: a position of an older one is for the replica to judge. */
@@ -39,16 +40,14 @@ export const REACH_EPOCHS = 32;
 
 /** What of a partition's logs a whole cut rests on. */
 export function neededOf(partition: number, parts: readonly CutPart[]): Position[] {
-  const latest = new Map<string, Position>();
-  const need = ({ o, e, s }: Position): void => {
-    const log = `${o}.${e}`;
-    if ((latest.get(log)?.s ?? 0) < s) latest.set(log, { o, e, s });
-  };
+  // Each for itself: a later one of the same epoch stands for it only while that is not lost.
+  const needed = new Map<string, Position>();
+  const need = ({ o, e, s }: Position): void => void needed.set(`${o}.${e}.${s}`, { o, e, s });
   for (const part of parts) {
     if (part.partition === partition) part.shown.forEach(need);
     for (const other of part.others) if (other.p === partition) need(other);
   }
-  return [...latest.values()];
+  return [...needed.values()];
 }
 
 /** What of that one part is not known to have. Empty for all: the parts are a cut. */
@@ -58,8 +57,19 @@ export function lackingOf(part: CutPart, parts: readonly CutPart[]): Position[] 
     (need) =>
       fateOf(part.reach, need) === "unknown" &&
       !part.held.some((held) => held.o === need.o && held.e === need.e && held.s >= need.s) &&
+      !isLostTo(part, need) &&
       !siblings.some((sibling) => vouches(sibling, need, part)),
   );
+}
+
+/** Does a part of the partition know that a position is lost? Then it is no cause of anything, and no token may hold it. */
+export function isLostIn(parts: readonly CutPart[], partition: number, position: Position): boolean {
+  return parts.some((part) => part.partition === partition && isLostTo(part, position));
+}
+
+/** With an entry goes all that followed it in its epoch. */
+function isLostTo({ reach, lost }: CutPart, at: Position): boolean {
+  return fateOf(reach, at) === "lost" || lost.some(({ o, e, s }) => o === at.o && e === at.e && s <= at.s);
 }
 
 /**

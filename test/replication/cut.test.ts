@@ -1,6 +1,13 @@
 /** When are the answers of several replicas one cut? */
 import { describe, expect, test } from "vitest";
-import { fateOf, lackingOf, neededOf, type CutPart, type LogReach } from "../../src/replication/cut.ts";
+import {
+  fateOf,
+  isLostIn,
+  lackingOf,
+  neededOf,
+  type CutPart,
+  type LogReach,
+} from "../../src/replication/cut.ts";
 import type { CrossPosition, Position } from "../../src/replication/position.ts";
 
 /** Log 0 is weur's (epoch 16), log 2 apac's (epoch 18). */
@@ -20,6 +27,7 @@ const part = (
   shown: [],
   others: [],
   held: [],
+  lost: [],
   ...fields,
 });
 const across = (p: number, position: Position): CrossPosition => ({ p, ...position });
@@ -46,12 +54,20 @@ describe("what a part lacks", () => {
     expect(lackingOf(asked, [asked, further])).toEqual([weur(8)]);
   });
 
-  test("is the latest of several, for each epoch of each log", () => {
+  test("is judged for each position of each log", () => {
     const parts = [
       part(0, { shown: [weur(3), apac(2)] }),
-      part(1, { others: [across(0, weur(5)), across(0, { o: 0, e: 32, s: 6 }), across(2, weur(9))] }),
+      part(1, { others: [across(0, weur(5)), across(0, weur(3)), across(2, weur(9))] }),
     ];
-    expect(neededOf(0, parts)).toEqual([weur(5), apac(2), { o: 0, e: 32, s: 6 }]);
+    expect(neededOf(0, parts)).toEqual([weur(3), apac(2), weur(5)]);
+  });
+
+  test("is still an entry before the one of its epoch that is lost", () => {
+    const answer = part(1, { others: [across(0, weur(5)), across(0, weur(8)), across(0, weur(9))] });
+    const asked = part(0, { at: { weur: 4, apac: 0 }, lost: [weur(8)] });
+    expect(lackingOf(asked, [asked, answer])).toEqual([weur(5)]);
+    expect([5, 8, 9].map((s) => isLostIn([asked], 0, weur(s)))).toEqual([false, true, true]);
+    expect(isLostIn([asked], 1, weur(9))).toBe(false);
   });
 });
 

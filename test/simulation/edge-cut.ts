@@ -2,8 +2,8 @@
  * A simulated edge that reads a cut: the rounds of src/edge/cut.ts in simulated time. What has to be asked again, and with what, is
  * the same rule of the core in both.
  */
-import { fateOf, neededOf, type CutPart } from "../../src/replication/cut.ts";
-import type { Position } from "../../src/replication/position.ts";
+import { isLostIn, neededOf, type CutPart } from "../../src/replication/cut.ts";
+import { samePosition, type Position } from "../../src/replication/position.ts";
 import type { ClientReply, ManyFacts, ReadManyRequest, SessionPart } from "../../src/replication/request.ts";
 import type { Cluster } from "./cluster.ts";
 import { HOPS_MAX, NEAR_WAIT_MS, PAUSE_MS, type Edge } from "./edge.ts";
@@ -211,14 +211,9 @@ export class CutReader {
 /** What a session takes out of one answer: of other partitions not what the cut found to be lost. */
 export function seenIn({ reply }: CutAnswer, answers: readonly CutAnswer[]): ManyFacts {
   const { many } = reply;
-  const isLost = (p: number, at: Position): boolean =>
-    answers.some(
-      ({ partition, part, reply: { many: other } }) =>
-        partition === p &&
-        (fateOf(part.reach, at) === "lost" ||
-          other.lostNeeds.some((lost) => lost.o === at.o && lost.e === at.e && lost.s === at.s)),
-    );
-  return { ...many, shownOthers: many.shownOthers.filter(({ p, o, e, s }) => !isLost(p, { o, e, s })) };
+  const parts = answers.map(({ part }) => part);
+  const shownOthers = many.shownOthers.filter((position) => !isLostIn(parts, position.p, position));
+  return { ...many, shownOthers };
 }
 
 function failedWith(failure: Gathered["failed"][number]): Gathered {
@@ -238,7 +233,8 @@ function answerOf(group: Group, reply: ItemsReply, here: readonly number[]): Cut
       homes: many.homes,
       shown: many.shown,
       others: many.shownOthers,
-      held: group.needs,
+      held: group.needs.filter((need) => !many.lostNeeds.some((lost) => samePosition(lost, need))),
+      lost: many.lostNeeds,
     },
   };
 }
