@@ -23,6 +23,8 @@ export interface Core {
   peek(request: ClientRequest, now: number): ClientReply | null;
 }
 
+export type FeedEffect = Extract<Effect, { type: "feed" | "feed-end" }>;
+
 export type BatchDone = Extract<Effect, { type: "batch-done" }>;
 
 export interface ReplicaHostOptions {
@@ -35,6 +37,8 @@ export interface ReplicaHostOptions {
   readonly pendingMax: number;
   /** The instant of the pending alarm; null: there is none. */
   readonly alarmAt: number | null;
+  /** For those who stay to be told of changes. */
+  readonly onFeed?: (effect: FeedEffect) => void;
   /** Throws this instance away. */
   readonly abort: (reason: string) => void;
 }
@@ -162,6 +166,10 @@ export class ReplicaHost {
         return;
       case "enqueue":
         void this.#correspond(this.#options.correspondent.enqueue(effect.call, effect.to, effect.messages));
+        return;
+      case "feed":
+      case "feed-end":
+        this.#options.onFeed?.(effect);
         return;
       case "sync":
         void this.#sync(effect.sync);

@@ -209,6 +209,9 @@ class Node {
       }
       case "call":
         return this.#call(effect);
+      case "feed":
+      case "feed-end":
+        return;
       case "sync":
         return this.#cluster.soon(() => this.take({ type: "synced", sync: effect.sync }));
       case "wake":

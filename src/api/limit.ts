@@ -37,6 +37,11 @@ export const READ_ANSWER_BYTES_MAX = 16 * 1_048_576;
 /** The body of its request: so many of the longest users and keys, every character escaped. */
 export const READ_BODY_BYTES_MAX = 524_288;
 
+export const CHANGES_LIMIT_MAX = 1_000;
+export const CHANGES_LIMIT_DEFAULT = 100;
+/** A page of changes ends early here. */
+export const CHANGES_BYTES_MAX = 4 * 1_048_576;
+export const CHANGES_WAIT_MS_MAX = 25_000;
 export const RECEIPT_WAIT_MS_MAX = 25_000;
 export const FAULT_MS_MAX = 600_000;
 /** Bodies of the small JSON requests (home, faults). */

@@ -31,4 +31,8 @@ export const OPERATION_TEXTS: Partial<Record<RouteId, OperationText>> = {
       answer: { items: [{ user: "alice", key: "notes/never-written", found: false }] },
     },
   },
+  listChanges: {
+    description:
+      "Committed changes only, so none is ever taken back; in the order in which they were made, none twice and none left out, from whatever region is near. A page answers with a cursor, and `after` that cursor the next one begins, in any region, also after a failover; a page without changes may have a new cursor too, so keep it. Without `after` it begins with the user's first write. With `waitMs` the answer comes as soon as there is a change: ask again with its cursor at once, and nothing is missed in between. Changes are kept for a day: 410 `cursor-expired` carries a new cursor, and listing the items with that answer's Ithaca-Session, then following from its cursor, misses nothing. 404 until the user has a home, by a first write or by choosing one.",
+  },
 };

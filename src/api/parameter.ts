@@ -2,6 +2,9 @@
 import { z } from "zod";
 import { HEADER } from "./header.ts";
 import {
+  CHANGES_LIMIT_DEFAULT,
+  CHANGES_LIMIT_MAX,
+  CHANGES_WAIT_MS_MAX,
   EXPIRES_IN_S_MAX,
   IDEMPOTENCY_KEY_CHARACTERS_MAX,
   KEY_BYTES_MAX,
@@ -72,6 +75,17 @@ export const QUERY = {
   cursor: query("cursor", "The cursor of the page before; give the other parameters again"),
   reverse: query("reverse", "From the last key to the first", z.boolean().default(false)),
   values: query("values", "With values", z.boolean().default(false)),
+  after: query("after", "A `cursor` of an earlier answer; absent: from the user's first write on"),
+  changesLimit: query(
+    "limit",
+    "Changes on a page; a transaction is never split, so that one larger than this makes a longer page",
+    integer(1, CHANGES_LIMIT_MAX, CHANGES_LIMIT_DEFAULT),
+  ),
+  changesWaitMs: query(
+    "waitMs",
+    "Wait this long for a change, if there is none yet",
+    integer(0, CHANGES_WAIT_MS_MAX, 0),
+  ),
   waitMs: query("waitMs", "Wait this long for the concern", integer(0, RECEIPT_WAIT_MS_MAX, 0)),
   concern: query("concern", "What to wait for; majority unless given", Concern),
   region: query("region", "Only this region"),
@@ -100,6 +114,12 @@ const consistency = header(
   `\`user\` (default), \`strong\`, \`bounded; max-staleness-ms=N\` (N up to ${STALENESS_MS_MAX}), \`session\`, \`prefix\`, \`eventual\``,
 );
 
+const onLost = header(
+  HEADER.onLost,
+  "`report`: a read with a partly lost token answers 200, with the facts in Ithaca-Session-Lost",
+  z.literal("report"),
+);
+
 /** What every request about data may carry. */
 export const READ_HEADERS: readonly Parameter[] = [
   ...placement,
@@ -110,17 +130,16 @@ export const READ_HEADERS: readonly Parameter[] = [
     "`committed`: wait until what is shown is held by a majority",
     z.enum(["latest", "committed"]).default("latest"),
   ),
-  header(
-    HEADER.onLost,
-    "`report`: a read with a partly lost token answers 200, with the facts in Ithaca-Session-Lost",
-    z.literal("report"),
-  ),
+  onLost,
   header(
     HEADER.onUnreachable,
     "`stale`: when no leader can be had, answer from the replica at hand, with `Ithaca-Anchored: no`",
     z.literal("stale"),
   ),
 ];
+
+/** The feed has one level of its own: committed, from a replica near the client, covering the token. */
+export const FEED_HEADERS: readonly Parameter[] = [...placement, session, onLost];
 
 export const ITEM_READ_HEADERS: readonly Parameter[] = [...READ_HEADERS, ...conditions];
 

@@ -55,6 +55,12 @@ const EXTRAS: Partial<Record<ProblemName, Extra>> = {
   "not-json": { members: { key: Key }, example: { key: "notes/today" } },
   "not-a-counter": { members: { key: Key }, example: { key: "visits" } },
   "counter-overflow": { members: { key: Key }, example: { key: "visits" } },
+  "cursor-expired": {
+    members: {
+      cursor: z.string().meta({ description: "Where to follow from, once the items are listed" }),
+    },
+    example: { cursor: "f1.0.CgdkZWZhdWx0EgVhbGljZRgBIAEoETAC-H8B.hIhbHB1If6Awu55ZgA8IYQ" },
+  },
   "session-lost": {
     members: {
       lost: z.array(LostPositions).meta({ description: "Positions that the failover lost" }),
@@ -148,6 +154,7 @@ const EXAMPLE_DETAILS: Partial<Record<ProblemName, string>> = {
   forbidden: "this user's data is not yours to write",
   "not-found": "there is no such item",
   "method-not-allowed": "this path takes GET, HEAD, PUT, DELETE, OPTIONS",
+  "cursor-expired": "the log no longer reaches back to there: list, then follow from `cursor`",
   "precondition-failed": "the item is not as the condition wants it",
   "check-failed": "items are not at the versions that were to be checked",
   "not-json": "what is stored is not JSON, or nested too deep to merge",

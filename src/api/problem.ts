@@ -114,7 +114,7 @@ export const PROBLEMS = {
     "always",
     false,
     "The cursor is older than the retained log",
-    "List the items and follow from the cursor in this answer.",
+    "Changes are kept for a day. List the items, with the Ithaca-Session of this answer, and follow from its `cursor`: that misses nothing.",
   ),
   "precondition-failed": type(
     412,

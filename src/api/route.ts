@@ -8,6 +8,7 @@
 import { z } from "zod";
 import {
   EXPIRES_IN,
+  FEED_HEADERS,
   HOME_HEADERS,
   ITEM_READ_HEADERS,
   PATH,
@@ -193,6 +194,36 @@ export const ROUTES = {
       },
     },
     problems: [...READING, "answer-too-large"],
+  },
+  listChanges: {
+    method: "GET",
+    path: "/v1/users/{user}/changes",
+    tag: "changes",
+    summary: "What was done to the user's items, in order, as soon as it is committed",
+    parameters: [
+      PATH.user,
+      QUERY.after,
+      QUERY.changesLimit,
+      QUERY.changesWaitMs,
+      QUERY.values,
+      ...FEED_HEADERS,
+    ],
+    answers: {
+      200: {
+        description: "What comes next, whole transactions only; perhaps nothing, once the wait is over",
+        body: schema.ChangePage,
+        data: true,
+      },
+    },
+    problems: [
+      ...ASKING,
+      "invalid-session",
+      "session-lost",
+      "cursor-expired",
+      "no-leader",
+      "region-unavailable",
+      "read-timeout",
+    ],
   },
   getReceipt: {
     method: "GET",

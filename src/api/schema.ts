@@ -166,6 +166,29 @@ export const ReadManyAnswer = z.object({ items: z.array(ReadItem) }).meta({
   description:
     "In the order asked. Whoever sees an effect in it sees its causes, across users, partitions and regions",
 });
+const Change = z
+  .object({
+    position: PositionText,
+    key: z.string(),
+    op: z.enum(["put", "delete", "merge", "add", "expire"]),
+    version: PositionText,
+    at: Instant,
+    contentType: z.string().optional().meta({ description: "Absent where the item is gone" }),
+    expiresAt: Instant.optional(),
+    value: z.unknown().optional().meta({ description: "The stored JSON text as it is (JSON content types)" }),
+    valueBase64: z.string().optional().meta({ description: "Any other bytes" }),
+  })
+  .meta({
+    id: "Change",
+    description: "What was done to an item. Changes of one position are one transaction",
+  });
+
+export const ChangePage = z
+  .object({
+    changes: z.array(Change),
+    cursor: z.string().meta({ description: "Where the next page begins; good at every region" }),
+  })
+  .meta({ id: "ChangePage", description: "Changes in order, whole transactions only; perhaps none" });
 
 export const HomeRequest = z.strictObject({ region: Region }).meta({ id: "HomeRequest" });
 export const Home = z

@@ -1,4 +1,6 @@
 /** What lives as long as the isolate: the deployment and everything made out of it, and the caches. */
+import { FeedCursors } from "../../durable-objects/feed-cursors.ts";
+import { Signer } from "../../durable-objects/signer.ts";
 import type { Deployment } from "../deployment/deployment.ts";
 import { BearerTokens } from "./bearer-token.ts";
 import { HomeCache } from "./home-cache.ts";
@@ -7,7 +9,7 @@ import { Metrics } from "./metrics.ts";
 import { RegionHealth } from "./region-health.ts";
 import { RegionTable } from "./region-table.ts";
 import type { EdgeContext, Regions } from "./seam.ts";
-import { SessionTokens, Signer } from "./session-token.ts";
+import { SessionTokens } from "./session-token.ts";
 
 export interface Edge {
   readonly deployment: Deployment;
@@ -16,6 +18,7 @@ export interface Edge {
   readonly bearer: BearerTokens;
   readonly sessions: SessionTokens;
   readonly cursors: ListCursors;
+  readonly feedCursors: FeedCursors;
   readonly homes: HomeCache;
   readonly health: RegionHealth;
   readonly metrics: Metrics;
@@ -34,6 +37,7 @@ export function createEdge({ deployment, transport }: EdgeContext): Edge {
     bearer: new BearerTokens(deployment),
     sessions: new SessionTokens(signer, deployment),
     cursors: new ListCursors(signer),
+    feedCursors: new FeedCursors(signer),
     homes: new HomeCache(),
     health: new RegionHealth(),
     metrics: new Metrics(),

@@ -2,6 +2,7 @@
 import type { PathForm } from "../api/path-form.ts";
 import type { RouteId } from "../api/route.ts";
 import type { Exchange } from "./exchange.ts";
+import { listChanges } from "./routes/changes.ts";
 import { endFault, endFaults, listFaults, putFault } from "./routes/fault.ts";
 import { getHome, putHome } from "./routes/home.ts";
 import { deleteItem, getItem, patchItem, putItem } from "./routes/item.ts";
@@ -22,6 +23,7 @@ export const HANDLERS: Readonly<Record<RouteId, Handler>> = {
   deleteItem,
   transact,
   readMany,
+  listChanges,
   getReceipt,
   getHome,
   putHome,

@@ -2,6 +2,7 @@
  * Cursors of lists: where the next page begins and what it has to cover, signed like a session token, because a made-up position
  * would make a replica wait for what will never be.
  */
+import type { Signer } from "../../durable-objects/signer.ts";
 import {
   decodePageCursor,
   encodePageCursor,
@@ -9,7 +10,6 @@ import {
   type PageCursor,
 } from "../wire/cursor-codec.ts";
 import { invalid } from "./refusal.ts";
-import type { Signer } from "./session-token.ts";
 
 export type ListPlace = Omit<PageCursor, "version">;
 

@@ -9,13 +9,22 @@ import type { Journey, Outcome } from "./journey.ts";
 const SERVE_MS_MAX = 1_500;
 const SERVE_MS_MIN = 300;
 
-export async function askNear(journey: Journey, request: ClientRequest, waitMs: number): Promise<Outcome> {
+export function askNear(journey: Journey, request: ClientRequest, waitMs: number): Promise<Outcome> {
+  return askNearest(journey, (serveMs) => ({ request, timeoutMs: waitMs + serveMs }));
+}
+
+/** `attempt`: what to ask the next region, and for how long, where serving alone may take `serveMs`. */
+export async function askNearest(
+  journey: Journey,
+  attempt: (serveMs: number) => { readonly request: ClientRequest; readonly timeoutMs: number },
+): Promise<Outcome> {
   const { edge, from } = journey;
   const order = edge.health.order(from, edge.regions.nearTo(from), Date.now());
   let last: Outcome = { kind: "unreached", reason: "refused" };
   for (const to of order) {
     const serveMs = Math.min(SERVE_MS_MAX, Math.max(SERVE_MS_MIN, Math.floor(journey.remainingMs() / 3)));
-    const outcome = await journey.ask(to, request, waitMs + serveMs);
+    const { request, timeoutMs } = attempt(serveMs);
+    const outcome = await journey.ask(to, request, timeoutMs);
     if (!isSilent(outcome)) return outcome;
     last = outcome;
   }

@@ -146,6 +146,16 @@ function refusedAnswer(
       return refuse("session-lost", "a failover lost writes that this session saw", {
         members: lostMembers(exchange, journey, outcome.lost),
       });
+    case "cursor-expired": {
+      const { namespace, user } = journey.subject;
+      return refuse(
+        "cursor-expired",
+        "the log no longer reaches back to there: list, then follow from `cursor`",
+        {
+          members: { cursor: edge.feedCursors.issue(namespace, user, outcome.cursor) },
+        },
+      );
+    }
     case "rpo-bound":
       return refuse(
         "rpo-bound",

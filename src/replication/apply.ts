@@ -59,7 +59,9 @@ export class Applier {
     const applied = this.#mayApply(log, entry);
     const undo = applied ? this.#apply(log, entry, raw.s > committed) : null;
     const commit = Math.max(log.commit, Math.min(committed, raw.s));
-    storage.insertEntry({ o: log.o, ...raw, hlc: entry.hlc, commit, applied, chain, undo });
+    // What does not decode belongs to somebody whom newer code may know.
+    const user = entry.pv === UNREADABLE.pv ? null : entry.user;
+    storage.insertEntry({ o: log.o, ...raw, hlc: entry.hlc, commit, applied, user, chain, undo });
     log.last = { e: raw.e, s: raw.s };
     log.chain = chain;
     log.hlc = entry.hlc;

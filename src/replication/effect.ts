@@ -7,7 +7,7 @@
  *  1. Commit the transaction. When it throws, throw the replica away and start anew from storage: what is in its memory
  *     may not match, and nothing of this turn was said to anybody.
  *  2. `alarm`: set the durable alarm in the same transaction where the platform allows it, else before anything is sent.
- *  3. Send `reply`, `respond`, `call`, `enqueue` and `batch-done` in the order they stand, none of them before what the
+ *  3. Send `reply`, `respond`, `feed`, `call`, `enqueue` and `batch-done` in the order they stand, none of them before what the
  *     turn wrote is durable (on Durable Objects the output gate sees to it). A `call` that ends comes back as one
  *     `answer` or one `failed`, an `enqueue` as one `enqueued`.
  *  4. `sync`: wait until everything written so far is confirmed to be durable, then step `synced` with the same number.
@@ -17,8 +17,9 @@
  *
  * Calls are sent to the region's replica of the same partition. The host gives up on a call after `timeoutMs`.
  */
+import type { Change } from "./change.ts";
 import type { Batch, BatchVerdict, PeerReply, PeerRequest } from "./message.ts";
-import type { ClientReply, ClientRequest } from "./request.ts";
+import type { ClientReply, ClientRequest, FeedPlace } from "./request.ts";
 import type { RegionIndex } from "./position.ts";
 
 export type Event =
@@ -41,9 +42,19 @@ export type Event =
   | { readonly type: "batch"; readonly id: number; readonly messages: readonly (Batch | null)[] }
   | { readonly type: "enqueued"; readonly call: number; readonly ok: boolean }
   | { readonly type: "client"; readonly id: number; readonly request: ClientRequest }
+  /** Somebody stays to be told of a user's changes; the host names them, keeps them over restarts, and says it anew. */
+  | { readonly type: "subscribe"; readonly id: number; readonly subscription: Subscription }
+  | { readonly type: "unsubscribe"; readonly id: number }
   | { readonly type: "synced"; readonly sync: number }
   | { readonly type: "alarm" }
   | { readonly type: "wake" };
+
+/** Somebody who stays to be told of a user's changes. */
+export interface Subscription {
+  readonly user: string;
+  readonly after: FeedPlace;
+  readonly values: boolean;
+}
 
 /** `timeout`: may have arrived. `refused`: did not reach the replica, or it failed. `overloaded`: alive but busy; never evidence of failure. */
 export type CallFailure = "timeout" | "refused" | "overloaded";
@@ -72,5 +83,14 @@ export type Effect =
       /** What the queue consumer tells each log's leader. */
       readonly progress: readonly { readonly to: RegionIndex; readonly message: PeerRequest }[];
     }
+  /** For a subscriber: what is new, perhaps only a new cursor. The next one begins after this cursor. */
+  | {
+      readonly type: "feed";
+      readonly id: number;
+      readonly changes: readonly Change[];
+      readonly cursor: FeedPlace;
+    }
+  /** The log no longer reaches back to where the subscriber stands: it is no longer one. */
+  | { readonly type: "feed-end"; readonly id: number }
   | { readonly type: "sync"; readonly sync: number }
   | { readonly type: "wake"; readonly at: number };

@@ -54,6 +54,7 @@ export class Follower {
   readonly #context: Context;
   readonly #applier: Applier;
   readonly #onNeedSnapshot: (from: RegionIndex) => void;
+  readonly #isWatched: () => boolean;
 
   /** The furthest tail of this log that was ever heard of. */
   known: Tail = EMPTY_TAIL;
@@ -73,11 +74,21 @@ export class Follower {
   #fruitless = 0;
   #notBefore = 0;
 
-  constructor(context: Context, log: Log, applier: Applier, onNeedSnapshot: (from: RegionIndex) => void) {
+  constructor(
+    context: Context,
+    log: Log,
+    applier: Applier,
+    on: {
+      readonly needSnapshot: (from: RegionIndex) => void;
+      /** Does somebody here wait for the commit position? */
+      readonly isWatched: () => boolean;
+    },
+  ) {
     this.#context = context;
     this.log = log;
     this.#applier = applier;
-    this.#onNeedSnapshot = onNeedSnapshot;
+    this.#onNeedSnapshot = on.needSnapshot;
+    this.#isWatched = on.isWatched;
     this.inbox = new Inbox(context.config.limits);
   }
 
@@ -144,6 +155,7 @@ export class Follower {
       stamp: now,
       storeId: this.#context.storeId,
       inc: this.#context.incarnation,
+      ...(this.#isWatched() ? { eager: true } : {}),
     };
   }
 

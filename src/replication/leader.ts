@@ -23,7 +23,7 @@ import type { LeadershipRow } from "./storage.ts";
 const PACE_MS = 40;
 /** entries, a round or a lease that somebody waits for, while another append is under way, */
 const URGENT_PACE_MS = 2;
-/** and the commit position alone: the next write usually carries it. */
+/** and the commit position alone: the next write usually carries it, unless somebody over there waits for it. */
 const NEWS_PACE_MS = 100;
 /** A peer that catches up by itself is told this often how far the log goes, while somebody waits for it: it may have restarted. */
 const REMIND_MS = 500;
@@ -52,6 +52,8 @@ export interface Peer {
   grantedAt: number;
   /** Last reading of its clock. */
   stamp: number;
+  /** Somebody there waits for the commit position. */
+  eager: boolean;
   failures: number;
   /** Appends up to this number count as one failure: they were under way together. */
   failedThrough: number;
@@ -111,6 +113,7 @@ export class Leadership {
       answered: 0,
       grantedAt: 0,
       stamp: 0,
+      eager: false,
       failures: 0,
       failedThrough: 0,
       retryAt: 0,
@@ -226,7 +229,7 @@ export class Leadership {
       return now >= due ? this.#send(peer) : this.#context.wakeAt(due);
     }
     const awaited = peer.match === null ? this.#urgentThrough > 0 : peer.next <= this.#urgentThrough;
-    const urgent = roundDue || grantDue || (entriesDue && awaited);
+    const urgent = roundDue || grantDue || (entriesDue && awaited) || (newsDue && peer.eager);
     if (now < peer.retryAt) {
       // Only what somebody waits for is worth a turn of its own; the rest goes with the next write or the schedule.
       if (urgent) this.#context.wakeAt(peer.retryAt);
@@ -303,6 +306,7 @@ export class Leadership {
       peer.retryAt = 0;
       peer.answered = Math.max(peer.answered, sent.number);
       peer.stamp = reply.stamp;
+      peer.eager = reply.eager === true;
       this.#matched(peer, reply.match);
       if (reply.match >= sent.commit) peer.toldCommit = Math.max(peer.toldCommit, sent.commit);
       if (sent.grant && !peer.amnesiac) this.#granted(peer, sent.sentAt);

@@ -49,6 +49,8 @@ export interface AppendOk {
   readonly stamp: number;
   readonly storeId: string;
   readonly inc: number;
+  /** Somebody here waits for the commit position of this log: it is worth a message of its own. Absent: nobody. */
+  readonly eager?: boolean;
 }
 
 export interface AppendStale {

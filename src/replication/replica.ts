@@ -14,6 +14,7 @@ import type { Effect, Event } from "./effect.ts";
 import type { EntryCodec } from "./entry.ts";
 import { divergencePoint, holds } from "./epoch-table.ts";
 import { Anchor, type Settled } from "./anchor.ts";
+import { Feed } from "./feed.ts";
 import { Follower } from "./follower.ts";
 import { Leaderships } from "./leaderships.ts";
 import { Levels } from "./level.ts";
@@ -41,7 +42,7 @@ import type { Storage } from "./storage.ts";
 import { Waiters } from "./waiters.ts";
 import { Writer } from "./writer.ts";
 
-const OVERLOADED_RETRY_MS = 1_000;
+const OVERLOADED: ClientReply = { kind: "refused", reason: "overloaded", retryAfterMs: 1_000 };
 
 class ReplicaMisplaced extends Error {}
 
@@ -66,6 +67,7 @@ export class Replica {
   readonly #writer: Writer;
   readonly #reader: Reader;
   readonly #manyReader: ManyReader;
+  readonly #feed: Feed;
 
   /** Reads storage; throws ReplicaMisplaced when it belongs to another region (decision 6). */
   constructor(options: ReplicaOptions) {
@@ -95,7 +97,10 @@ export class Replica {
     for (const log of context.logs.values()) {
       this.#followers.set(
         log.o,
-        new Follower(context, log, this.#applier, (from) => this.#receiver.want(from)),
+        new Follower(context, log, this.#applier, {
+          needSnapshot: (from) => this.#receiver.want(from),
+          isWatched: () => this.#feed.watches(log.o),
+        }),
       );
     }
     this.#leaderships = new Leaderships(context, this.#applier, (from) => this.#receiver.want(from));
@@ -110,6 +115,7 @@ export class Replica {
     const levels = new Levels(context, this.#leaderships, this.#followers);
     this.#reader = new Reader(context, this.#leaderships, levels);
     this.#manyReader = new ManyReader(context, levels);
+    this.#feed = new Feed(context, this.#leaderships, this.#followers);
   }
 
   /**
@@ -126,6 +132,7 @@ export class Replica {
   step(event: Event, now: number): Effect[] {
     const context = this.#context;
     context.begin(now);
+    this.#feed.beginTurn();
     this.#handle(event);
     // Requests say what they need while they are asked, so they are asked in every turn.
     this.#waiters.poll();
@@ -155,6 +162,10 @@ export class Replica {
         return context.endEnqueue(event.call, event.ok);
       case "client":
         return this.#onClient(event.id, event.request);
+      case "subscribe":
+        return this.#feed.subscribe(event.id, event.subscription);
+      case "unsubscribe":
+        return this.#feed.unsubscribe(event.id);
       case "synced":
         return context.synced(event.sync);
       case "alarm":
@@ -193,6 +204,7 @@ export class Replica {
       const blocked = this.#applier.blockedOn(log);
       if (blocked !== null) this.#followers.get(blocked.o)?.heardOf({ e: blocked.e, s: blocked.s });
     }
+    if (!this.#receiver.restoring) this.#feed.advance();
     this.#receiver.advance();
     this.#leaderships.advance();
     this.#outbox.advance();
@@ -317,7 +329,7 @@ export class Replica {
       this.#waiters.size >= pendingRequestsMax ||
       ((request.op === "write" || request.op === "read-many") && this.#waiters.bytes >= pendingBytesMax)
     ) {
-      return refuse({ kind: "refused", reason: "overloaded", retryAfterMs: OVERLOADED_RETRY_MS });
+      return refuse(OVERLOADED);
     }
     switch (request.op) {
       case "write":
@@ -328,6 +340,8 @@ export class Replica {
         return this.#waiters.add(this.#manyReader.read(id, request));
       case "receipt":
         return this.#waiters.add(this.#reader.receipt(id, request));
+      case "changes":
+        return this.#feed.isFull ? refuse(OVERLOADED) : this.#waiters.add(this.#feed.changes(id, request));
       case "home":
         return this.#waiters.add(this.#reader.home(id, request));
       case "claim":

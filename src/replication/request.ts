@@ -4,6 +4,7 @@
  * stated default for what is missing.
  */
 import type { LogReach } from "./cut.ts";
+import type { Change } from "./change.ts";
 import type { Concern } from "./entry.ts";
 import type { CrossPosition, Position, RegionIndex } from "./position.ts";
 
@@ -167,6 +168,30 @@ export interface ReceiptRequest extends Asked {
   readonly concern?: Concern;
 }
 
+/** Where a reader of a user's changes stands: it has been told of everything up to here. A committed place, good everywhere. */
+export interface FeedPlace extends Position {
+  /** Of the user's home: which log it is in. */
+  readonly version: number;
+}
+
+/** What was done to a user's items after a place. Asked of a replica near the client. */
+export interface ChangesRequest extends Asked {
+  readonly op: "changes";
+  readonly user: string;
+  /** Absent: from the user's first entry on. */
+  readonly after?: FeedPlace;
+  readonly limit: number;
+  /** A page ends early here. */
+  readonly bytesMax: number;
+  readonly values: boolean;
+  /** How long to wait for a change. The deadline is later: a replica may have to catch up first. */
+  readonly waitMs: number;
+  readonly session: SessionPart;
+  readonly reportLost?: boolean;
+  /** The entry that claimed the user's home, when the edge has just learned it from the anchor: waited for. */
+  readonly claim?: Position;
+}
+
 /** Who is the user's home? `certain`: only the leader of the anchor's log may say that there is none. */
 export interface HomeRequest extends Asked {
   readonly op: "home";
@@ -192,6 +217,7 @@ export type ClientRequest =
   | ReadRequest
   | ReadManyRequest
   | ReceiptRequest
+  | ChangesRequest
   | HomeRequest
   | ClaimRequest
   | StatusRequest;
@@ -217,7 +243,7 @@ export interface Facts {
   readonly waitedMs: number;
   /** What is left of the lease; null where this replica does not lead. */
   readonly leaseLeftMs: number | null;
-  /** Why this replica could answer: "leader", "covered", "fresh", "at-hand", "stale". */
+  /** Why this replica could answer: "leader", "covered", "fresh", "at-hand", "stale", "feed". */
   readonly why: string;
 }
 
@@ -336,6 +362,13 @@ export type ClientReply =
       readonly met: boolean;
       readonly facts: Facts;
     }
+  | {
+      readonly kind: "changes";
+      readonly changes: readonly Change[];
+      readonly cursor: FeedPlace;
+      readonly facts: Facts;
+      readonly lost?: readonly Position[];
+    }
   /** Logged by a leader that was deposed before it could acknowledge: 504 outcome-unknown. */
   | { readonly kind: "outcome-unknown" }
   | {
@@ -403,6 +436,13 @@ export type Refusal =
       readonly kind: "refused";
       readonly reason: "session-lost";
       readonly lost: readonly Position[];
+      readonly facts: Facts;
+    }
+  /** The log no longer reaches back to the cursor. Listing what is there, and then following from the new one, misses nothing. */
+  | {
+      readonly kind: "refused";
+      readonly reason: "cursor-expired";
+      readonly cursor: FeedPlace;
       readonly facts: Facts;
     }
   | { readonly kind: "refused"; readonly reason: "rpo-bound"; readonly retryAfterMs: number }

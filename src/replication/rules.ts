@@ -89,6 +89,10 @@ export interface Rules {
   imageWhole(until: readonly Position[], commitOf: (o: RegionIndex) => number): boolean;
   /** What a part of a cut is not known to have, of all that the other parts rest on. */
   lacking(part: CutPart, parts: readonly CutPart[]): Position[];
+  /** How far may the change feed show a log? What is not committed may be cut off, what is not applied has not happened here. */
+  feedThrough(log: { readonly commit: number; readonly applied: number }): number;
+  /** Is something after the reader's place no longer in the log? */
+  feedExpired(place: number, base: number): boolean;
   /** Does a replay of a known idempotency key get the first answer? */
   remembersKeys(): boolean;
   /** Does truncation restore what the entry replaced? */
@@ -163,6 +167,9 @@ export const RULES: Rules = {
   imageWhole: (until, commitOf) => until.every((position) => commitOf(position.o) >= position.s),
 
   lacking: lackingOf,
+  feedThrough: (log) => Math.min(log.commit, log.applied),
+
+  feedExpired: (place, base) => place < base,
 
   remembersKeys: () => true,
 

@@ -45,8 +45,14 @@ export interface LogRow extends RawEntry {
   /** Commit position known when the row was written: what a restart begins with. */
   readonly commit: number;
   readonly applied: boolean;
+  /** Whose entry it is; empty: nobody's. null: not known, because an older version stored it or it does not decode here. */
+  readonly user: string | null;
   readonly chain: Uint8Array;
   readonly undo: UndoImage | null;
+}
+/** An entry that may be a user's. */
+export interface UserEntry extends Tail {
+  readonly entryBytes: number;
 }
 /** What was there before an entry, in the order of its ops. */
 export interface UndoImage {
@@ -144,6 +150,17 @@ export interface Storage {
     bytesMax: number,
     entriesMax: number,
   ): { entries: RawEntry[]; chain: Uint8Array };
+  /**
+   * Entries of a user in (after, through], oldest first, at most `entriesMax`; those whose user is not known come along. `looked`:
+   * how far that goes, `through` unless there was more to look at than one turn should.
+   */
+  entriesOf(
+    o: RegionIndex,
+    user: string,
+    range: { readonly after: number; readonly through: number; readonly entriesMax: number },
+  ): { readonly found: readonly UserEntry[]; readonly looked: number };
+  /** Whose entries stand in (after, through]; null: somebody's, it is not known whose. For short ranges. */
+  usersOf(o: RegionIndex, after: number, through: number): ReadonlySet<string | null>;
   /** Newest first, for the idempotency of the edge's keys. */
   entriesDown(o: RegionIndex, below: number, bytesMax: number, entriesMax: number): LogRow[];
   /** Bytes of the entries after `after`. */

@@ -28,12 +28,14 @@ import type {
   Storage,
   StoredItem,
   UndoImage,
+  UserEntry,
 } from "../replication/storage.ts";
 import { EntryTail } from "./entry-tail.ts";
 import { prefixEnd } from "./key-range.ts";
 import { decodeRestore, encodeRestore } from "./restore-codec.ts";
 import type { SqlDriver, SqlValue } from "./sql-driver.ts";
 import { decodeUndo, encodeUndo, packRecords, unpackRecords } from "./undo-codec.ts";
+import { filterOf, mayHold } from "./user-filter.ts";
 
 /** A row may hold 2 MB on the platform (2,000,000 B to be safe), and the local runtime would take more: so we measure. */
 const ROW_BYTES_MAX = 1_900_000;
@@ -50,9 +52,12 @@ export class SqlStorage implements Storage {
   readonly #owners = new Map<string, OwnerRow>();
   /** The item read last: a write judges its conditions by it and then replaces it. */
   #lastItem: StoredItem | null = null;
+  readonly #stretchEntries: number;
 
-  constructor(driver: SqlDriver) {
+  /** `stretchEntries` is fixed for the life of a database; the simulator's are short. */
+  constructor(driver: SqlDriver, stretchEntries = STRETCH_ENTRIES) {
     this.#sql = driver;
+    this.#stretchEntries = stretchEntries;
   }
 
   meta(k: string): string | number | null {
@@ -193,7 +198,7 @@ export class SqlStorage implements Storage {
 
   insertEntry(row: LogRow): void {
     this.#sql.run(
-      `INSERT INTO log(place, o, s, e, hlc, commit_s, applied, chain, entry, undo) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO log(place, o, s, e, hlc, commit_s, applied, user, chain, entry, undo) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       placeOf(row.o, row.s),
       row.o,
       integer(row.s),
@@ -201,11 +206,26 @@ export class SqlStorage implements Storage {
       integer(row.hlc),
       integer(row.commit),
       row.applied ? 1 : 0,
+      row.user,
       row.chain,
       row.bytes,
       this.#packUndo(row.o, row.s, row.bytes.length, row.undo),
     );
     this.#tail(row.o).push(row);
+    if (row.s % this.#stretchEntries === 0) this.#closeStretch(row.o, row.s);
+  }
+
+  /** The last entry of a stretch came: who is in it will not change, unless it is cut off again. */
+  #closeStretch(o: number, s: number): void {
+    const users = this.usersOf(o, s - this.#stretchEntries, s);
+    if (users.has(null)) return;
+    const filter = filterOf([...users].filter((user): user is string => user !== null && user !== ""));
+    this.#sql.run(
+      `INSERT OR REPLACE INTO stretches(o, stretch, users) VALUES(?, ?, ?)`,
+      o,
+      s / this.#stretchEntries,
+      filter,
+    );
   }
 
   markApplied(o: number, s: number, undo: UndoImage | null): void {
@@ -234,7 +254,7 @@ export class SqlStorage implements Storage {
 
   entry(o: number, s: number): LogRow | null {
     const r = this.#sql.rows(
-      `SELECT e, s, hlc, commit_s, applied, chain, entry, undo FROM log WHERE place = ?`,
+      `SELECT e, s, hlc, commit_s, applied, chain, entry, undo, user FROM log WHERE place = ?`,
       placeOf(o, s),
     )[0];
     return r === undefined ? null : this.#logRow(o, r);
@@ -266,6 +286,61 @@ export class SqlStorage implements Storage {
     return { entries, chain: rows.length === 0 ? NO_BYTES : blob(rows.at(-1)![3]) };
   }
 
+  entriesOf(
+    o: number,
+    user: string,
+    range: { readonly after: number; readonly through: number; readonly entriesMax: number },
+  ): { found: UserEntry[]; looked: number } {
+    const size = this.#stretchEntries;
+    const found: UserEntry[] = [];
+    let at = range.after;
+    let filters: ReadonlyMap<number, Uint8Array> | null = null;
+    let rowsLeft = LOOKED_ROWS_MAX;
+    let stretchesLeft = LOOKED_STRETCHES_MAX;
+    while (at < range.through && found.length < range.entriesMax && rowsLeft > 0 && stretchesLeft > 0) {
+      stretchesLeft -= 1;
+      const stretch = Math.floor(at / size) + 1;
+      const end = Math.min(range.through, stretch * size);
+      // A few rows are looked at as quickly as a filter.
+      if (range.through - range.after > FEW_ROWS) filters ??= this.#filters(o, stretch);
+      const filter = filters?.get(stretch);
+      if (filter === undefined || mayHold(filter, user)) {
+        rowsLeft -= end - at;
+        const room = range.entriesMax - found.length;
+        const rows = this.#sql.rows(
+          `SELECT e, s, length(entry) FROM log WHERE place > ? AND place <= ? AND (user = ? OR user IS NULL) ORDER BY place LIMIT ?`,
+          placeOf(o, at),
+          placeOf(o, end),
+          user,
+          room,
+        );
+        for (const r of rows) found.push({ e: num(r[0]), s: num(r[1]), entryBytes: num(r[2]) });
+        if (rows.length === room) return { found, looked: found.at(-1)!.s };
+      }
+      at = end;
+    }
+    return { found, looked: at };
+  }
+
+  usersOf(o: number, after: number, through: number): Set<string | null> {
+    const rows = this.#sql.rows(
+      `SELECT DISTINCT user FROM log WHERE place > ? AND place <= ?`,
+      placeOf(o, after),
+      placeOf(o, through),
+    );
+    return new Set(rows.map(([user]) => (user === null ? null : str(user))));
+  }
+
+  #filters(o: number, from: number): Map<number, Uint8Array> {
+    const rows = this.#sql.rows(
+      `SELECT stretch, users FROM stretches WHERE o = ? AND stretch >= ? ORDER BY stretch LIMIT ?`,
+      o,
+      from,
+      LOOKED_STRETCHES_MAX,
+    );
+    return new Map(rows.map((r) => [num(r[0]), blob(r[1])]));
+  }
+
   entriesDown(o: number, below: number, bytesMax: number, entriesMax: number): LogRow[] {
     const range = [placeOf(o, 0), placeOf(o, below)] as const;
     const lengths = this.#sql.rows(
@@ -275,7 +350,7 @@ export class SqlStorage implements Storage {
     );
     return this.#sql
       .rows(
-        `SELECT e, s, hlc, commit_s, applied, chain, entry, NULL FROM log
+        `SELECT e, s, hlc, commit_s, applied, chain, entry, NULL, user FROM log
          WHERE place > ? AND place < ? ORDER BY place DESC LIMIT ?`,
         ...range,
         fitting(lengths, 0, bytesMax),
@@ -296,6 +371,10 @@ export class SqlStorage implements Storage {
     this.#tails.delete(o);
     this.#sql.run(`DELETE FROM log WHERE place = ?`, placeOf(o, s));
     this.#sql.run(`DELETE FROM undo WHERE o = ? AND s = ?`, o, s);
+    // Logs are cut from their end: whatever is cut of a stretch, its last entry goes first.
+    const stretch = s / this.#stretchEntries;
+    if (Number.isInteger(stretch))
+      this.#sql.run(`DELETE FROM stretches WHERE o = ? AND stretch = ?`, o, stretch);
   }
 
   first(o: number): { s: number; hlc: number } | null {
@@ -332,6 +411,11 @@ export class SqlStorage implements Storage {
     this.#tails.delete(o);
     this.#sql.run(`DELETE FROM log WHERE place > ? AND place <= ?`, placeOf(o, 0), placeOf(o, s));
     this.#sql.run(`DELETE FROM undo WHERE o = ? AND s <= ?`, o, s);
+    this.#sql.run(
+      `DELETE FROM stretches WHERE o = ? AND stretch <= ?`,
+      o,
+      Math.floor(s / this.#stretchEntries),
+    );
   }
 
   clearLog(o: number): void {
@@ -339,6 +423,7 @@ export class SqlStorage implements Storage {
     this.#sql.run(`DELETE FROM log WHERE place > ? AND place < ?`, placeOf(o, 0), placeOf(o + 1, 0));
     this.#sql.run(`DELETE FROM undo WHERE o = ?`, o);
     this.#sql.run(`DELETE FROM epochs WHERE o = ?`, o);
+    this.#sql.run(`DELETE FROM stretches WHERE o = ?`, o);
   }
 
   item(user: string, key: string, withValue: boolean): StoredItem | null {
@@ -729,6 +814,7 @@ export class SqlStorage implements Storage {
       applied: r[4] === 1,
       chain: blob(r[5]),
       bytes: blob(r[6]),
+      user: r[8] === null ? null : str(r[8]),
       undo: r[7] === null ? null : this.#unpackUndo(o, s, blob(r[7])),
     };
   }
@@ -755,6 +841,12 @@ export class SqlStorage implements Storage {
 /** What is kept in memory beside the tables: owners of the users that are asked for, and no large value. */
 const REMEMBERED_OWNERS_MAX = 2_000;
 const REMEMBERED_BYTES_MAX = 65_536;
+/** Entries of a log that one filter of users stands for. */
+const STRETCH_ENTRIES = 256;
+/** What one look for a user's entries may cost: rows without a filter, filters, and when a filter is not worth its row. */
+const LOOKED_ROWS_MAX = 4_096;
+const LOOKED_STRETCHES_MAX = 256;
+const FEW_ROWS = 32;
 /** Rows of one statement of a scan. */
 const PAGE_ROWS = 256;
 /** What an item takes in a message beside its value, roughly. */

@@ -139,6 +139,7 @@ const replyShape = choice<PeerReply>("PeerReply", {
       stamp: one(3, s53),
       storeId: one(4, text),
       inc: one(5, u53),
+      eager: maybe(6, flag),
     }),
   ],
   "append-stale": [2, tagged<AppendStale>("AppendStale", "append-stale", { promised: one(1, u53) })],

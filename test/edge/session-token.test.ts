@@ -7,7 +7,8 @@ import {
   withoutLost,
   type SessionView,
 } from "../../src/edge/session-merge.ts";
-import { SessionTokens, Signer } from "../../src/edge/session-token.ts";
+import { Signer } from "../../durable-objects/signer.ts";
+import { SessionTokens } from "../../src/edge/session-token.ts";
 import type { SeenPosition } from "../../src/wire/session-codec.ts";
 import { facts } from "./support/fake-regions.ts";
 

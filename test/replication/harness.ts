@@ -666,6 +666,9 @@ export class Cluster {
           this.#note(`${name(region)} → client: ${describeReply(effect.reply)}`);
           break;
         }
+        case "feed":
+        case "feed-end":
+          break;
         case "batch-done":
           this.#note(`${name(region)} took from its queue: ${effect.verdicts.join(", ")}`);
           for (const { to, message } of effect.progress)
@@ -978,6 +981,8 @@ function describeRequest(request: ClientRequest): string {
       return `claim ${request.user} at ${name(request.home)}`;
     case "home":
       return `where is ${request.user}?`;
+    case "changes":
+      return `changes of ${request.user}`;
     case "receipt":
       return `receipt of ${place(request.position)}`;
     case "status":

@@ -7,7 +7,7 @@ import { EntryKind, OpKind } from "../../src/replication/entry.ts";
 import type { Batch, BatchVerdict, PeerReply, PeerRequest } from "../../src/replication/message.ts";
 import type { ClientReply, ClientRequest } from "../../src/replication/request.ts";
 import { entryCodec } from "../../src/wire/entry-codec.ts";
-import { callsIn, Cluster, Node, readManyOf, readOf, Story, writeOf } from "./harness.ts";
+import { callsIn, Cluster, Node, NO_SESSION, readManyOf, readOf, Story, writeOf } from "./harness.ts";
 
 type State = "never opened" | "following" | "leading" | "waiting" | "campaigning" | "restoring" | "parked";
 
@@ -260,6 +260,16 @@ const QUESTIONS: Record<Question, (node: Node) => ClientRequest> = {
   "read eventual": read("eventual"),
   "read-many": (node) => readManyOf(node.now, ["anna/a", "anna/b"], "leader"),
   receipt: (node) => ({ op: "receipt", user: "anna", position: { o: 0, e: 16, s: 3 }, ...asked(node) }),
+  changes: (node) => ({
+    op: "changes",
+    user: "anna",
+    limit: 10,
+    bytesMax: 1_000_000,
+    values: true,
+    waitMs: 0,
+    session: NO_SESSION,
+    ...asked(node),
+  }),
   home: (node) => ({ op: "home", user: "anna", certain: true, ...asked(node) }),
   claim: (node) => ({ op: "claim", user: "carl", home: 0, principal: "carl", ...asked(node) }),
   status: (node) => ({ op: "status", ...asked(node) }),
@@ -325,6 +335,8 @@ const CLIENT_ANSWERS: Record<Question, Record<State, Said>> = {
     campaigning: "no-leader",
     restoring: "not-ready",
   }),
+  // Of any replica, however little of it may be committed here.
+  changes: always("changes", { "never opened": "unknown-user", restoring: "not-ready" }),
   home: always("not-leader", {
     leading: "home",
     waiting: "no-leader",

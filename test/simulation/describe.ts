@@ -145,6 +145,10 @@ export function describeEffect(effect: Effect): string {
       return `enqueue to ${effect.to}: ${effect.messages.map(describeMessage).join("; ")}`;
     case "batch-done":
       return `batch-done ${effect.verdicts.join(",")}`;
+    case "feed":
+      return `feed ${effect.id}: ${effect.changes.length} changes, to ${position(effect.cursor)}`;
+    case "feed-end":
+      return `feed ${effect.id} ends`;
     case "sync":
       return `sync ${effect.sync}`;
     case "alarm":

@@ -345,6 +345,9 @@ export class Host implements Endpoint {
           this.#tell(to, wire.encodeRequest(envelope(this.partition, this.region, to), message));
         return;
       }
+      case "feed":
+      case "feed-end":
+        return;
       case "sync": {
         const { syncMs, syncStall, syncStallMs } = this.#faults;
         const ms = random.between(...(random.chance(syncStall) ? syncStallMs : syncMs));

@@ -6,7 +6,13 @@ import type { DescMessage } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeBatch, encodeBatch } from "../../src/wire/batch-codec.ts";
-import { decodePageCursor, encodePageCursor } from "../../src/wire/cursor-codec.ts";
+import {
+  decodeFeedCursor,
+  decodePageCursor,
+  encodeFeedCursor,
+  encodePageCursor,
+} from "../../src/wire/cursor-codec.ts";
+import { decodeTicket, encodeTicket } from "../../src/wire/ticket-codec.ts";
 import { entryCodec } from "../../src/wire/entry-codec.ts";
 import { envelopeOf } from "../../src/wire/envelope.ts";
 import {
@@ -14,10 +20,12 @@ import {
   CrossPositionsSchema,
   EntrySchema,
   EnvelopeSchema,
+  FeedCursorSchema,
   PageCursorSchema,
   PeerReplySchema,
   PeerRequestSchema,
   SessionTokenSchema,
+  TicketSchema,
 } from "../../src/wire/gen/ithaca_pb.ts";
 import {
   decodePeerReply,
@@ -32,10 +40,12 @@ import {
   crossPosition,
   entry,
   envelope,
+  feedCursor,
   pageCursor,
   replies,
   requests,
   sessionToken,
+  ticket,
 } from "./arbitraries.ts";
 import {
   caseInSchemaWords,
@@ -135,6 +145,20 @@ describe("both implementations agree on", () => {
         const bytes = encodePageCursor(cursor);
         expectAgreement(PageCursorSchema, bytes, inSchemaWords(cursor));
         expect(decodePageCursor(bytes)).toEqual(cursor);
+      }),
+    );
+  });
+
+  test("feed cursors and tickets", () => {
+    fc.assert(
+      fc.property(feedCursor, ticket, (cursor, leave) => {
+        const cursorBytes = encodeFeedCursor(cursor);
+        expectAgreement(FeedCursorSchema, cursorBytes, inSchemaWords(cursor));
+        expect(decodeFeedCursor(cursorBytes)).toEqual(cursor);
+        const ticketBytes = encodeTicket(leave);
+        const opens = ["unspecified", "changes", "live"].indexOf(leave.opens);
+        expectAgreement(TicketSchema, ticketBytes, { ...leave, opens });
+        expect(decodeTicket(ticketBytes)).toEqual(leave);
       }),
     );
   });

@@ -12,7 +12,8 @@ import type {
   SnapshotRow,
 } from "../../src/replication/message.ts";
 import type { CrossPosition, Position, Tail } from "../../src/replication/position.ts";
-import type { PageCursor } from "../../src/wire/cursor-codec.ts";
+import type { FeedCursor, PageCursor } from "../../src/wire/cursor-codec.ts";
+import type { Ticket } from "../../src/wire/ticket-codec.ts";
 import type { Envelope } from "../../src/wire/envelope.ts";
 import type { SeenPosition, SessionToken } from "../../src/wire/session-codec.ts";
 
@@ -204,14 +205,18 @@ const snapshotRow: fc.Arbitrary<SnapshotRow> = fc.oneof(
 );
 
 export const replies: { readonly [K in PeerReply["type"]]: fc.Arbitrary<Extract<PeerReply, { type: K }>> } = {
-  "append-ok": fc.record({
-    type: is("append-ok"),
-    e: u53,
-    match: u53,
-    stamp: clock,
-    storeId: text,
-    inc: u53,
-  }),
+  "append-ok": fc.record(
+    {
+      type: is("append-ok"),
+      e: u53,
+      match: u53,
+      stamp: clock,
+      storeId: text,
+      inc: u53,
+      eager: fc.boolean(),
+    },
+    { requiredKeys: ["type", "e", "match", "stamp", "storeId", "inc"] },
+  ),
   "append-stale": fc.record({ type: is("append-stale"), promised: u53 }),
   "append-mismatch": fc.record({
     type: is("append-mismatch"),
@@ -302,4 +307,24 @@ export const pageCursor: fc.Arbitrary<PageCursor> = fc.record({
   reverse: fc.boolean(),
   floor: few(position),
   seenAt: u53,
+});
+
+export const feedCursor: fc.Arbitrary<FeedCursor> = fc.record({
+  version,
+  namespace: text,
+  user: text,
+  homeVersion: u53,
+  o: region,
+  e: u53,
+  s: u53,
+});
+
+export const ticket: fc.Arbitrary<Ticket> = fc.record({
+  version,
+  namespace: text,
+  user: text,
+  opens: fc.constantFrom("changes", "live"),
+  region,
+  expiresAt: u53,
+  nonce: text,
 });

@@ -1,9 +1,16 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { decodePageCursor, encodePageCursor, PAGE_CURSOR_VERSION } from "../../src/wire/cursor-codec.ts";
+import {
+  decodeFeedCursor,
+  decodePageCursor,
+  encodeFeedCursor,
+  encodePageCursor,
+  PAGE_CURSOR_VERSION,
+} from "../../src/wire/cursor-codec.ts";
+import { decodeTicket, encodeTicket, TICKET_VERSION } from "../../src/wire/ticket-codec.ts";
 import { UndecodableError } from "../../src/wire/undecodable-error.ts";
 import { decodeXdeps, encodeXdeps } from "../../src/wire/xdeps-codec.ts";
-import { crossPosition, pageCursor } from "./arbitraries.ts";
+import { crossPosition, feedCursor, pageCursor, ticket } from "./arbitraries.ts";
 import { hex } from "./reference.ts";
 
 test("the format of page cursors does not change unnoticed", () => {
@@ -19,6 +26,17 @@ test("the format of page cursors does not change unnoticed", () => {
   expect(hex(encodePageCursor(cursor))).toMatchInlineSnapshot(
     `"0a0764656661756c741205616c6963651a076e6f7465732f3120012a070801101118ac02f87f01"`,
   );
+});
+
+test("the format of feed cursors and tickets does not change unnoticed", () => {
+  const whose = { version: 1, namespace: "default", user: "alice" };
+  expect(hex(encodeFeedCursor({ ...whose, homeVersion: 2, o: 1, e: 17, s: 300 }))).toMatchInlineSnapshot(
+    `"0a0764656661756c741205616c69636518022001281130ac02f87f01"`,
+  );
+  const expiresAt = 1_800_000_000_000;
+  expect(
+    hex(encodeTicket({ ...whose, version: TICKET_VERSION, opens: "live", region: 1, expiresAt, nonce: "n" })),
+  ).toMatchInlineSnapshot(`"0a0764656661756c741205616c696365180220012880a0f1c2b13432016ef87f01"`);
 });
 
 test("no positions are no bytes", () => {
@@ -48,6 +66,19 @@ test("no prefix of a page cursor decodes, nor does garbage", () => {
         expect(() => decodePageCursor(whole.subarray(0, length))).toThrow(UndecodableError);
       }
       expect(() => decodePageCursor(garbage)).toThrow(UndecodableError);
+    }),
+  );
+});
+
+test("no prefix of a feed cursor or a ticket decodes", () => {
+  fc.assert(
+    fc.property(feedCursor, ticket, (cursor, leave) => {
+      const whole = encodeFeedCursor(cursor);
+      for (let length = 0; length < whole.length; length++)
+        expect(() => decodeFeedCursor(whole.subarray(0, length))).toThrow(UndecodableError);
+      const signed = encodeTicket(leave);
+      for (let length = 0; length < signed.length; length += 1 + Math.floor(signed.length / 40))
+        expect(() => decodeTicket(signed.subarray(0, length))).toThrow(UndecodableError);
     }),
   );
 });

@@ -1,0 +1,381 @@
+/**
+ * The change feed: what was done to a user's items, in order, nothing twice and nothing left out.
+ *
+ * It tells of entries that are committed and applied here, so that no change is ever taken back and every replica tells the same
+ * story. A reader's cursor is the place in the log up to which it has been told, the user's own entries or not: a
+ * committed place is in every log that anybody will lead, so it is good at every region, across restarts and failovers. A
+ * replica that has not come as far yet fetches, waits, and otherwise says that nothing is new; one whose log no longer
+ * reaches back says so and gives a new cursor, from which listing and then following misses nothing.
+ *
+ * Readers either wait for one page (long poll) or stay (a socket, which the shell keeps). Both cost nothing while nothing
+ * happens: nobody asks, the log's own growth wakes them. While somebody reads here the log's leader is asked, with each
+ * acknowledgement, to tell the commit position at once instead of with the next entry.
+ */
+import { changesOf, type Change } from "./change.ts";
+import type { Context } from "./context.ts";
+import type { Subscription } from "./effect.ts";
+import { factsOf, Shown } from "./facts.ts";
+import type { Follower } from "./follower.ts";
+import type { Leaderships } from "./leaderships.ts";
+import type { Log } from "./log.ts";
+import type { OwnerRow } from "./message.ts";
+import type { Position, RegionIndex } from "./position.ts";
+import type { ChangesRequest, ClientReply, FeedPlace } from "./request.ts";
+import { coverage } from "./session.ts";
+import type { Waiter } from "./waiters.ts";
+
+interface Subscriber extends Subscription {
+  readonly id: number;
+  /** It has been told of everything up to here. */
+  place: FeedPlace;
+  /** The last cursor that it was given. */
+  told: FeedPlace;
+}
+
+interface PageSize {
+  readonly limit: number;
+  readonly bytesMax: number;
+  readonly values: boolean;
+}
+
+interface Page {
+  readonly changes: readonly Change[];
+  readonly place: FeedPlace;
+}
+
+/** Long polls that wait here at once. */
+const POLLS_MAX = 1_000;
+/** What one message to somebody who stays may hold, unless a single entry is larger, and how many are made in a turn. */
+const MESSAGE: Omit<PageSize, "values"> = { limit: 100, bytesMax: 1_000_000 };
+const MESSAGES_PER_TURN = 32;
+/** Looks at the log for one page. */
+const LOOKS_MAX = 4;
+/** A user's silence in a busy log: a reader is given a new cursor after so many entries of others, lest its own expires. */
+const SILENT_ENTRIES_MAX = 1_000;
+/** Ranges up to this are looked through once for everybody. */
+const SHARED_LOOK_ENTRIES = 1_024;
+/** What is stored and not known to be committed is asked about after this long, and for no longer than that. */
+const PATIENCE_MS = 250;
+const ASKING_MS = 10_000;
+const NO_BYTES = new Uint8Array(0);
+
+export class Feed {
+  readonly #context: Context;
+  readonly #leaderships: Leaderships;
+  readonly #followers: ReadonlyMap<RegionIndex, Follower>;
+  readonly #subscribers = new Map<number, Subscriber>();
+  /** Long polls that wait, by the log that they wait for. */
+  readonly #polls = new Map<RegionIndex, number>();
+  /** Since when a log has stood where it stands. */
+  readonly #standstill = new Map<RegionIndex, { readonly through: number; readonly since: number }>();
+  #look: { readonly key: string; readonly users: ReadonlySet<string | null> } | null = null;
+  #messagesLeft = MESSAGES_PER_TURN;
+
+  constructor(context: Context, leaderships: Leaderships, followers: ReadonlyMap<RegionIndex, Follower>) {
+    this.#context = context;
+    this.#leaderships = leaderships;
+    this.#followers = followers;
+  }
+
+  /** Does somebody here wait for the log's commit position? */
+  watches(o: RegionIndex): boolean {
+    if ((this.#polls.get(o) ?? 0) > 0) return true;
+    for (const { user } of this.#subscribers.values())
+      if (this.#context.storage.owner(user)?.home === o) return true;
+    return false;
+  }
+
+  get isFull(): boolean {
+    let waiting = 0;
+    for (const count of this.#polls.values()) waiting += count;
+    return waiting >= POLLS_MAX;
+  }
+
+  /** One page, as soon as there is something to tell or the wait is over. */
+  changes(id: number, request: ChangesRequest): Waiter {
+    const startedAt = this.#context.now;
+    let place = request.after ?? null;
+    let watched: RegionIndex | null = null;
+    const watch = (o: RegionIndex | null): void => {
+      if (watched === o) return;
+      if (watched !== null) this.#polls.set(watched, (this.#polls.get(watched) ?? 1) - 1);
+      if (o !== null) this.#polls.set(o, (this.#polls.get(o) ?? 0) + 1);
+      watched = o;
+    };
+    const poll = (): ClientReply | null => {
+      const answer = this.#poll(request, place, startedAt);
+      if (answer.reply !== null) {
+        watch(null);
+        return answer.reply;
+      }
+      place = answer.place;
+      if (answer.waitsFor !== null) watch(answer.waitsFor);
+      return null;
+    };
+    return {
+      id,
+      deadlineAt: request.deadlineAt,
+      poll,
+      expire: () => {
+        watch(null);
+        return this.#expired(request, place, startedAt);
+      },
+    };
+  }
+
+  subscribe(id: number, subscription: Subscription): void {
+    const { after } = subscription;
+    this.#subscribers.set(id, { ...subscription, id, place: after, told: after });
+  }
+
+  unsubscribe(id: number): void {
+    this.#subscribers.delete(id);
+  }
+
+  beginTurn(): void {
+    this.#messagesLeft = MESSAGES_PER_TURN;
+    this.#look = null;
+  }
+
+  /** Tells those who stay what is new. */
+  advance(): void {
+    for (const subscriber of this.#subscribers.values()) this.#tell(subscriber);
+  }
+
+  #poll(
+    request: ChangesRequest,
+    from: FeedPlace | null,
+    startedAt: number,
+  ): {
+    readonly reply: ClientReply | null;
+    readonly place: FeedPlace | null;
+    readonly waitsFor: RegionIndex | null;
+  } {
+    const context = this.#context;
+    const owner = context.storage.owner(request.user);
+    const answer = (reply: ClientReply) => ({ reply, place: from, waitsFor: null });
+    const wait = (place: FeedPlace | null, waitsFor: RegionIndex | null) => ({
+      reply: null,
+      place,
+      waitsFor,
+    });
+    if (owner === null) {
+      if (request.claim === undefined) return answer({ kind: "unknown-user" });
+      this.#followers.get(request.claim.o)?.want();
+      return wait(from, null);
+    }
+    const log = context.log(owner.home);
+    const session = coverage(context, request.session.positions);
+    if (session.lost.length > 0 && request.reportLost !== true) {
+      const facts = this.#facts(owner, new Shown(), "lost", startedAt);
+      return answer({ kind: "refused", reason: "session-lost", lost: session.lost, facts });
+    }
+    if (session.missing !== null) {
+      this.#followers.get(session.missing.o)?.want();
+      return wait(from, log.o);
+    }
+    const place = from ?? this.#beginning(owner, log);
+    const standing = place === null ? "expired" : this.#standing(owner, log, place);
+    if (standing === "expired") return answer(this.#cursorExpired(owner, log, startedAt));
+    const through = this.#through(log);
+    const seen = request.session.positions.filter(({ o }) => o === log.o);
+    if (place === null || standing === "ahead" || seen.some(({ s }) => s > through)) {
+      this.#wantCommit(log);
+      return wait(place, log.o);
+    }
+    const page = this.#page(request.user, owner, place, through, request);
+    const waitUntil = startedAt + request.waitMs;
+    if (page.changes.length > 0 || context.now >= waitUntil)
+      return answer(this.#told(owner, page, session.lost, startedAt));
+    // There was more to look at than a turn should.
+    if (page.place.s < through) context.wakeAt(context.now);
+    context.wakeAt(waitUntil);
+    this.#askIfStill(log, through);
+    return wait(page.place, log.o);
+  }
+
+  #expired(request: ChangesRequest, place: FeedPlace | null, startedAt: number): ClientReply {
+    const owner = this.#context.storage.owner(request.user);
+    const session = coverage(this.#context, request.session.positions);
+    // A cursor that this replica has not come to yet is no error: nothing that it holds is new to its reader.
+    if (owner === null || place === null || session.missing !== null)
+      return { kind: "refused", reason: "read-timeout" };
+    return this.#told(owner, { changes: [], place }, session.lost, startedAt);
+  }
+
+  #tell(subscriber: Subscriber): void {
+    const context = this.#context;
+    const owner = context.storage.owner(subscriber.user);
+    if (owner === null) return;
+    const log = context.log(owner.home);
+    const standing = this.#standing(owner, log, subscriber.place);
+    if (standing === "expired") {
+      this.#subscribers.delete(subscriber.id);
+      context.emit({ type: "feed-end", id: subscriber.id });
+      return;
+    }
+    const through = this.#through(log);
+    this.#askIfStill(log, through);
+    if (standing === "ahead") return;
+    if (subscriber.place.s < through && !this.#catchUp(subscriber, owner, log, through)) return;
+    const { place, told } = subscriber;
+    if (told.s < log.base.s || place.s - told.s >= SILENT_ENTRIES_MAX) this.#send(subscriber, []);
+  }
+
+  /** False when it has to go on in another turn. */
+  #catchUp(subscriber: Subscriber, owner: OwnerRow, log: Log, through: number): boolean {
+    const { place, user } = subscriber;
+    if (through - place.s <= SHARED_LOOK_ENTRIES) {
+      const users = this.#usersIn(log.o, place.s, through);
+      if (!users.has(user) && !users.has(null)) {
+        subscriber.place = placeIn(owner, log, through);
+        return true;
+      }
+    }
+    if (this.#messagesLeft > 0) {
+      this.#messagesLeft -= 1;
+      const page = this.#page(user, owner, place, through, { ...MESSAGE, values: subscriber.values });
+      subscriber.place = page.place;
+      if (page.changes.length > 0) this.#send(subscriber, page.changes);
+    }
+    if (subscriber.place.s >= through) return true;
+    this.#context.wakeAt(this.#context.now);
+    return false;
+  }
+
+  #send(subscriber: Subscriber, changes: readonly Change[]): void {
+    subscriber.told = subscriber.place;
+    this.#context.emit({ type: "feed", id: subscriber.id, changes, cursor: subscriber.place });
+  }
+
+  #usersIn(o: RegionIndex, after: number, through: number): ReadonlySet<string | null> {
+    const key = `${o}:${after}:${through}`;
+    if (this.#look?.key !== key)
+      this.#look = { key, users: this.#context.storage.usersOf(o, after, through) };
+    return this.#look.users;
+  }
+
+  /** How far the feed of a log goes. */
+  #through(log: Log): number {
+    return this.#context.rules.feedThrough(log);
+  }
+
+  /** May a reader go on from here? `ahead`: this replica does not know as much as the reader does. */
+  #standing(owner: OwnerRow, log: Log, place: FeedPlace): "here" | "ahead" | "expired" {
+    if (place.version > owner.version) return "ahead";
+    // Written under another home: the way from that log into this one is not known here.
+    if (place.version < owner.version || place.o !== owner.home) return "expired";
+    if (this.#context.rules.feedExpired(place.s, log.base.s)) return "expired";
+    if (place.s > this.#through(log)) return "ahead";
+    return place.s >= log.base.s && log.epochAt(place.s) !== place.e ? "expired" : "here";
+  }
+
+  /** Before the user's first entry, if nothing of the user's was compacted: no entry of a user is older than the claim. */
+  #beginning(owner: OwnerRow, log: Log): FeedPlace | null {
+    if (log.base.s === 0) return { version: owner.version, o: log.o, e: 0, s: 0 };
+    const claim = this.#context.storage.entry(owner.o, owner.s);
+    if (claim === null || claim.e !== owner.e || claim.hlc < log.base.hlc) return null;
+    return placeIn(owner, log, log.base.s);
+  }
+
+  /** Whole entries of the user: a transaction is never split, and one that is larger than the page makes it longer. */
+  #page(user: string, owner: OwnerRow, from: FeedPlace, through: number, size: PageSize): Page {
+    const { storage } = this.#context;
+    const log = this.#context.log(owner.home);
+    const changes: Change[] = [];
+    let bytes = 0;
+    let at = from.s;
+    // Not every entry of a user changes an item: the page goes on after those.
+    for (let looks = 0; looks < LOOKS_MAX && at < through && changes.length < size.limit; looks++) {
+      const entriesMax = size.limit - changes.length;
+      const { found, looked } = storage.entriesOf(log.o, user, { after: at, through, entriesMax });
+      for (const { s, entryBytes } of found) {
+        bytes += entryBytes;
+        if (changes.length > 0 && bytes > size.bytesMax) return { changes, place: placeIn(owner, log, at) };
+        const own = this.#changesAt(log, s, user);
+        if (changes.length > 0 && changes.length + own.length > size.limit)
+          return { changes, place: placeIn(owner, log, at) };
+        changes.push(...(size.values ? own : own.map(withoutValue)));
+        at = s;
+      }
+      at = Math.max(at, looked);
+    }
+    return { changes, place: placeIn(owner, log, at) };
+  }
+
+  /** Of the entry at `s`, if it is the user's. */
+  #changesAt(log: Log, s: number, user: string): Change[] {
+    const raw = this.#context.storage.entries(log.o, s - 1, 1, 1).entries[0];
+    if (raw === undefined) throw new Error(`log ${log.o}: entry ${s} is missing`);
+    const entry = this.#context.codec.decode(raw.bytes);
+    return entry.user === user ? changesOf(entry) : [];
+  }
+
+  #told(owner: OwnerRow, page: Page, lost: readonly Position[], startedAt: number): ClientReply {
+    const shown = new Shown();
+    const last = page.changes.at(-1);
+    if (last !== undefined) shown.position(this.#context, last.position);
+    return {
+      kind: "changes",
+      changes: page.changes,
+      cursor: page.place,
+      facts: this.#facts(owner, shown, "feed", startedAt),
+      ...(lost.length === 0 ? {} : { lost }),
+    };
+  }
+
+  /** The new cursor is shown too: a list that covers this answer's token holds all that the cursor leaves out. */
+  #cursorExpired(owner: OwnerRow, log: Log, startedAt: number): ClientReply {
+    const cursor = placeIn(owner, log, this.#through(log));
+    const shown = new Shown();
+    shown.position(this.#context, cursor);
+    const facts = this.#facts(owner, shown, "feed", startedAt);
+    return { kind: "refused", reason: "cursor-expired", cursor, facts };
+  }
+
+  #facts(owner: OwnerRow, shown: Shown, why: string, startedAt: number) {
+    const leadership = this.#leaderships.of(owner.home);
+    const stalenessMs =
+      leadership === null
+        ? (this.#followers.get(owner.home)?.stalenessMs() ?? null)
+        : leadership.leaseValid()
+          ? 0
+          : null;
+    const waitedMs = this.#context.now - startedAt;
+    return factsOf(this.#context, owner, { shown, why, stalenessMs, waitedMs, leadership });
+  }
+
+  #wantCommit(log: Log): void {
+    const leadership = this.#leaderships.of(log.o);
+    if (leadership === null) this.#followers.get(log.o)?.want(true);
+    else leadership.hurry(log.last.s);
+  }
+
+  /**
+   * What is stored and not committed, as far as is known, usually is in a moment, and its leader says so. If not, it is asked for
+   * a while; then it is left to the leader, which tells everybody in the end, lest a reader keep an idle replica busy.
+   */
+  #askIfStill(log: Log, through: number): void {
+    const { now } = this.#context;
+    if (log.last.s <= through) {
+      this.#standstill.delete(log.o);
+      return;
+    }
+    let still = this.#standstill.get(log.o);
+    if (still?.through !== through) {
+      still = { through, since: now };
+      this.#standstill.set(log.o, still);
+    }
+    const stillMs = now - still.since;
+    if (stillMs < PATIENCE_MS) this.#context.wakeAt(still.since + PATIENCE_MS);
+    else if (stillMs < ASKING_MS) this.#wantCommit(log);
+  }
+}
+
+function placeIn(owner: OwnerRow, log: Log, s: number): FeedPlace {
+  return { version: owner.version, o: log.o, e: s === 0 ? 0 : log.epochAt(s), s };
+}
+
+function withoutValue(change: Change): Change {
+  return change.after === undefined ? change : { ...change, after: { ...change.after, value: NO_BYTES } };
+}
