@@ -21,6 +21,8 @@ import { sleep, type Task } from "./task.ts";
 export interface Workload {
   readonly users: number;
   readonly devicesPerUser: number;
+  /** Readers of change feeds beside the devices: every other one keeps a socket open. */
+  readonly readers: number;
   readonly opsPerDevice: number;
   readonly thinkMs: readonly [low: number, high: number];
   readonly keys: number;
@@ -54,6 +56,7 @@ export type Action =
 export const WORKLOAD: Workload = {
   users: 4,
   devicesPerUser: 2,
+  readers: 3,
   opsPerDevice: 14,
   thinkMs: [10, 900],
   keys: 3,

@@ -6,6 +6,7 @@
 import type { CallEnd } from "./network.ts";
 import type { Position } from "../../src/replication/position.ts";
 import type {
+  ChangesRequest,
   ClaimRequest,
   ClientReply,
   ReadRequest,
@@ -169,6 +170,17 @@ export class Edge {
 
   forgetLeader(partition: number, home: number): void {
     this.#leaders.delete(`${partition}/${home}`);
+  }
+
+  /** Of the region at hand: what is committed is the same everywhere. */
+  *changes(
+    partition: number,
+    request: Omit<Undated<ChangesRequest>, "op" | "from" | "claim">,
+    budgetMs: number,
+  ): Task<ClientReply | null> {
+    const asked: Undated<ChangesRequest> = { ...request, op: "changes", from: this.region };
+    const end = yield* this.#ask(this.region, partition, asked, budgetMs);
+    return end.end === "answer" ? end.answer : null;
   }
 
   #ownKey(): NonNullable<WriteRequest["idempotency"]> {

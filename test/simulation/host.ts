@@ -10,11 +10,12 @@
  */
 import { createHash } from "node:crypto";
 import type { ReplicaConfig } from "../../src/replication/config.ts";
-import type { Effect, Event } from "../../src/replication/effect.ts";
+import type { Change } from "../../src/replication/change.ts";
+import type { Effect, Event, Subscription } from "../../src/replication/effect.ts";
 import type { EntryCodec } from "../../src/replication/entry.ts";
 import type { PeerReply } from "../../src/replication/message.ts";
 import { Replica } from "../../src/replication/replica.ts";
-import type { ClientReply, ClientRequest } from "../../src/replication/request.ts";
+import type { ClientReply, ClientRequest, FeedPlace } from "../../src/replication/request.ts";
 import type { Rules } from "../../src/replication/rules.ts";
 import { migrate } from "../../src/storage/schema.ts";
 import type { SqlDriver } from "../../src/storage/sql-driver.ts";
@@ -77,6 +78,16 @@ interface Caller<T> {
   readonly refuse: () => void;
 }
 
+/** Short, so that logs of a few dozen entries have many. */
+const STRETCH_ENTRIES = 4;
+
+/** A socket of a client, kept beside the object. */
+interface Socket {
+  subscription: Subscription;
+  readonly told: (changes: readonly Change[], cursor: FeedPlace) => void;
+  readonly ended: (expired: boolean) => void;
+}
+
 /** The platform retries a failed alarm after about this long. */
 const ALARM_RETRY_MS = 2_000;
 
@@ -97,6 +108,7 @@ export class Host implements Endpoint {
   #peers = new Map<number, Caller<PeerReply>>();
   #clients = new Map<number, Caller<ClientReply>>();
   #batches = new Map<number, (ok: boolean) => void>();
+  readonly #sockets = new Map<number, Socket>();
   #wake: Planned | null = null;
   #alarm: Planned | null = null;
 
@@ -187,6 +199,30 @@ export class Host implements Endpoint {
     });
   }
 
+  /** A client stays to be told of changes: what a shell does for a socket. Null: the object did not take it. */
+  openSocket(subscription: Subscription, hears: Omit<Socket, "subscription">): number | null {
+    if (this.#down || !this.#awaken(() => {})) return null;
+    const id = this.#nextId++;
+    this.#sockets.set(id, { subscription, ...hears });
+    this.#step({ type: "subscribe", id, subscription });
+    return id;
+  }
+
+  hasSocket(id: number): boolean {
+    return this.#sockets.has(id);
+  }
+
+  closeSocket(id: number): void {
+    this.#sockets.delete(id);
+    if (this.#replica !== null) this.#step({ type: "unsubscribe", id });
+  }
+
+  #endSocket(id: number, expired: boolean): void {
+    const socket = this.#sockets.get(id);
+    this.#sockets.delete(id);
+    socket?.ended(expired);
+  }
+
   /** Loses the instance. The object is down for so long; 0: the next event finds a new instance. */
   crash(why: string, downMs: number): void {
     const { timeline, transcript, tally, random } = this.#world;
@@ -204,6 +240,9 @@ export class Host implements Endpoint {
     const batches = [...this.#batches.values()];
     this.#batches = new Map();
     for (const settled of batches) settled(false);
+    // Hibernation keeps sockets, and so may a restart; a crash of the machine does not.
+    if (downMs > 0 && this.#sockets.size > 0 && random.chance(0.5))
+      for (const id of [...this.#sockets.keys()]) this.#endSocket(id, false);
     if (downMs > 0) {
       this.#down = true;
       const generation = this.generation;
@@ -226,9 +265,20 @@ export class Host implements Endpoint {
 
   /** Makes an instance where there is none; false when it died at once. */
   #awaken(refuse: () => void): boolean {
-    if (this.#replica !== null || this.#step({ type: "start" })) return true;
+    if (this.#replica !== null || this.#start()) return true;
     refuse();
     return false;
+  }
+
+  /** A new instance, told of the sockets that outlived the one before. */
+  #start(): boolean {
+    if (!this.#step({ type: "start" })) return false;
+    const { generation } = this;
+    for (const [id, { subscription }] of this.#sockets) {
+      if (!this.#step({ type: "subscribe", id, subscription }) || this.generation !== generation)
+        return false;
+    }
+    return true;
   }
 
   #downMs(): number {
@@ -239,7 +289,7 @@ export class Host implements Endpoint {
   /** Runs one turn and performs what it wants done. False when the object did not live through it. */
   #step(said: Event): boolean {
     if (this.#down) return false;
-    if (this.#replica === null && said.type !== "start" && !this.#step({ type: "start" })) return false;
+    if (this.#replica === null && said.type !== "start" && !this.#start()) return false;
     const event = this.#distortion.event?.(said) ?? said;
     const { timeline, transcript, random, tally } = this.#world;
     const now = this.now();
@@ -287,7 +337,7 @@ export class Host implements Endpoint {
     this.#world.tally.add("starts");
     return new Replica({
       config: this.config,
-      storage: new SqlStorage(this.driver),
+      storage: new SqlStorage(this.driver, STRETCH_ENTRIES),
       codec: this.#world.codec,
       hash: sha256,
       ...(this.#rules === undefined ? {} : { rules: this.#rules }),
@@ -345,8 +395,16 @@ export class Host implements Endpoint {
           this.#tell(to, wire.encodeRequest(envelope(this.partition, this.region, to), message));
         return;
       }
-      case "feed":
+      case "feed": {
+        const socket = this.#sockets.get(effect.id);
+        if (socket === undefined) return;
+        // What a shell keeps beside the socket, so that it survives the instance.
+        socket.subscription = { ...socket.subscription, after: effect.cursor };
+        socket.told(structuredClone(effect.changes), effect.cursor);
+        return;
+      }
       case "feed-end":
+        this.#endSocket(effect.id, true);
         return;
       case "sync": {
         const { syncMs, syncStall, syncStallMs } = this.#faults;

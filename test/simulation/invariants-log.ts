@@ -289,9 +289,16 @@ function commitsSpokenOf(turn: Turn): Spoken[] {
     if (effect.type === "enqueue")
       for (const batch of effect.messages)
         spoken.push({ o: batch.o, s: batch.commit, why: "a batch", exact: true });
+    if (effect.type === "feed")
+      spoken.push({ o: effect.cursor.o, s: effect.cursor.s, why: "a message of a feed", exact: false });
     if (effect.type === "reply") spoken.push(...commitsReplied(turn.requestOf(effect.id), effect.message));
     if (effect.type === "respond") {
       const { reply } = effect;
+      // A page without changes may give a cursor back that this replica has not come to yet.
+      const told = reply.kind === "changes" ? reply.changes.at(-1)?.position : undefined;
+      const anew = reply.kind === "refused" && reply.reason === "cursor-expired" ? reply.cursor : undefined;
+      const shown = told ?? anew;
+      if (shown !== undefined) spoken.push({ o: shown.o, s: shown.s, why: "a page of a feed", exact: false });
       if ((reply.kind === "written" || reply.kind === "concern-timeout") && reply.receipt.committed)
         spoken.push({
           o: reply.receipt.position.o,

@@ -39,6 +39,7 @@ function mutant(
 const takeovers = scheduleNamed("takeovers");
 const queues = scheduleNamed("queues");
 const leases = scheduleNamed("leases");
+const snapshots = scheduleNamed("snapshots");
 
 /** Sessions that read far from where they wrote, while replication lags. */
 const lagging: Schedule = {
@@ -120,6 +121,14 @@ const absences: Schedule = {
     thinkMs: [5, 300],
     opsPerDevice: 25,
   },
+};
+
+/** Logs so short that a reader who was elsewhere for a moment finds its place gone. */
+const remembered: Schedule = {
+  ...snapshots,
+  name: "remembered",
+  limits: { ...snapshots.limits, logBytesMax: 1_500, compactEveryEntries: 2 },
+  workload: { ...snapshots.workload, readers: 8 },
 };
 
 const MUTANTS: readonly Mutant[] = [
@@ -252,6 +261,12 @@ const MUTANTS: readonly Mutant[] = [
   ),
   mutant("serves-half-an-image", "a snapshot is read before the logs have made it whole", "snapshots", {
     imageWhole: () => true,
+  }),
+  mutant("feeds-the-uncommitted", "the change feed shows what a failover may still cut off", "takeovers", {
+    feedThrough: (log) => log.applied,
+  }),
+  mutant("feeds-past-gaps", "the change feed goes on where the log no longer reaches back to", remembered, {
+    feedExpired: () => false,
   }),
   mutant(
     "ignores-doorbells",

@@ -12,6 +12,8 @@ const FLOORS: Readonly<Record<string, number>> = {
   elections: 24,
   starts: 60,
   "states compared": 100,
+  "checked: feeds: told": 400,
+  "feed messages": 80,
 };
 const FLOORS_OF: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   calm: {

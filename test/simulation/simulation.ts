@@ -7,6 +7,7 @@ import type { Rules } from "../../src/replication/rules.ts";
 import { Device, Shared } from "./client.ts";
 import { Cluster, range } from "./cluster.ts";
 import { Edge } from "./edge.ts";
+import { FeedReader } from "./feed-reader.ts";
 import { Ghost } from "./ghost.ts";
 import type { Distortion } from "./host.ts";
 import { Invariants } from "./invariants.ts";
@@ -71,6 +72,9 @@ export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunO
   const devices = makeDevices(cluster, edges, schedule, history, random);
   const isBad = (): boolean => ghost.problems.length > 0;
 
+  const readers = makeReaders(cluster, edges, schedule, random);
+  const reading = new Set(readers);
+  for (const reader of readers) runTask(reader.live(), () => reading.delete(reader));
   const busy = new Set(devices);
   for (const device of devices) runTask(device.live(), () => busy.delete(device));
   nemesis.start();
@@ -80,6 +84,10 @@ export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunO
   cluster.heal();
   const finishBy = timeline.now + FINISH_MS;
   while (busy.size > 0 && timeline.nextAt < finishBy && !isBad()) timeline.step();
+  for (const reader of readers) reader.stop();
+  while (reading.size > 0 && timeline.nextAt < finishBy && !isBad()) timeline.step();
+  if (reading.size > 0 && !isBad())
+    ghost.fail("I22 no request hangs", `${reading.size} readers of feeds did not finish`);
   if (busy.size > 0 && !isBad())
     ghost.fail(
       "I22 no request hangs",
@@ -98,12 +106,14 @@ export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunO
     tally.add("rounds to bring back leaders");
     finish(touchEveryLog(cluster, edges, devices, ghost, round));
   }
+  for (const reader of readers) if (!isBad()) finish(reader.finish(ghost));
   if (!isBad()) replicasAgree(cluster, ghost);
   if (!isBad()) for (const host of cluster.allHosts()) invariants.checkState(host);
   const problems = [...ghost.problems];
   if (!isBad()) {
     for (const device of devices) problems.push(...device.expiredCameBack);
-    for (const verdict of judge(cluster, ghost, history, schedule.clocksKept)) {
+    const readings = readers.flatMap((reader) => reader.readings());
+    for (const verdict of judge(cluster, ghost, history, readings, schedule.clocksKept)) {
       for (const [what, count] of Object.entries(verdict.counted))
         tally.add(`checked: ${verdict.checker}: ${what}`, count);
       if (verdict.ok === "undecided") tally.add("undecided verdicts");
@@ -153,6 +163,28 @@ function makeDevices(
       });
     }),
   );
+}
+
+/** Of some users one who asks for pages, of some one who keeps a socket open. */
+function makeReaders(
+  cluster: Cluster,
+  edges: readonly Edge[],
+  schedule: Schedule,
+  random: Random,
+): FeedReader[] {
+  const readers = random.fork("readers");
+  return range(schedule.workload.readers).map((n) => {
+    const name = `reader${n}`;
+    const userIndex = readers.below(schedule.workload.users);
+    return new FeedReader({
+      name,
+      kind: n % 2 === 0 ? "poll" : "socket",
+      userIndex,
+      cluster,
+      edges,
+      random: readers.fork(name),
+    });
+  });
 }
 
 /** L2: each user's log takes a majority write, after some tries, now that nothing is wrong. */

@@ -6,6 +6,7 @@ import { checkCuts } from "../../src/checker/cuts.ts";
 import { checkCrossDevice } from "../../src/checker/cross-device.ts";
 import { checkDurability } from "../../src/checker/durability.ts";
 import { checkExactlyOnce } from "../../src/checker/exactly-once.ts";
+import { checkFeeds, type FeedReading } from "../../src/checker/feed.ts";
 import type { History } from "../../src/checker/history.ts";
 import { checkLinearizability } from "../../src/checker/linearizability.ts";
 import { checkSessions } from "../../src/checker/sessions.ts";
@@ -18,7 +19,13 @@ import type { Ghost, Known, LogGhost } from "./ghost.ts";
 const decoder = new TextDecoder();
 
 /** `clocksKept` false: what rests on leases is not judged, what rests on majorities is. */
-export function judge(cluster: Cluster, ghost: Ghost, history: History, clocksKept: boolean): Verdict[] {
+export function judge(
+  cluster: Cluster,
+  ghost: Ghost,
+  history: History,
+  readings: readonly FeedReading[],
+  clocksKept: boolean,
+): Verdict[] {
   const operations = history.operations();
   const { kept, lost } = entriesWritten(ghost);
   const authority = new Authority(kept, lost);
@@ -31,6 +38,7 @@ export function judge(cluster: Cluster, ghost: Ghost, history: History, clocksKe
   const always = [
     checkDurability(operations, authority, { voters: cluster.regions }),
     checkConvergence(states(cluster), lasting),
+    checkFeeds(readings, authority),
   ];
   if (!clocksKept) return always;
   return [
