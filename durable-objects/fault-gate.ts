@@ -42,6 +42,24 @@ export class FaultGate {
     return answer;
   }
 
+  /** No fault is set. */
+  get isQuiet(): boolean {
+    return !this.#store.any;
+  }
+
+  /** Does something that this replica says by itself reach an edge of that region? Waits while it is on its way. */
+  async outward(to: RegionIndex): Promise<boolean> {
+    if (!this.#store.any) return true;
+    return (await this.#cross({ from: this.#region, to, sender: "replica", receiver: "edge" })) === null;
+  }
+
+  /** Nothing that it says now does. */
+  isCut(to: RegionIndex): boolean {
+    const now = Date.now();
+    const crossing = { from: this.#region, to, sender: "replica", receiver: "edge" } as const;
+    return judge(this.#store.active(now), crossing, now).kind !== "pass";
+  }
+
   /** The fate of each message of a queue delivery, `senders` being the regions they come from. Null: nothing is amiss. */
   async queued(
     messages: readonly QueuedMessage[],

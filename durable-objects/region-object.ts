@@ -17,6 +17,11 @@ export interface RegionObject {
   /** Keeps bytes that nobody could read, for people to look at. */
   poison(raw: Uint8Array, error: string): Promise<void>;
 
+  /** Uses a ticket; false: it was used before. */
+  redeem(from: RegionIndex, nonce: string, expiresAt: number): Promise<Redeemed | Interference>;
+  /** Opens a live feed: the header LIVE_HEADER says of what. Answers 101 with the socket, or the reply that refuses as JSON. */
+  fetch(request: Request): Promise<Response>;
+
   putFault(fault: FaultRecord): Promise<void>;
   listFaults(): Promise<FaultRecord[]>;
   /** `null`: all. */
@@ -33,6 +38,27 @@ export interface Interference {
   readonly answer: "refused" | "silent";
   readonly until: number | null;
 }
+
+export interface Redeemed {
+  readonly kind: "redeemed";
+  readonly first: boolean;
+}
+
+/** A socket was opened: the response hands its other end on. */
+export interface Opened {
+  readonly kind: "opened";
+  readonly respond: (headers: Readonly<Record<string, string>>) => Response;
+}
+
+export interface Redeeming {
+  /** Region that the edge placed the client in. */
+  readonly from: RegionIndex;
+  readonly nonce: string;
+  readonly expiresAt: number;
+}
+
+/** A ChangesRequest as percent-encoded JSON: header text is ASCII. */
+export const LIVE_HEADER = "Ithaca-Live-Feed";
 
 export interface QueuedMessage {
   readonly body: Uint8Array;

@@ -3,9 +3,10 @@
  * injected around that.
  */
 import { DurableObject } from "cloudflare:workers";
-import { deploymentOf } from "../src/deployment/deployment.ts";
+import { deploymentOf, regionAt } from "../src/deployment/deployment.ts";
+import type { RegionIndex } from "../src/replication/position.ts";
 import { Replica } from "../src/replication/replica.ts";
-import type { ClientReply, ClientRequest } from "../src/replication/request.ts";
+import type { ChangesRequest, ClientReply, ClientRequest } from "../src/replication/request.ts";
 import type { Storage } from "../src/replication/storage.ts";
 import { migrate } from "../src/storage/schema.ts";
 import { SqlStorage } from "../src/storage/sql-storage.ts";
@@ -16,13 +17,24 @@ import { Correspondent, queuesOf } from "./correspondent.ts";
 import { FaultGate } from "./fault-gate.ts";
 import type { FaultRecord } from "./faults.ts";
 import { FaultStore } from "./fault-store.ts";
+import { FeedCursors } from "./feed-cursors.ts";
 import { Letterbox } from "./letterbox.ts";
+import { LiveSockets } from "./live-sockets.ts";
 import { ObjectClock } from "./object-clock.ts";
-import type { Ingested, Interference, QueuedMessage, RegionObject } from "./region-object.ts";
+import {
+  LIVE_HEADER,
+  type Ingested,
+  type Interference,
+  type QueuedMessage,
+  type Redeemed,
+  type RegionObject,
+} from "./region-object.ts";
 import { ReplicaHost } from "./replica-host.ts";
 import { replicaConfig } from "./replica-config.ts";
 import { isAddressedTo, parseObjectName, type ReplicaName } from "./replica-name.ts";
+import { Signer } from "./signer.ts";
 import { ObjectSqlDriver } from "./sql-driver.ts";
+import { TicketBook } from "./ticket-book.ts";
 import { ObjectTransport, type RegionNamespace } from "./transport.ts";
 
 /** Clients in flight at one object beyond which the shell turns them away: a safety net far above the core's own bound. */
@@ -40,6 +52,8 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
   /** Null where drills are off. */
   readonly #faults: FaultStore | null;
   readonly #gate: FaultGate | null;
+  readonly #live: LiveSockets;
+  readonly #tickets: TicketBook;
   /** There from the first event on. */
   #host!: ReplicaHost;
 
@@ -65,6 +79,17 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
       queues: queuesOf(deployment, env),
     });
     this.#letterbox = new Letterbox({ name, where, storage, gate: this.#gate });
+    this.#tickets = new TicketBook(driver);
+    this.#live = new LiveSockets({
+      state: ctx,
+      namespace: name.namespace,
+      cursors: new FeedCursors(new Signer(deployment.sessionKeys)),
+      regionId: (region) => regionAt(deployment, region).id,
+      gate: this.#gate,
+      ask: (request) => this.#host.client(request),
+      subscribe: (id, subscription) => this.#host.subscribe(id, subscription),
+      unsubscribe: (id) => this.#host.unsubscribe(id),
+    });
     void ctx.blockConcurrencyWhile(async () => {
       this.#host = new ReplicaHost({
         where,
@@ -75,8 +100,10 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
         pendingMax: PENDING_MAX,
         alarmAt: await ctx.storage.getAlarm(),
         abort: (reason) => ctx.abort(reason),
+        onFeed: (effect) => this.#live.tell(effect),
       });
       this.#host.start();
+      this.#live.resume();
     });
   }
 
@@ -116,12 +143,44 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
     this.#letterbox.poison(raw, error);
   }
 
+  async redeem(from: RegionIndex, nonce: string, expiresAt: number): Promise<Redeemed | Interference> {
+    const work = async (): Promise<Redeemed> => {
+      return { kind: "redeemed", first: this.#tickets.redeem(nonce, expiresAt, Date.now()) };
+    };
+    return this.#gate === null ? work() : this.#gate.through(from, "edge", work);
+  }
+
+  override async fetch(request: Request): Promise<Response> {
+    const asked = JSON.parse(
+      decodeURIComponent(request.headers.get(LIVE_HEADER) ?? "null"),
+    ) as ChangesRequest;
+    const open = (): Promise<Response> => {
+      return this.#live.open({ ...asked, deadlineAt: this.#clock.fromHost(asked.deadlineAt) });
+    };
+    if (this.#gate === null) return open();
+    const answer = await this.#gate.through(asked.from, "edge", open);
+    return answer instanceof Response ? answer : Response.json(answer);
+  }
+
+  override webSocketMessage(socket: WebSocket): void {
+    this.#live.onMessage(socket);
+  }
+
+  override webSocketClose(socket: WebSocket): void {
+    this.#live.onClosed(socket);
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#live.onClosed(socket);
+  }
+
   override alarm(): Promise<void> {
     return this.#host.alarm();
   }
 
   async putFault(fault: FaultRecord): Promise<void> {
     this.#changeFaults((faults, now) => faults.put(fault, now));
+    this.#live.cutWhatIsCut();
     if (fault.kind !== "restart" || fault.region !== this.#name.region) return;
     await this.ctx.storage.sync();
     this.ctx.abort(`fault ${fault.id}: restart`);

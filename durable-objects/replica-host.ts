@@ -7,7 +7,7 @@
  * outgoing message until the turn's writes are confirmed.
  */
 import { assert } from "../src/lib/assert.ts";
-import type { Effect, Event } from "../src/replication/effect.ts";
+import type { Effect, Event, Subscription } from "../src/replication/effect.ts";
 import type { Batch, PeerReply, PeerRequest } from "../src/replication/message.ts";
 import type { RegionIndex } from "../src/replication/position.ts";
 import type { ClientReply, ClientRequest } from "../src/replication/request.ts";
@@ -96,6 +96,15 @@ export class ReplicaHost {
 
   batch(messages: readonly (Batch | null)[]): Promise<BatchDone> {
     return this.#ask((id) => ({ type: "batch", id, messages }));
+  }
+
+  /** Somebody stays to be told of changes, through `onFeed`. */
+  subscribe(id: number, subscription: Subscription): void {
+    this.#turn({ type: "subscribe", id, subscription });
+  }
+
+  unsubscribe(id: number): void {
+    this.#turn({ type: "unsubscribe", id });
   }
 
   /** The platform retries an alarm that throws six times, and then forgets it: so a failed one is set anew. */

@@ -8,18 +8,23 @@
  */
 import { regionAt, type Deployment } from "../src/deployment/deployment.ts";
 import type { RegionIndex } from "../src/replication/position.ts";
-import type { ClientReply, ClientRequest } from "../src/replication/request.ts";
+import type { ChangesRequest, ClientReply, ClientRequest } from "../src/replication/request.ts";
 import type { FaultRecord } from "./faults.ts";
 import {
   isInterference,
+  LIVE_HEADER,
   type Ingested,
   type Interference,
+  type Opened,
   type QueuedMessage,
+  type Redeeming,
   type RegionObject,
 } from "./region-object.ts";
 import { RegionUnavailable, unavailableBecause } from "./region-unavailable.ts";
 import { objectName, type ReplicaName } from "./replica-name.ts";
 
+/** An object has no address: any will do. */
+const LIVE_URL = "https://region/live";
 /** Setting and ending faults passes by every fault; only a dead platform takes longer. */
 const CONTROL_TIMEOUT_MS = 5_000;
 
@@ -29,6 +34,10 @@ export interface RegionTransport {
   peer(to: ReplicaName, message: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
   ingest(to: ReplicaName, messages: readonly QueuedMessage[], timeoutMs: number): Promise<Ingested>;
   poison(to: ReplicaName, raw: Uint8Array, error: string): Promise<void>;
+  /** Opens a live feed: the response is a 101 with the socket. */
+  live(to: ReplicaName, request: ChangesRequest, timeoutMs: number): Promise<ClientReply | Opened>;
+  /** False: the ticket was used before. */
+  redeem(to: ReplicaName, ticket: Redeeming, timeoutMs: number): Promise<boolean>;
   putFault(to: ReplicaName, fault: FaultRecord): Promise<void>;
   listFaults(to: ReplicaName): Promise<FaultRecord[]>;
   endFault(to: ReplicaName, id: string | null): Promise<void>;
@@ -63,6 +72,16 @@ export class ObjectTransport implements RegionTransport {
     return within(this.#stub(to).poison(raw, error), CONTROL_TIMEOUT_MS);
   }
 
+  live(to: ReplicaName, request: ChangesRequest, timeoutMs: number): Promise<ClientReply | Opened> {
+    const headers = { Upgrade: "websocket", [LIVE_HEADER]: encodeURIComponent(JSON.stringify(request)) };
+    return answered(openedBy(this.#stub(to).fetch(new Request(LIVE_URL, { headers }))), timeoutMs);
+  }
+
+  async redeem(to: ReplicaName, ticket: Redeeming, timeoutMs: number): Promise<boolean> {
+    const { from, nonce, expiresAt } = ticket;
+    return (await answered(this.#stub(to).redeem(from, nonce, expiresAt), timeoutMs)).first;
+  }
+
   async putFault(to: ReplicaName, fault: FaultRecord): Promise<void> {
     try {
       await within(this.#stub(to).putFault(fault), CONTROL_TIMEOUT_MS);
@@ -92,6 +111,14 @@ export class ObjectTransport implements RegionTransport {
   #hint(region: RegionIndex): DurableObjectLocationHint {
     return regionAt(this.#deployment, region).hint as DurableObjectLocationHint;
   }
+}
+
+async function openedBy(answer: Promise<Response>): Promise<ClientReply | Opened | Interference> {
+  const response = await answer;
+  const { webSocket } = response;
+  if (webSocket !== null)
+    return { kind: "opened", respond: (headers) => new Response(null, { status: 101, webSocket, headers }) };
+  return response.json<ClientReply | Interference>();
 }
 
 /** The answer of a replica, or what the caller sees of the fault that answered in its place. */

@@ -42,6 +42,10 @@ export const CHANGES_LIMIT_DEFAULT = 100;
 /** A page of changes ends early here. */
 export const CHANGES_BYTES_MAX = 4 * 1_048_576;
 export const CHANGES_WAIT_MS_MAX = 25_000;
+/** Live sockets at one replica, and of one user's feed among them. */
+export const LIVE_SOCKETS_MAX = 2_000;
+export const LIVE_SOCKETS_PER_USER_MAX = 50;
+export const TICKET_MS = 60_000;
 export const RECEIPT_WAIT_MS_MAX = 25_000;
 export const FAULT_MS_MAX = 600_000;
 /** Bodies of the small JSON requests (home, faults). */

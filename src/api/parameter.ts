@@ -76,6 +76,7 @@ export const QUERY = {
   reverse: query("reverse", "From the last key to the first", z.boolean().default(false)),
   values: query("values", "With values", z.boolean().default(false)),
   after: query("after", "A `cursor` of an earlier answer; absent: from the user's first write on"),
+  ticket: query("ticket", "In place of Authorization, where a client cannot send headers"),
   changesLimit: query(
     "limit",
     "Changes on a page; a transaction is never split, so that one larger than this makes a longer page",

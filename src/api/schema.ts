@@ -190,6 +190,18 @@ export const ChangePage = z
   })
   .meta({ id: "ChangePage", description: "Changes in order, whole transactions only; perhaps none" });
 
+export const TicketRequest = z
+  .strictObject({
+    path: z.string().meta({
+      description: "Of a live feed or of changes, without a query",
+      examples: ["/v1/users/alice/live"],
+    }),
+  })
+  .meta({ id: "TicketRequest" });
+export const Ticket = z
+  .object({ ticket: z.string().meta({ description: "Good once, for a minute: `?ticket=`" }) })
+  .meta({ id: "Ticket" });
+
 export const HomeRequest = z.strictObject({ region: Region }).meta({ id: "HomeRequest" });
 export const Home = z
   .object({ user: z.string(), home: Region, leader: Region, epoch: Count, partition: z.int() })

@@ -10,6 +10,7 @@ import { RegionHealth } from "./region-health.ts";
 import { RegionTable } from "./region-table.ts";
 import type { EdgeContext, Regions } from "./seam.ts";
 import { SessionTokens } from "./session-token.ts";
+import { Tickets } from "./tickets.ts";
 
 export interface Edge {
   readonly deployment: Deployment;
@@ -19,6 +20,7 @@ export interface Edge {
   readonly sessions: SessionTokens;
   readonly cursors: ListCursors;
   readonly feedCursors: FeedCursors;
+  readonly tickets: Tickets;
   readonly homes: HomeCache;
   readonly health: RegionHealth;
   readonly metrics: Metrics;
@@ -38,6 +40,7 @@ export function createEdge({ deployment, transport }: EdgeContext): Edge {
     sessions: new SessionTokens(signer, deployment),
     cursors: new ListCursors(signer),
     feedCursors: new FeedCursors(signer),
+    tickets: new Tickets(signer),
     homes: new HomeCache(),
     health: new RegionHealth(),
     metrics: new Metrics(),

@@ -71,9 +71,14 @@ export class Exchange {
   async address(form: PathForm): Promise<Addressed> {
     const claimed = this.identify();
     const identity = claimed instanceof Promise ? await claimed : claimed;
+    return this.addressAs(identity, this.path, form);
+  }
+
+  /** The same of any path, for a caller who is known. */
+  addressAs(identity: Identity, path: string, form: PathForm): Addressed {
     if (form === "plain" || form === "store" || form === "namespace-store")
       throw new Error("this path names no user");
-    const { namespace, user: named, tail } = placeOf(this.path, form);
+    const { namespace, user: named, tail } = placeOf(path, form);
     this.#enter(identity, namespace);
     const user = named ?? callerOf(identity);
     return { identity, namespace, user, partition: partitionOf(this.edge.deployment, user), tail };

@@ -8,8 +8,10 @@ import { getHome, putHome } from "./routes/home.ts";
 import { deleteItem, getItem, patchItem, putItem } from "./routes/item.ts";
 import { listItems } from "./routes/list.ts";
 import { readMany } from "./routes/read.ts";
+import { openLive } from "./routes/live.ts";
 import { getReceipt } from "./routes/receipt.ts";
 import { listRegions } from "./routes/region.ts";
+import { createTicket } from "./routes/ticket.ts";
 import { getProblem, health, listProblems, metrics, openApi } from "./routes/service.ts";
 import { transact } from "./routes/transaction.ts";
 
@@ -24,6 +26,8 @@ export const HANDLERS: Readonly<Record<RouteId, Handler>> = {
   transact,
   readMany,
   listChanges,
+  openLive,
+  createTicket,
   getReceipt,
   getHome,
   putHome,

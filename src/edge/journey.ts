@@ -4,11 +4,13 @@
  * It remembers the one thing that honesty depends on: whether an attempt at the effect was sent and never answered. As long as that
  * holds, no refusal that comes later may claim that nothing was done.
  */
+import type { ReplicaName } from "../../durable-objects/replica-name.ts";
 import { RegionUnavailable } from "../../durable-objects/region-unavailable.ts";
 import type { RegionIndex } from "../replication/position.ts";
-import type { ClientReply, ClientRequest, Facts } from "../replication/request.ts";
+import type { ChangesRequest, ClientReply, ClientRequest, Facts } from "../replication/request.ts";
 import type { Edge } from "./edge.ts";
 import { Voyage, type Step } from "./voyage.ts";
+import type { Opened } from "./seam.ts";
 
 export interface Unreached {
   readonly kind: "unreached";
@@ -119,18 +121,34 @@ export class Journey {
     this.#voyage.unanswered = true;
   }
 
-  async ask(to: RegionIndex, request: ClientRequest, timeoutMs: number): Promise<Outcome> {
+  ask(to: RegionIndex, request: ClientRequest, timeoutMs: number): Promise<Outcome> {
+    const { transport } = this.edge;
+    return this.#attempt(to, request, timeoutMs, (name, limitMs) => transport.ask(name, request, limitMs));
+  }
+
+  /** Opens a live feed there. */
+  open(to: RegionIndex, request: ChangesRequest, timeoutMs: number): Promise<Outcome | Opened> {
+    const { transport } = this.edge;
+    return this.#attempt(to, request, timeoutMs, (name, limitMs) => transport.live(name, request, limitMs));
+  }
+
+  async #attempt<T extends ClientReply | Opened>(
+    to: RegionIndex,
+    request: ClientRequest,
+    timeoutMs: number,
+    call: (name: ReplicaName, limitMs: number) => Promise<T>,
+  ): Promise<T | Unreached> {
     const sentAt = Date.now();
     const limitMs = Math.min(timeoutMs, this.remainingMs());
     if (limitMs <= 0) return { kind: "unreached", reason: "expired" };
     this.#voyage.sent(sentAt);
     const { namespace, partition } = this.subject;
     try {
-      const reply = await this.edge.transport.ask({ namespace, partition, region: to }, request, limitMs);
+      const reply = await call({ namespace, partition, region: to }, limitMs);
       this.#answeredBy = to;
       this.edge.health.answered(this.from, to);
       this.#note(to, request, reply.kind === "refused" ? reply.reason : reply.kind, sentAt);
-      this.#learn(reply);
+      if (reply.kind !== "opened") this.#learn(reply);
       return reply;
     } catch (error) {
       // An error that is not the transport's own says nothing of delivery: the worst is assumed.

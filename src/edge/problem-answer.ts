@@ -162,6 +162,12 @@ function refusedAnswer(
         "replication is too far behind for a write at this concern",
         retryAfter(outcome),
       );
+    case "too-many-sockets":
+      return refuse(
+        "too-many-requests",
+        "this user's feed has too many live sockets there",
+        retryAfter(outcome),
+      );
     case "overloaded":
       return refuse("overloaded", "the replica is busy", retryAfter(outcome));
     case "read-timeout":

@@ -447,6 +447,8 @@ export type Refusal =
     }
   | { readonly kind: "refused"; readonly reason: "rpo-bound"; readonly retryAfterMs: number }
   | { readonly kind: "refused"; readonly reason: "overloaded"; readonly retryAfterMs: number }
+  /** One more would be too many for this user. */
+  | { readonly kind: "refused"; readonly reason: "too-many-sockets"; readonly retryAfterMs: number }
   | { readonly kind: "refused"; readonly reason: "no-user" }
   | { readonly kind: "refused"; readonly reason: "no-receipt" }
   /** No leadership could be had within the caller's time, or the position of a token could not be judged. */

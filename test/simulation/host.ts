@@ -242,7 +242,7 @@ export class Host implements Endpoint {
     for (const settled of batches) settled(false);
     // Hibernation keeps sockets, and so may a restart; a crash of the machine does not.
     if (downMs > 0 && this.#sockets.size > 0 && random.chance(0.5))
-      for (const id of [...this.#sockets.keys()]) this.#endSocket(id, false);
+      for (const id of this.#sockets.keys()) this.#endSocket(id, false);
     if (downMs > 0) {
       this.#down = true;
       const generation = this.generation;

@@ -20,6 +20,8 @@ export function transportWith(changes: Partial<RegionTransport>): RegionTranspor
     peer: (...args) => transport.peer(...args),
     ingest: (...args) => transport.ingest(...args),
     poison: (...args) => transport.poison(...args),
+    live: (...args) => transport.live(...args),
+    redeem: (...args) => transport.redeem(...args),
     putFault: (...args) => transport.putFault(...args),
     listFaults: (...args) => transport.listFaults(...args),
     endFault: (...args) => transport.endFault(...args),

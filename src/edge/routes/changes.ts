@@ -12,23 +12,21 @@ import {
 } from "../../api/limit.ts";
 import type { PathForm } from "../../api/path-form.ts";
 import type { Position } from "../../replication/position.ts";
-import type { ChangesRequest, ClientReply, FeedPlace } from "../../replication/request.ts";
+import type { ChangesRequest, ClientReply } from "../../replication/request.ts";
 import { dataHeaders, readSession } from "../data-answer.ts";
-import type { Addressed, Exchange } from "../exchange.ts";
-import { mayList } from "../identity.ts";
-import { Journey, type Outcome } from "../journey.ts";
+import type { Exchange } from "../exchange.ts";
+import { feedReader, placeAfter, redeem } from "../feed-reader.ts";
+import { Journey, type Outcome, type Subject } from "../journey.ts";
 import { askHome } from "../leader-route.ts";
-import { askNearest } from "../near-route.ts";
+import { tryNearest } from "../near-route.ts";
 import { lostMembers, outcomeAnswer } from "../problem-answer.ts";
 import { parseBoolean, type Query } from "../query.ts";
-import { invalid, Refused } from "../refusal.ts";
 import { parseInteger, parseWord } from "../request-header.ts";
 import { partFor } from "../session-merge.ts";
 
 export async function listChanges(exchange: Exchange, form: PathForm): Promise<Response> {
-  const subject = await exchange.address(form);
-  checkReader(subject);
   const query = exchange.query();
+  const { subject, ticket } = await feedReader(exchange, form, query, "changes");
   const waitMs = integerOf(query, "waitMs", 0, CHANGES_WAIT_MS_MAX, 0);
   const limit = integerOf(query, "limit", 1, CHANGES_LIMIT_MAX, CHANGES_LIMIT_DEFAULT);
   const values = parseBoolean(query, "values");
@@ -43,6 +41,7 @@ export async function listChanges(exchange: Exchange, form: PathForm): Promise<R
     effect: null,
   });
   exchange.journey = journey;
+  await redeem(journey, ticket);
   const outcome = await askChanges(journey, {
     limit,
     values,
@@ -59,24 +58,9 @@ export async function listChanges(exchange: Exchange, form: PathForm): Promise<R
   return new Response(exchange.isHead ? null : pageText(exchange, subject, outcome, values), { headers });
 }
 
-/** Every change of a user is shown, whatever its key: so every key has to be allowed. */
-function checkReader({ identity, user }: Addressed): void {
-  if (!mayList(identity, user, ""))
-    throw new Refused("forbidden", "this user's changes are not yours to read");
-}
-
 function integerOf(query: Query, name: string, min: number, max: number, fallback: number): number {
   const value = query.get(name);
   return value === undefined ? fallback : parseInteger(name, value, min, max);
-}
-
-function placeAfter({ edge }: Exchange, { namespace, user }: Addressed, query: Query): FeedPlace | undefined {
-  const cursor = query.get("after");
-  if (cursor === undefined) return undefined;
-  const place = edge.feedCursors.read(namespace, user, cursor);
-  if (place === null) throw invalid("the query parameter after is not a cursor of this deployment's feeds");
-  if (place === "foreign") throw invalid("the query parameter after belongs to another user's feed");
-  return place;
 }
 
 type Wanted = Pick<ChangesRequest, "after" | "limit" | "values" | "waitMs" | "session" | "reportLost">;
@@ -84,7 +68,7 @@ type Wanted = Pick<ChangesRequest, "after" | "limit" | "values" | "waitMs" | "se
 async function askChanges(journey: Journey, wanted: Wanted): Promise<Outcome> {
   const { from, startedAt, subject } = journey;
   const ask = (claim?: Position): Promise<Outcome> =>
-    askNearest(journey, (serveMs) => {
+    tryNearest<Outcome>(journey, (to, serveMs) => {
       // Of another region, after the first fell silent, only what is left of the wait is asked.
       const waitMs = Math.max(0, startedAt + wanted.waitMs - Date.now());
       const timeoutMs = waitMs + serveMs;
@@ -98,7 +82,7 @@ async function askChanges(journey: Journey, wanted: Wanted): Promise<Outcome> {
         deadlineAt: journey.replicaDeadlineAt(timeoutMs),
         ...(claim === undefined ? {} : { claim }),
       };
-      return { request, timeoutMs };
+      return journey.ask(to, request, timeoutMs);
     });
   const near = await ask();
   if (near.kind !== "unknown-user") return near;
@@ -109,7 +93,7 @@ async function askChanges(journey: Journey, wanted: Wanted): Promise<Outcome> {
 /** Written by hand: stored JSON stands in it as it is, byte for byte. */
 function pageText(
   { edge }: Exchange,
-  { namespace, user }: Addressed,
+  { namespace, user }: Subject,
   { changes, cursor }: Extract<ClientReply, { kind: "changes" }>,
   values: boolean,
 ): string {

@@ -2,9 +2,15 @@
 import { RegionUnavailable, type UnavailableReason } from "../../../durable-objects/region-unavailable.ts";
 import type { FaultRecord } from "../../../durable-objects/faults.ts";
 import type { ReplicaName } from "../../../durable-objects/replica-name.ts";
-import type { Regions } from "../../../src/edge/seam.ts";
+import type { Opened, Regions } from "../../../src/edge/seam.ts";
 import type { Position } from "../../../src/replication/position.ts";
-import type { ClientReply, ClientRequest, Facts, Receipt } from "../../../src/replication/request.ts";
+import type {
+  ChangesRequest,
+  ClientReply,
+  ClientRequest,
+  Facts,
+  Receipt,
+} from "../../../src/replication/request.ts";
 
 export const WEUR = 0;
 export const ENAM = 1;
@@ -21,6 +27,9 @@ export type Answerer = (asked: Asked) => ClientReply | Promise<ClientReply>;
 export class FakeRegions implements Regions {
   readonly asked: Asked[] = [];
   readonly faults = new Map<string, FaultRecord[]>();
+  /** Where sockets were opened. */
+  readonly opened: ReplicaName[] = [];
+  readonly redeemed = new Set<string>();
   answer: Answerer;
 
   constructor(answer: Answerer) {
@@ -31,6 +40,20 @@ export class FakeRegions implements Regions {
     const asked = { to, request, timeoutMs };
     this.asked.push(asked);
     return this.answer(asked);
+  }
+
+  async live(to: ReplicaName, request: ChangesRequest, timeoutMs: number): Promise<ClientReply | Opened> {
+    const reply = await this.ask(to, request, timeoutMs);
+    if (reply.kind !== "changes") return reply;
+    this.opened.push(to);
+    return { kind: "opened", respond: opened };
+  }
+
+  async redeem(to: ReplicaName, { nonce }: { readonly nonce: string }): Promise<boolean> {
+    const used = `${nameOf(to)} ${nonce}`;
+    const first = !this.redeemed.has(used);
+    this.redeemed.add(used);
+    return first;
   }
 
   async putFault(to: ReplicaName, fault: FaultRecord): Promise<void> {
@@ -56,6 +79,11 @@ export class FakeRegions implements Regions {
   get route(): string {
     return this.asked.map(({ to, request }) => `${request.op}@${to.region}`).join(" ");
   }
+}
+
+/** Node makes no response of status 101: this stands for one. */
+function opened(headers: Readonly<Record<string, string>>): Response {
+  return { status: 101, headers: new Headers(headers) } as Response;
 }
 
 function nameOf({ namespace, partition, region }: ReplicaName): string {
