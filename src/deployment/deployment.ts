@@ -67,6 +67,9 @@ const PARTITIONS_MAX = 64;
 /** Assumptions about clocks are made for intervals up to a minute. */
 const LEASE_MS_MAX = 60_000;
 
+/** A week of changes: what is kept longer costs storage in every region. */
+const LOG_RETAIN_MS_MAX = 7 * 24 * 3_600_000;
+
 export function readDeployment(env: Environment): Deployment {
   const namespaces = readNamespaces(env);
   const regions = readRegions(env);
@@ -169,6 +172,7 @@ function readTiming(env: Environment): Timing {
     leaseMs,
     clockBoundMs,
     callTimeoutMs: integerOr(env, "CALL_TIMEOUT_MS", DEFAULT_TIMING.callTimeoutMs, 50, 60_000),
+    retainMs: integerOr(env, "LOG_RETAIN_MS", DEFAULT_TIMING.retainMs, 1_000, LOG_RETAIN_MS_MAX),
     queueAfterMs: integerOr(env, "QUEUE_AFTER_MS", DEFAULT_TIMING.queueAfterMs, 0, 60_000),
     rpoMsMax: integerOr(env, "RPO_MS_MAX", DEFAULT_TIMING.rpoMsMax, 0, 3_600_000),
   };

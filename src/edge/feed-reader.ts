@@ -39,7 +39,8 @@ export async function feedReader(
 function ticketed(exchange: Exchange, form: PathForm, text: string, opens: Ticket["opens"]): FeedReader {
   const { edge, startedAt, path } = exchange;
   const ticket = edge.tickets.read(text, startedAt);
-  if (ticket === null || form === "plain") throw badTicket();
+  if (ticket === null || form === "plain" || form === "store" || form === "namespace-store")
+    throw badTicket();
   const { namespace, user } = placeOf(path, form);
   const same =
     ticket.opens === opens && ticket.namespace === namespace && ticket.user === (user ?? ticket.user);

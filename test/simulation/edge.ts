@@ -179,7 +179,7 @@ export class Edge {
     budgetMs: number,
   ): Task<ClientReply | null> {
     const asked: Undated<ChangesRequest> = { ...request, op: "changes", from: this.region };
-    const end = yield* this.#ask(this.region, partition, asked, budgetMs);
+    const end = yield* this.ask(this.region, partition, asked, budgetMs);
     return end.end === "answer" ? end.answer : null;
   }
 
