@@ -37,7 +37,7 @@ export const OPERATION_TEXTS: Partial<Record<RouteId, OperationText>> = {
   },
   createTicket: {
     description:
-      "Whoever may read all of a user's keys may have a ticket for that user's live feed or changes, and hand it to a client that cannot send headers: `?ticket=` in place of Authorization. A ticket that was used, or whose minute is over, is 401.",
+      "Whoever may read all of a user's keys may have a ticket for that user's live feed or changes, and hand it to a client that cannot send headers: `?ticket=` in place of Authorization. Whoever brings it counts as placed where it was made, unless the request says otherwise. A ticket that was used, or whose minute is over, is 401.",
   },
   listChanges: {
     description:

@@ -3,7 +3,9 @@
  * bearer token, or by a ticket in the query.
  */
 import { partitionOf } from "../deployment/deployment.ts";
+import { HEADER } from "../api/header.ts";
 import type { PathForm } from "../api/path-form.ts";
+import type { RegionIndex } from "../replication/position.ts";
 import type { FeedPlace } from "../replication/request.ts";
 import type { Ticket } from "../wire/ticket-codec.ts";
 import { unauthenticated } from "./bearer-token.ts";
@@ -34,6 +36,11 @@ export async function feedReader(
   if (!mayList(subject.identity, subject.user, ""))
     throw new Refused("forbidden", "this user's changes are not yours to read");
   return { subject, ticket: null };
+}
+
+/** Whoever brings a ticket is placed where it was made, unless the request names a region: a browser's socket cannot. */
+export function readerPlaced(exchange: Exchange, ticket: Ticket | null): RegionIndex {
+  return ticket === null || exchange.header(HEADER.region) !== null ? exchange.placed() : ticket.region;
 }
 
 function ticketed(exchange: Exchange, form: PathForm, text: string, opens: Ticket["opens"]): FeedReader {

@@ -120,6 +120,13 @@ describe("a ticket", () => {
     expect([...place.regions.redeemed].map((used) => used.split(" ")[0]!.split("/")[2])).toEqual(["2"]);
   });
 
+  it("places who brings it where it was made, unless the request names a region", async () => {
+    const place = guarded();
+    const ticket = await ticketOf(place, PATH, { "Ithaca-Region": "apac" });
+    expect((await place.send("GET", `${PATH}?ticket=${ticket}`, { headers: UPGRADE })).status).toBe(101);
+    expect(place.regions.opened.map(({ region }) => region)).toEqual([2]);
+  });
+
   it("is for one path: its user, its namespace, its use", async () => {
     const place = guarded();
     const ticket = await ticketOf(place);

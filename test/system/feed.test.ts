@@ -5,8 +5,8 @@ import { Deployment, freePort, removeFolder, temporaryFolder } from "./support/p
 import { startRuntime, type Runtime } from "./support/runtime.ts";
 import { listAll, REGIONS, until, type Store } from "./support/store.ts";
 
-/** Long enough for a test to read what it wrote, short enough to wait for its end. */
-const RETAIN_MS = 20_000;
+/** Short enough to wait for its end. The log is looked through for what is older once in 256 entries. */
+const RETAIN_MS = 5_000;
 
 let runtime: Runtime;
 let store: Store;
@@ -118,14 +118,13 @@ test(
     await store.put("expired", "old", "1", { concern: "all" });
     const { cursor } = pageOf(await changes(store, "expired", { waitMs: 5_000 }));
     const writeMany = async (name: string) => {
-      for (let n = 0; n < 10; n++)
+      for (let n = 0; n < 5; n++)
         await Promise.all(
           Array.from({ length: 60 }, (_, m) =>
             store.put("expired", `${name}/${n}/${m}`, "1", { concern: "one" }),
           ),
         );
     };
-    await writeMany("early");
     await new Promise((resolve) => setTimeout(resolve, RETAIN_MS + 500));
     const expired = await until(
       async () => {
@@ -142,7 +141,7 @@ test(
       level: "session",
       session: expired.session,
     });
-    expect(listed.map(({ key }) => key)).toEqual(expect.arrayContaining(["old", "early/0/0", "late/9/59"]));
+    expect(listed.map(({ key }) => key)).toEqual(expect.arrayContaining(["old", "late/0/0", "late/4/59"]));
     const next = pageOf(
       await changes(store, "expired", { after: anew, waitMs: 5_000, limit: 1_000 }, { region: "apac" }),
     );

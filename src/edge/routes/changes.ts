@@ -15,7 +15,7 @@ import type { Position } from "../../replication/position.ts";
 import type { ChangesRequest, ClientReply } from "../../replication/request.ts";
 import { dataHeaders, readSession } from "../data-answer.ts";
 import type { Exchange } from "../exchange.ts";
-import { feedReader, placeAfter, redeem } from "../feed-reader.ts";
+import { feedReader, placeAfter, readerPlaced, redeem } from "../feed-reader.ts";
 import { Journey, type Outcome, type Subject } from "../journey.ts";
 import { askHome } from "../leader-route.ts";
 import { tryNearest } from "../near-route.ts";
@@ -34,7 +34,7 @@ export async function listChanges(exchange: Exchange, form: PathForm): Promise<R
   const terms = { session: readSession(exchange, subject.namespace), trace: exchange.wantsTrace() };
   const reportLost = parseWord(HEADER.onLost, exchange.header(HEADER.onLost), "report");
   const journey = new Journey(exchange.edge, subject, {
-    from: exchange.placed(),
+    from: readerPlaced(exchange, ticket),
     startedAt: exchange.startedAt,
     // The wait is the replica's; the way there and back, and what it may have to catch up, come on top of it.
     budgetMs: waitMs + exchange.budgetMs(),

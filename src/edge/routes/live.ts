@@ -5,7 +5,7 @@ import type { ChangesRequest } from "../../replication/request.ts";
 import type { Position } from "../../replication/position.ts";
 import { readSession } from "../data-answer.ts";
 import type { Exchange } from "../exchange.ts";
-import { feedReader, placeAfter, redeem } from "../feed-reader.ts";
+import { feedReader, placeAfter, readerPlaced, redeem } from "../feed-reader.ts";
 import { Journey, type Outcome } from "../journey.ts";
 import { askHome } from "../leader-route.ts";
 import { tryNearest } from "../near-route.ts";
@@ -30,7 +30,7 @@ export async function openLive(exchange: Exchange, form: PathForm): Promise<Resp
   const after = placeAfter(exchange, subject, query);
   const terms = { session: readSession(exchange, subject.namespace), trace: exchange.wantsTrace() };
   const journey = new Journey(exchange.edge, subject, {
-    from: exchange.placed(),
+    from: readerPlaced(exchange, ticket),
     startedAt: exchange.startedAt,
     budgetMs: exchange.budgetMs(),
     effect: null,
