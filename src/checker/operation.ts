@@ -40,8 +40,9 @@ export interface ShownItem {
 
 /** One write of a transaction. */
 export interface ItemWrite {
-  readonly op: "write" | "delete" | "add" | "append";
+  readonly op: "write" | "delete" | "add" | "append" | "merge";
   readonly key: string;
+  /** Of a merge: the name of the one member that it sets, which no other merge of the item sets. */
   readonly value?: Json | undefined;
 }
 
@@ -54,6 +55,8 @@ export interface Invocation {
   readonly key?: string | undefined;
   /** What is written; for an add by how much, for an append which element. */
   readonly value?: Json | undefined;
+  /** Of a list: keys that begin with this are asked for, all of them in one answer. */
+  readonly prefix?: string | undefined;
   /** The condition of a cas or delete: a version, null (must be absent), "*" (must be there). */
   readonly expected?: Version | undefined;
   readonly writes?: readonly ItemWrite[] | undefined;

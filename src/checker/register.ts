@@ -31,7 +31,8 @@ export function changes(step: RegisterStep): boolean {
 
 /** Takes effect whatever stood there before: it looks at nothing. */
 export function isBlind(step: RegisterStep): boolean {
-  return (step.kind === "write" || step.kind === "set") && step.required === undefined;
+  const looksAtNothing = step.kind === "write" || step.kind === "set" || step.kind === "remove";
+  return looksAtNothing && step.required === undefined;
 }
 
 export const IMPOSSIBLE = -1;
@@ -72,7 +73,10 @@ export class Register {
     if (!holds(this.#condition(state, step.required), true)) return IMPOSSIBLE;
     if (step.kind === "set") return this.number(step.state ?? ABSENT);
     if (step.kind === "delete") return state.present ? this.number(ABSENT) : IMPOSSIBLE;
+    if (step.kind === "remove") return this.number(ABSENT);
     const version = step.version ?? undefined;
+    // What a merge comes to only reads can tell.
+    if (step.kind === "merge") return this.number({ present: true, version, value: step.output });
     if (step.kind === "write") return this.number({ present: true, version, value: step.input });
     const value = step.kind === "add" ? added(state, step.input) : appended(state, step.input);
     if (!agree(value, step.output)) return IMPOSSIBLE;

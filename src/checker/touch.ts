@@ -14,8 +14,8 @@ export interface Touch {
   readonly op: Operation;
   readonly user: string;
   readonly key: string;
-  /** refused: a condition did not hold, and that is all we were told. */
-  readonly kind: "read" | "write" | "delete" | "add" | "append" | "refused";
+  /** remove: a delete that does not mind finding nothing. refused: a condition did not hold, and that is all we were told. */
+  readonly kind: "read" | "write" | "delete" | "remove" | "add" | "append" | "merge" | "refused";
   /** Shown by a read; given to an update. undefined: not told. */
   readonly version: Version | undefined;
   readonly input: Json | undefined;
@@ -85,7 +85,7 @@ function transactionTouches(op: Operation): Touch[] {
     op,
     user: op.user,
     key: write.key,
-    kind: write.op,
+    kind: write.op === "delete" ? "remove" : write.op,
     version: op.version ?? undefined,
     input: write.value,
     output: results.get(write.key),

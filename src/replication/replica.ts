@@ -250,7 +250,8 @@ export class Replica {
     const { config, storage } = this.#context;
     if (!holds(message, log.base)) return { type: "need-snapshot", base: { e: log.base.e, s: log.base.s } };
     if (message.wantCommit) {
-      const leadership = this.#leaderships.of(message.o);
+      // Somebody waits for a commit that only a leader can bring: a home that was deposed and then forgotten campaigns.
+      const leadership = this.#leaderships.want(message.o);
       if (leadership !== null && log.commit < log.last.s) leadership.hurry(log.last.s);
     }
     const agree = Math.min(

@@ -164,3 +164,18 @@ test("a snapshot's image is whole when all that it may show is committed", () =>
   expect(RULES.imageWhole(until, commit(5, 1))).toBe(false);
   expect(RULES.imageWhole([], commit(0, 0))).toBe(true);
 });
+
+test("a check wants the very version, or no item; an entry is applied whole", () => {
+  const version = { o: 0, e: 16, s: 5 };
+  expect(RULES.checkHolds(version, { ...version })).toBe(true);
+  expect(RULES.checkHolds(version, { ...version, s: 6 })).toBe(false);
+  expect(RULES.checkHolds(version, { ...version, e: 32 })).toBe(false);
+  expect(RULES.checkHolds(version, null)).toBe(false);
+  expect(RULES.checkHolds(null, null)).toBe(true);
+  expect(RULES.checkHolds(null, version)).toBe(false);
+  const ops = [
+    { kind: 2, key: "a" },
+    { kind: 2, key: "b" },
+  ];
+  expect(RULES.opsApplied(ops)).toEqual(ops);
+});

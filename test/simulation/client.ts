@@ -6,12 +6,20 @@
  */
 import type { History } from "../../src/checker/history.ts";
 import type { Question } from "../../src/checker/cuts.ts";
-import type { Invocation, Json, Level } from "../../src/checker/operation.ts";
+import type { Invocation, Json, Level, ShownItem } from "../../src/checker/operation.ts";
+import type { Version } from "../../src/checker/version.ts";
 import type { Concern } from "../../src/replication/entry.ts";
 import type { Position } from "../../src/replication/position.ts";
-import type { ClientReply, Conditions, ItemView, ReadLevel } from "../../src/replication/request.ts";
+import type {
+  ClientReply,
+  Command,
+  Conditions,
+  ItemCommand,
+  ReadLevel,
+} from "../../src/replication/request.ts";
+import { Bookkeeping, isBookkeeping, type Bookkept, type Hands, type Submission } from "./bookkeeping.ts";
 import type { Cluster } from "./cluster.ts";
-import { position } from "./describe.ts";
+import { position, positionOf } from "./describe.ts";
 import type { Edge, EdgeAnswer } from "./edge.ts";
 import type { Random } from "./random.ts";
 import { CutReader, seenIn, type CutAnswer, type CutOutcome } from "./edge-cut.ts";
@@ -51,7 +59,14 @@ export type Action =
   /** Asks a question; reads somebody's question and answers it; reads all questions and answers in one cut. */
   | "ask"
   | "answer"
-  | "cut";
+  | "cut"
+  | Bookkept;
+
+/** What every attempt at one write has in common beside that. */
+interface Sending {
+  readonly budgetMs: number;
+  readonly idempotencyKey: string | undefined;
+}
 
 export const WORKLOAD: Workload = {
   users: 4,
@@ -83,7 +98,7 @@ export class Shared {
   keys = 0;
 }
 
-export class Device {
+export class Device implements Hands {
   readonly name: string;
   readonly user: string;
   readonly #userIndex: number;
@@ -94,6 +109,7 @@ export class Device {
   readonly #workload: Workload;
   readonly #shared: Shared;
   readonly #session: Session | null;
+  readonly #bookkeeping: Bookkeeping;
   #process: number;
   #edge: Edge;
   /** Positions of own writes, for receipts. */
@@ -123,6 +139,12 @@ export class Device {
     this.#session = this.#random.chance(options.workload.tokenless) ? null : new Session();
     this.#process = options.shared.processes++;
     this.#edge = options.edges[options.region] as Edge;
+    this.#bookkeeping = new Bookkeeping(this, {
+      random: options.random.fork("bookkeeping"),
+      concerns: options.workload.concerns,
+      keys: options.workload.keys,
+      newValue: () => ++options.shared.values,
+    });
   }
 
   *live(): Task<void> {
@@ -138,6 +160,7 @@ export class Device {
     if (action === "read") return yield* this.#read(key);
     if (action === "list") return yield* this.#list();
     if (action === "receipt") return yield* this.#receipt();
+    if (isBookkeeping(action)) return yield* this.#bookkeeping.act(action);
     if (action === "expiring")
       return yield* this.#random.chance(0.5) ? this.#putExpiring() : this.#readExpiring();
     if (action === "cut") return yield* this.#cut();
@@ -151,12 +174,9 @@ export class Device {
   }
 
   *write(action: "put" | "cas" | "delete", key: string, concern: Concern, answers?: Question): Task<boolean> {
-    const budgetMs = this.#random.between(...this.#workload.budgetMs);
+    const sending = this.#sending();
     const number = ++this.#shared.values;
     const value = answers === undefined ? number : { number, answers: { ...answers } };
-    const idempotencyKey = this.#random.chance(this.#workload.keyless)
-      ? undefined
-      : `i${++this.#shared.keys}`;
     const seen = this.#versions.get(key);
     const expected =
       action === "cas"
@@ -168,13 +188,37 @@ export class Device {
       action === "delete"
         ? ({ kind: "delete", key } as const)
         : ({ kind: "put", key, value: encode(value), contentType: "application/json" } as const);
-    const fingerprint = encode([command.kind, key, expected ?? 0, value]);
+    const submission = {
+      asked: {
+        op: action === "cas" ? "cas" : action === "delete" ? "delete" : "write",
+        key,
+        ...(action === "delete" ? {} : { value }),
+        ...(expected === undefined ? {} : { expected }),
+      },
+      command,
+      conditions: conditions(expected),
+      concern,
+      fingerprint: encode([command.kind, key, expected ?? 0, value]),
+    } as const;
+    return yield* this.submit(submission, sending);
+  }
+
+  #sending(): Sending {
+    const budgetMs = this.#random.between(...this.#workload.budgetMs);
+    const idempotencyKey = this.#random.chance(this.#workload.keyless)
+      ? undefined
+      : `i${++this.#shared.keys}`;
+    return { budgetMs, idempotencyKey };
+  }
+
+  /** Sends it until the outcome is known, or patience ends. True: done. */
+  *submit(
+    { asked, command, concern, conditions = {}, fingerprint }: Submission,
+    { budgetMs, idempotencyKey } = this.#sending(),
+  ): Task<boolean> {
     const invocation: Omit<Invocation, "process" | "token"> = {
-      op: action === "cas" ? "cas" : action === "delete" ? "delete" : "write",
+      ...asked,
       user: this.user,
-      key,
-      ...(action === "delete" ? {} : { value }),
-      ...(expected === undefined ? {} : { expected }),
       concern,
       region: String(this.#edge.region),
       ...(this.#session === null ? {} : { session: this.name }),
@@ -190,7 +234,7 @@ export class Device {
           user: this.user,
           principal: this.user,
           command,
-          conditions: conditions(expected),
+          conditions,
           ...(idempotencyKey === undefined
             ? {}
             : { idempotency: { key: idempotencyKey, fingerprint, by: "client" } }),
@@ -199,7 +243,7 @@ export class Device {
         },
         budgetMs,
       );
-      const known = this.#wrote(id, key, partition, answer);
+      const known = this.#wrote(id, command, partition, answer);
       if (known !== "unknown") return known === "done";
       this.#process = this.#shared.processes++;
       if (idempotencyKey === undefined || attempt >= RETRIES_MAX || !this.#random.chance(0.8)) return false;
@@ -210,7 +254,7 @@ export class Device {
 
   #wrote(
     id: number,
-    key: string,
+    command: Command,
     partition: number,
     { reply, unsure }: EdgeAnswer,
   ): "done" | "refused" | "unknown" {
@@ -224,10 +268,13 @@ export class Device {
     if (reply.kind === "written") {
       const version = position(reply.receipt.position);
       tally.add(`writes acknowledged: ${reply.receipt.concern}`);
+      if (command.kind === "transaction") tally.add("transactions acknowledged");
       if (reply.replayed) tally.add("replays by idempotency key");
       this.#session?.saw(partition, reply.facts, true);
       this.#written.push(reply.receipt.position);
-      this.#versions.set(key, version);
+      for (const { key, kind } of writesOf(command))
+        this.#versions.set(key, kind === "delete" ? null : version);
+      const items = resultsIn(command, reply);
       this.#history.ok(
         id,
         {
@@ -235,6 +282,7 @@ export class Device {
           servedBy: String(reply.facts.servedBy),
           committed: reply.receipt.committed,
           applied: true,
+          ...(items.length === 0 ? {} : { items }),
         },
         time,
       );
@@ -246,12 +294,12 @@ export class Device {
       this.#history.info(id, time, { version: position(reply.receipt.position) });
       return "unknown";
     }
-    if (
-      reply.kind === "refused" &&
-      (reply.reason === "not-found" || reply.reason === "precondition-failed")
-    ) {
+    if (reply.kind === "refused" && "facts" in reply && reply.reason !== "session-lost") {
       tally.add(`writes refused: ${reply.reason}`);
       this.#session?.saw(partition, reply.facts, true);
+      if (reply.reason === "check-failed")
+        for (const { key, version } of reply.failed)
+          this.#versions.set(key, version === null ? null : position(version));
       if (unsure) this.#history.info(id, time);
       else this.#history.ok(id, { applied: false, servedBy: String(reply.facts.servedBy) }, time);
       return unsure ? "unknown" : "refused";
@@ -261,6 +309,63 @@ export class Device {
     if (unsure) this.#history.info(id, time, { lostReported });
     else this.#history.fail(id, time, { lostReported });
     return unsure ? "unknown" : "refused";
+  }
+
+  /** The version of an own item that this device saw or wrote last; undefined: none. */
+  seen(key: string): Version | undefined {
+    return this.#versions.get(key);
+  }
+
+  /** All own items whose keys begin with `prefix`, in one answer; null: there was none. */
+  *listWhole(prefix: string): Task<readonly ShownItem[] | null> {
+    const level = this.#random.weighted(this.#workload.levels);
+    const partition = this.#partition();
+    const id = this.#invoke({
+      op: "list",
+      user: this.user,
+      prefix,
+      level: levelName(level),
+      readConcern: "latest",
+      region: String(this.#edge.region),
+      ...this.#sessionName(),
+    });
+    const what = {
+      kind: "list",
+      prefix,
+      limit: 100,
+      reverse: false,
+      values: true,
+      bytesMax: 4_000_000,
+    } as const;
+    const { reply } = yield* this.#ask(partition, this.user, what, level, false);
+    if (reply?.kind === "list") return this.#listed(id, partition, level, reply);
+    if (reply?.kind !== "unknown-user" && !(reply?.kind === "refused" && reply.reason === "no-user")) {
+      this.#failed(id, partition, reply, level);
+      return null;
+    }
+    this.#history.ok(id, { items: [] }, this.#cluster.timeline.now);
+    return [];
+  }
+
+  #listed(
+    id: number,
+    partition: number,
+    level: ReadLevel,
+    reply: Extract<ClientReply, { kind: "list" }>,
+  ): ShownItem[] {
+    this.#session?.saw(partition, reply.facts, covers(level));
+    this.#cluster.tally.add(`lists: ${level}`);
+    const items = reply.items.map((item) => ({
+      key: item.key,
+      version: position(item.version),
+      value: decode(item.value),
+    }));
+    this.#history.ok(
+      id,
+      { items, servedBy: String(reply.facts.servedBy), lostReported: this.#takeLost(partition, reply) },
+      this.#cluster.timeline.now,
+    );
+    return items;
   }
 
   *#read(key: string): Task<void> {
@@ -303,7 +408,7 @@ export class Device {
         id,
         {
           version,
-          ...(reply.item === null ? {} : { value: decode(reply.item) }),
+          ...(reply.item === null ? {} : { value: decode(reply.item.value) }),
           position: position(reply.facts.position),
           servedBy: String(reply.facts.servedBy),
           lostReported: this.#takeLost(partition, reply),
@@ -409,18 +514,7 @@ export class Device {
         else this.#failed(id, partition, reply, level);
         return;
       }
-      this.#session?.saw(partition, reply.facts, covers(level));
-      this.#cluster.tally.add(`lists: ${level}`);
-      const items = reply.items.map((item) => ({
-        key: item.key,
-        version: position(item.version),
-        value: decode(item),
-      }));
-      this.#history.ok(
-        id,
-        { items, servedBy: String(reply.facts.servedBy), lostReported: this.#takeLost(partition, reply) },
-        this.#cluster.timeline.now,
-      );
+      this.#listed(id, partition, level, reply);
       if (reply.next === undefined) return;
       after = reply.next;
     }
@@ -569,7 +663,7 @@ function itemsOf({ reads, reply }: CutAnswer) {
     const outcome = reply.items[n];
     const item = outcome?.kind === "item" ? outcome.item : null;
     if (item === null) return { user, key, version: null };
-    return { user, key, version: position(item.version), value: decode(item) };
+    return { user, key, version: position(item.version), value: decode(item.value) };
   });
 }
 
@@ -589,8 +683,7 @@ function conditions(expected: string | null | undefined): Conditions {
   if (expected === undefined) return {};
   if (expected === null) return { ifNoneMatch: "any" };
   if (expected === "*") return { ifMatch: "any" };
-  const [o = 0, e = 0, s = 0] = expected.split(".").map(Number);
-  return { ifMatch: [{ o, e, s }] };
+  return { ifMatch: [positionOf(expected)] };
 }
 
 const encoder = new TextEncoder();
@@ -600,6 +693,21 @@ function encode(value: unknown): Uint8Array {
   return encoder.encode(JSON.stringify(value));
 }
 
-function decode(item: ItemView): Json {
-  return JSON.parse(decoder.decode(item.value)) as Json;
+function decode(value: Uint8Array | undefined): Json {
+  return JSON.parse(decoder.decode(value)) as Json;
+}
+
+function writesOf(command: Command): readonly ItemCommand[] {
+  return command.kind === "transaction" ? command.writes : [command];
+}
+
+/** What the answer says that merges and adds came to. */
+function resultsIn(
+  command: Command,
+  { results = [] }: Extract<ClientReply, { kind: "written" }>,
+): ShownItem[] {
+  return results.flatMap(({ value }, n) => {
+    const write = writesOf(command)[n];
+    return write === undefined || value === undefined ? [] : [{ key: write.key, value: decode(value) }];
+  });
 }

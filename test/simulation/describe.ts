@@ -12,6 +12,11 @@ export function position({ o, e, s }: Position): string {
   return `${o}.${e}.${s}`;
 }
 
+export function positionOf(text: string): Position {
+  const [o = 0, e = 0, s = 0] = text.split(".").map(Number);
+  return { o, e, s };
+}
+
 export function describeMessage(message: PeerRequest | PeerReply | Batch): string {
   switch (message.type) {
     case "append":

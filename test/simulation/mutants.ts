@@ -217,6 +217,12 @@ const MUTANTS: readonly Mutant[] = [
     undoes: () => false,
   }),
   mutant("forgets-keys", "a repeated idempotency key runs again", "chaos", { remembersKeys: () => false }),
+  mutant("ignores-checks", "a transaction is done whatever its checks find", "transactions", {
+    checkHolds: () => true,
+  }),
+  mutant("applies-in-part", "of an entry with several ops the last one is not applied", "transactions", {
+    opsApplied: (ops) => (ops.length > 1 ? ops.slice(0, -1) : ops),
+  }),
   mutant("compacts-the-pinned", "a log is compacted past what a snapshot is replayed from", "snapshots", {
     mayCompact: (s, bounds) => RULES.mayCompact(s, { ...bounds, pinned: Infinity }),
   }),

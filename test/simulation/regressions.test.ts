@@ -57,6 +57,15 @@ const REGRESSIONS: readonly Regression[] = [
     seeds: [1015],
   },
   {
+    story:
+      "a home that was deposed and then asked by nobody never led again, and majority writes that depended on its log waited for ever",
+    schedule: {
+      ...scheduleNamed("transactions"),
+      workload: { ...scheduleNamed("transactions").workload, opsPerDevice: 24, budgetMs: [800, 5_000] },
+    },
+    seeds: [7],
+  },
+  {
     story: "an absence read at a level that promises nothing was taken for a removal seen",
     schedule: scheduleNamed("calm"),
     seeds: [84],

@@ -169,6 +169,27 @@ const SCHEDULES: readonly Schedule[] = [
   },
   {
     ...BASE,
+    name: "transactions",
+    // Devices of few users who get in each other's way, while homes crash and are taken over.
+    faults: {
+      ...LOSSY,
+      network: { ...LOSSY.network, delayMs: [5, 80], slow: 0.01, cutsPerSecond: 0.3 },
+      crash: { ...LOSSY.crash, betweenEffects: 0.02, beforeCommit: 0.008 },
+      takeover: { perSecond: 0.4, entriesMax: 2, bareMajority: 0.7, abandon: 0.15 },
+    },
+    workload: {
+      ...WORKLOAD,
+      users: 2,
+      devicesPerUser: 3,
+      opsPerDevice: 16,
+      budgetMs: [400, 2_500],
+      thinkMs: [5, 400],
+      concerns: { local: 5, one: 1, majority: 3 },
+      actions: { transfer: 6, count: 4, merge: 3, batch: 3, read: 2, list: 1, put: 1 },
+    },
+  },
+  {
+    ...BASE,
     name: "queues",
     // Replication has to do with the queues and with pulls, and with what leases need.
     faults: {

@@ -1,4 +1,6 @@
 /** The end of a run: what the logs say in the end, and what the checkers say to the history that clients recorded. */
+import { checkAccumulation } from "../../src/checker/accumulation.ts";
+import { checkAllOrNothing } from "../../src/checker/all-or-nothing.ts";
 import { Authority, type LogEntry } from "../../src/checker/authority.ts";
 import { checkCausality } from "../../src/checker/causality.ts";
 import { checkConvergence, type ReplicaState } from "../../src/checker/convergence.ts";
@@ -9,9 +11,12 @@ import { checkExactlyOnce } from "../../src/checker/exactly-once.ts";
 import { checkFeeds, type FeedReading } from "../../src/checker/feed.ts";
 import type { History } from "../../src/checker/history.ts";
 import { checkLinearizability } from "../../src/checker/linearizability.ts";
+import type { Json } from "../../src/checker/operation.ts";
 import { checkSessions } from "../../src/checker/sessions.ts";
+import { checkTransfers } from "../../src/checker/transfers.ts";
 import type { Verdict } from "../../src/checker/verdict.ts";
 import { OpKind } from "../../src/replication/entry.ts";
+import { ACCOUNTS } from "./bookkeeping.ts";
 import { EXPIRING_KEY } from "./client.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Ghost, Known, LogGhost } from "./ghost.ts";
@@ -35,10 +40,13 @@ export function judge(
     lost,
   );
   nothingVanishes(cluster, ghost);
+  const replicas = states(cluster);
   const always = [
     checkDurability(operations, authority, { voters: cluster.regions }),
-    checkConvergence(states(cluster), lasting),
+    checkConvergence(replicas, lasting),
     checkFeeds(readings, authority),
+    checkTransfers(operations, replicas, ACCOUNTS),
+    checkAllOrNothing(operations, authority),
   ];
   if (!clocksKept) return always;
   return [
@@ -49,6 +57,7 @@ export function judge(
     checkCausality(operations, authority),
     checkCuts(operations, authority),
     checkExactlyOnce(operations, authority),
+    checkAccumulation(operations, authority, replicas),
   ];
 }
 
@@ -107,8 +116,7 @@ function entriesOf({ entry, raw }: Known): LogEntry[] {
     position: `${entry.o}.${raw.e}.${raw.s}`,
     key: op.key,
     op: OPS[op.kind] ?? "put",
-    value:
-      op.after === undefined ? undefined : (JSON.parse(decoder.decode(op.after.value)) as string | number),
+    value: op.after === undefined ? undefined : (JSON.parse(decoder.decode(op.after.value)) as Json),
     principal: entry.principal,
     idempotencyKey: entry.idempotency?.key,
     concern: entry.concern,
@@ -126,8 +134,7 @@ function states(cluster: Cluster): ReplicaState[] {
         user: String(user),
         key: String(key),
         version: `${String(o)}.${String(e)}.${String(s)}`,
-        value:
-          value instanceof Uint8Array ? (JSON.parse(decoder.decode(value)) as string | number) : undefined,
+        value: value instanceof Uint8Array ? (JSON.parse(decoder.decode(value)) as Json) : undefined,
       })),
   }));
 }
