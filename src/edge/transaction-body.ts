@@ -33,25 +33,39 @@ type Fields = ReadonlyMap<string, Field>;
 export function parseTransaction(regions: RegionTable, body: Uint8Array): Transaction {
   const text = jsonTextOf(body);
   if (text === null) throw invalid("the body is not JSON in UTF-8");
-  const fields = fieldsOf(new JsonCursor(text), "the body");
-  checkNames(fields, ["checks", "writes"], "the body");
-  const checks = listOf(fields, "checks", TRANSACTION_CHECKS_MAX, (check, what) =>
-    parseCheck(regions, check, what),
-  );
-  const writes = listOf(fields, "writes", TRANSACTION_WRITES_MAX, parseWrite);
-  if (checks.length + writes.length === 0) throw invalid("there is nothing to check and nothing to write");
-  checkDistinct("checks", checks);
-  checkDistinct("writes", writes);
-  return { kind: "transaction", checks, writes };
+  const cursor = new JsonCursor(text);
+  let checks: ItemVersion[] | undefined;
+  let writes: ItemCommand[] | undefined;
+  for (const name of membersOf(cursor, "the body")) {
+    if (name === "checks")
+      checks = listOf(cursor, name, TRANSACTION_CHECKS_MAX, (check, what) =>
+        parseCheck(regions, check, what),
+      );
+    else if (name === "writes") writes = listOf(cursor, name, TRANSACTION_WRITES_MAX, parseWrite);
+    else throw invalid(`the body has the member ${JSON.stringify(name)}, which means nothing there`);
+  }
+  const command = { kind: "transaction", checks: checks ?? [], writes: writes ?? [] } as const;
+  if (command.checks.length + command.writes.length === 0)
+    throw invalid("there is nothing to check and nothing to write");
+  checkDistinct("checks", command.checks);
+  checkDistinct("writes", command.writes);
+  return command;
+}
+
+/** The names of an object's members; whoever takes one passes over its value. */
+function* membersOf(cursor: JsonCursor, what: string): Generator<string, void, undefined> {
+  if (cursor.kind !== "object") throw invalid(`${what} has to be an object`);
+  const names = new Set<string>();
+  for (const { name } of cursor.members()) {
+    if (names.has(name)) throw invalid(`${what} has the member ${JSON.stringify(name)} twice`);
+    names.add(name);
+    yield name;
+  }
 }
 
 function fieldsOf(cursor: JsonCursor, what: string): Fields {
-  if (cursor.kind !== "object") throw invalid(`${what} has to be an object`);
   const fields = new Map<string, Field>();
-  for (const { name } of cursor.members()) {
-    if (fields.has(name)) throw invalid(`${what} has the member ${JSON.stringify(name)} twice`);
-    fields.set(name, { kind: cursor.kind, text: cursor.take() });
-  }
+  for (const name of membersOf(cursor, what)) fields.set(name, { kind: cursor.kind, text: cursor.take() });
   return fields;
 }
 
@@ -63,16 +77,13 @@ function checkNames(fields: Fields, known: readonly string[], what: string): voi
 }
 
 function listOf<T>(
-  fields: Fields,
+  cursor: JsonCursor,
   name: string,
   countMax: number,
   parse: (fields: Fields, what: string) => T,
 ): T[] {
-  const field = fields.get(name);
-  if (field === undefined) return [];
-  if (field.kind !== "array") throw invalid(`${name} has to be an array`);
+  if (cursor.kind !== "array") throw invalid(`${name} has to be an array`);
   const list: T[] = [];
-  const cursor = new JsonCursor(field.text);
   for (const index of cursor.elements()) {
     if (index >= countMax)
       throw new Refused("transaction-too-large", `a transaction has at most ${countMax} ${name}`);

@@ -31,6 +31,7 @@ import type {
   UserEntry,
 } from "../replication/storage.ts";
 import { EntryTail } from "./entry-tail.ts";
+import { ItemsRead } from "./items-read.ts";
 import { prefixEnd } from "./key-range.ts";
 import { decodeRestore, encodeRestore } from "./restore-codec.ts";
 import type { SqlDriver, SqlValue } from "./sql-driver.ts";
@@ -50,8 +51,8 @@ export class SqlStorage implements Storage {
   readonly #tails = new Map<number, EntryTail>();
   /** Owners hardly ever change and every request asks for one. Absence is not remembered. */
   readonly #owners = new Map<string, OwnerRow>();
-  /** The item read last: a write judges its conditions by it and then replaces it. */
-  #lastItem: StoredItem | null = null;
+  /** A write judges its conditions by what is there, and then replaces it. */
+  readonly #itemsRead = new ItemsRead();
   readonly #stretchEntries: number;
 
   /** `stretchEntries` is fixed for the life of a database; the simulator's are short. */
@@ -427,9 +428,8 @@ export class SqlStorage implements Storage {
   }
 
   item(user: string, key: string, withValue: boolean): StoredItem | null {
-    const last = this.#lastItem;
-    if (last !== null && last.user === user && last.key === key)
-      return withValue ? last : { ...last, value: NO_BYTES };
+    const known = this.#itemsRead.get(user, key);
+    if (known !== undefined) return withValue || known === null ? known : { ...known, value: NO_BYTES };
     if (!withValue) {
       const r = this.#sql.rows(`SELECT ${ITEM_COLUMNS} FROM items WHERE user = ? AND key = ?`, user, key)[0];
       return r === undefined ? null : itemRow(r);
@@ -440,12 +440,12 @@ export class SqlStorage implements Storage {
       key,
     )[0];
     const item = r === undefined ? null : itemRow(r);
-    this.#lastItem = item !== null && item.size <= REMEMBERED_BYTES_MAX ? item : null;
+    this.#itemsRead.note(user, key, item);
     return item;
   }
 
   putItem(row: ItemRow): void {
-    this.#lastItem = null;
+    this.#itemsRead.forget(row.user, row.key);
     this.#sql.run(
       `INSERT INTO items(${ITEM_COLUMNS}, value) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT(user, key) DO UPDATE SET o = excluded.o, e = excluded.e, s = excluded.s, hlc = excluded.hlc,
@@ -468,7 +468,7 @@ export class SqlStorage implements Storage {
   }
 
   deleteItem(user: string, key: string): void {
-    this.#lastItem = null;
+    this.#itemsRead.forget(user, key);
     this.#sql.run(`DELETE FROM items WHERE user = ? AND key = ?`, user, key);
   }
 
@@ -715,7 +715,7 @@ export class SqlStorage implements Storage {
 
   clearState(): void {
     this.#owners.clear();
-    this.#lastItem = null;
+    this.#itemsRead.clear();
     this.#sql.run(`DELETE FROM items`);
     this.#sql.run(`DELETE FROM owners`);
     this.#sql.run(`DELETE FROM idempotency`);
@@ -838,9 +838,8 @@ export class SqlStorage implements Storage {
   }
 }
 
-/** What is kept in memory beside the tables: owners of the users that are asked for, and no large value. */
+/** Kept in memory beside the table: owners of the users that are asked for. */
 const REMEMBERED_OWNERS_MAX = 2_000;
-const REMEMBERED_BYTES_MAX = 65_536;
 /** Entries of a log that one filter of users stands for. */
 const STRETCH_ENTRIES = 256;
 /** What one look for a user's entries may cost: rows without a filter, filters, and when a filter is not worth its row. */
