@@ -13,12 +13,14 @@ import { lag } from "./parts/lag.ts";
 import { memory } from "./parts/memory.ts";
 import type { Part } from "./parts/part.ts";
 import { throughput } from "./parts/throughput.ts";
+import { transactionCost } from "./parts/transactions.ts";
 
 const RESULTS = fileURLToPath(new URL("results", import.meta.url));
 
 const PARTS: Readonly<Record<string, Part>> = {
   core,
   throughput,
+  transactions: transactionCost,
   lag,
   cost,
   cut,

@@ -58,6 +58,11 @@ export class Contest {
     return this.#compare(one, other, (a, b) => a.medianMs - b.medianMs);
   }
 
+  /** Median over the rounds of how many times as late `one` answers. */
+  slower(one: string, other: string): number {
+    return this.#compare(one, other, (a, b) => a.medianMs / b.medianMs);
+  }
+
   #compare(one: string, other: string, by: (a: Score["rounds"][0], b: Score["rounds"][0]) => number): number {
     const others = this.score(other).rounds;
     return median(

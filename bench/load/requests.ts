@@ -72,6 +72,51 @@ function put(
   });
 }
 
+export const TRANSACTION_WRITES = 10;
+
+/** Puts of the same values as single writes put, ten keys in a row at once. */
+export function transactions(users: readonly string[]): RequestMaker {
+  return cycle(users, VALUES, (user, _key, n) =>
+    transact(
+      user,
+      keysFrom(n).map((key) => ({ op: "put", key, value: valueOf(n).toString() })),
+    ),
+  );
+}
+
+/** Some of everything: what is merged and counted is read first. */
+export function mixedTransactions(users: readonly string[]): RequestMaker {
+  return cycle(users, VALUES, (user, _key, n) =>
+    transact(
+      user,
+      keysFrom(n).map((key, at) => {
+        if (at < 4) return { op: "put", key, value: valueOf(n).toString() };
+        if (at < 7)
+          return {
+            op: "merge",
+            key: `merged-${key}`,
+            patch: { [`member-${at}`]: n, text: valueOf(n).toString() },
+          };
+        return { op: "add", key: `counted-${key}`, by: 1 };
+      }),
+    ),
+  );
+}
+
+function keysFrom(n: number): string[] {
+  return Array.from({ length: TRANSACTION_WRITES }, (_, at) => keyOf((n * TRANSACTION_WRITES + at) % KEYS));
+}
+
+function transact(user: string, all: readonly object[]): Buffer {
+  return requestBytes({
+    method: "POST",
+    host: HOST.ithaca,
+    path: `/v1/users/${user}/transactions`,
+    headers: { "Ithaca-Region": HOME },
+    body: Buffer.from(JSON.stringify({ writes: all })),
+  });
+}
+
 /** Reads at `session` in another region than where the user is at home, with a token that covers everything. */
 export function sessionReads(users: readonly string[], tokens: ReadonlyMap<string, string>): RequestMaker {
   return cycle(users, 1, (user, key) => sessionRead(user, key, tokens.get(user) ?? ""));
