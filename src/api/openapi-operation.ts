@@ -181,7 +181,8 @@ function problemsOf(components: Components, route: RouteContract): Json {
     const { status } = PROBLEMS[name];
     byStatus.set(status, [...(byStatus.get(status) ?? []), name]);
   }
-  const data = Object.values(route.answers).some((answer) => answer.data === true);
+  const data =
+    route.path.includes("{user}") || Object.values(route.answers).some(({ data }) => data === true);
   const statuses = [...byStatus].toSorted(([a], [b]) => a - b);
   return {
     ...Object.fromEntries(

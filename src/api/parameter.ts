@@ -93,8 +93,10 @@ export const QUERY = {
   partition: query("partition", "Only this partition", z.int().min(0)),
 } as const;
 
+export const PLACED_IN = header(HEADER.region, "A region id: treat the client as placed there");
+
 const placement: readonly Parameter[] = [
-  header(HEADER.region, "A region id: treat the client as placed there"),
+  PLACED_IN,
   header(
     HEADER.timeoutMs,
     "How long the server may wait on the caller's behalf",
@@ -163,5 +165,5 @@ export const EXPIRES_IN = header(
   integer(1, EXPIRES_IN_S_MAX),
 );
 
-export const ROUTING_HEADERS = placement;
-export const HOME_HEADERS: readonly Parameter[] = [...placement, consistency];
+export const ROUTING_HEADERS: readonly Parameter[] = [...placement, session];
+export const HOME_HEADERS: readonly Parameter[] = [...placement, session, consistency];

@@ -12,6 +12,7 @@ import {
   HOME_HEADERS,
   ITEM_READ_HEADERS,
   PATH,
+  PLACED_IN,
   QUERY,
   READ_HEADERS,
   ROUTING_HEADERS,
@@ -89,6 +90,9 @@ const WRITING: readonly ProblemName[] = [
   "write-concern-timeout",
   "outcome-unknown",
 ];
+
+/** Faults go to the replicas past everything that could refuse a request of data. */
+const FAULTS: readonly ProblemName[] = ["unauthenticated", "forbidden", "not-found", "region-unavailable"];
 
 export const ROUTES = {
   listItems: {
@@ -261,7 +265,7 @@ export const ROUTES = {
     summary: "A receipt as it stands now, or as soon as its concern is met",
     parameters: [PATH.user, PATH.position, QUERY.waitMs, QUERY.concern, ...ROUTING_HEADERS],
     answers: { 200: { description: "The receipt", body: schema.ReceiptState, data: true } },
-    problems: [...ASKING, "no-leader", "region-unavailable", "read-timeout"],
+    problems: [...ASKING, "invalid-session", "no-leader", "region-unavailable"],
   },
   getHome: {
     method: "GET",
@@ -270,7 +274,7 @@ export const ROUTES = {
     summary: "The user's home region and who leads there",
     parameters: [PATH.user, ...HOME_HEADERS],
     answers: { 200: { description: "The home", body: schema.Home } },
-    problems: [...ASKING, "no-leader", "region-unavailable"],
+    problems: [...ASKING, "invalid-session", "no-leader", "region-unavailable"],
   },
   putHome: {
     method: "PUT",
@@ -280,14 +284,21 @@ export const ROUTES = {
     parameters: [PATH.user, ...ROUTING_HEADERS],
     request: schema.HomeRequest,
     answers: { 200: { description: "The home", body: schema.Home } },
-    problems: [...ASKING, "not-implemented", "no-leader", "region-unavailable", "outcome-unknown"],
+    problems: [
+      ...ASKING,
+      "invalid-session",
+      "not-implemented",
+      "no-leader",
+      "region-unavailable",
+      "outcome-unknown",
+    ],
   },
   listRegions: {
     method: "GET",
     path: "/v1/regions",
     tag: "regions",
     summary: "Regions, their logs and how far each is; answers within 2 s whatever is down",
-    parameters: [QUERY.region, QUERY.partition],
+    parameters: [QUERY.region, QUERY.partition, PLACED_IN],
     answers: { 200: { description: "Cached for 1 s", body: schema.Regions } },
     problems: ["invalid-request", "unauthenticated"],
   },
@@ -299,7 +310,7 @@ export const ROUTES = {
     parameters: [],
     request: schema.FaultRequest,
     answers: { 200: { description: "The fault", body: schema.Fault } },
-    problems: [...ASKING, "region-unavailable"],
+    problems: [...FAULTS, "invalid-request"],
     admin: true,
   },
   listFaults: {
@@ -309,7 +320,7 @@ export const ROUTES = {
     summary: "Faults that are in force",
     parameters: [],
     answers: { 200: { description: "The faults", body: schema.FaultList } },
-    problems: [...ASKING, "region-unavailable"],
+    problems: FAULTS,
     admin: true,
   },
   endFaults: {
@@ -319,7 +330,7 @@ export const ROUTES = {
     summary: "End all faults",
     parameters: [],
     answers: { 200: { description: "Which were ended", body: schema.FaultsEnded } },
-    problems: [...ASKING, "region-unavailable"],
+    problems: FAULTS,
     admin: true,
   },
   endFault: {
@@ -329,7 +340,7 @@ export const ROUTES = {
     summary: "End one fault",
     parameters: [PATH.fault],
     answers: { 200: { description: "Which was ended", body: schema.FaultsEnded } },
-    problems: [...ASKING, "region-unavailable"],
+    problems: FAULTS,
     admin: true,
   },
   health: {

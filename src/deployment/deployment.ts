@@ -83,7 +83,7 @@ export function readDeployment(env: Environment): Deployment {
     mapVersion: SLOT_MAP_VERSION,
     anchors: readAnchors(env, regions, partitions),
     timing: readTiming(env),
-    limits: DEFAULT_LIMITS,
+    limits: readLimits(env),
     drills: flag(env, "DRILLS"),
     corsOrigins: readOrigins(env),
     localDev: flag(env, "LOCAL_DEV"),
@@ -175,6 +175,14 @@ function readTiming(env: Environment): Timing {
     retainMs: integerOr(env, "LOG_RETAIN_MS", DEFAULT_TIMING.retainMs, 1_000, LOG_RETAIN_MS_MAX),
     queueAfterMs: integerOr(env, "QUEUE_AFTER_MS", DEFAULT_TIMING.queueAfterMs, 0, 60_000),
     rpoMsMax: integerOr(env, "RPO_MS_MAX", DEFAULT_TIMING.rpoMsMax, 0, 3_600_000),
+  };
+}
+
+function readLimits(env: Environment): Limits {
+  const { pendingRequestsMax } = DEFAULT_LIMITS;
+  return {
+    ...DEFAULT_LIMITS,
+    pendingRequestsMax: integerOr(env, "PENDING_REQUESTS_MAX", pendingRequestsMax, 1, 100_000),
   };
 }
 

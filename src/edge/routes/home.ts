@@ -11,7 +11,7 @@ import { mayReadAll, mayWrite } from "../identity.ts";
 import { Journey, type Outcome } from "../journey.ts";
 import { askHome, askLeaderOf, claimHome } from "../leader-route.ts";
 import { askNear } from "../near-route.ts";
-import { outcomeAnswer, problemAnswer } from "../problem-answer.ts";
+import { outcomeAnswer, problemAnswer, type Telling } from "../problem-answer.ts";
 import { invalid, Refused } from "../refusal.ts";
 import { parseConsistency } from "../request-header.ts";
 
@@ -21,8 +21,9 @@ export async function getHome(exchange: Exchange, form: PathForm): Promise<Respo
     throw new Refused("forbidden", "this user's home is not yours to read");
   const { consistency } = parseConsistency(exchange.header(HEADER.consistency));
   const certain = consistency === "user" || consistency === "strong";
+  const telling = tellingOf(exchange, subject);
   const journey = begin(exchange, subject, null);
-  return homeAnswer(exchange, journey, subject, await findHome(journey, certain));
+  return homeAnswer(exchange, { journey, subject, telling }, await findHome(journey, certain));
 }
 
 /**
@@ -50,13 +51,19 @@ export async function putHome(exchange: Exchange, form: PathForm): Promise<Respo
   const { regions } = exchange.edge;
   const region = regions.indexOf(parsed.data.region);
   if (region === undefined) throw invalid(`there is no region "${parsed.data.region}"`);
+  const telling = tellingOf(exchange, subject);
   const journey = begin(exchange, subject, "claim");
   const outcome = await claimHome(journey, region, subject.identity.principal);
   if (outcome.kind === "home" && outcome.home !== region) {
     const detail = `the user is at home in ${regions.idOf(outcome.home)}; moving comes later`;
     return problemAnswer(exchange, "not-implemented", detail);
   }
-  return homeAnswer(exchange, journey, subject, outcome);
+  return homeAnswer(exchange, { journey, subject, telling }, outcome);
+}
+
+/** Read before anything is done: a token that is refused afterwards would say that nothing was. */
+function tellingOf(exchange: Exchange, { namespace }: Addressed): Telling {
+  return { session: readSession(exchange, namespace), trace: exchange.wantsTrace() };
 }
 
 function begin(exchange: Exchange, subject: Addressed, effect: "claim" | null): Journey {
@@ -73,14 +80,14 @@ function begin(exchange: Exchange, subject: Addressed, effect: "claim" | null): 
 
 function homeAnswer(
   exchange: Exchange,
-  journey: Journey,
-  { user, partition, namespace }: Addressed,
+  {
+    journey,
+    subject: { user, partition },
+    telling,
+  }: { readonly journey: Journey; readonly subject: Addressed; readonly telling: Telling },
   outcome: Outcome,
 ) {
-  if (outcome.kind !== "home") {
-    const telling = { session: readSession(exchange, namespace), trace: exchange.wantsTrace() };
-    return outcomeAnswer(exchange, journey, outcome, telling);
-  }
+  if (outcome.kind !== "home") return outcomeAnswer(exchange, journey, outcome, telling);
   const headers = {
     ...exchange.baseHeaders(),
     "Content-Type": "application/json",

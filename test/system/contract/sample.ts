@@ -1,0 +1,29 @@
+/** For every operation a request that is right. `user` has the item `k`, JSON, and is at home in weur. */
+import { AS_JSON, type Sample, type Stage } from "./stage.ts";
+
+export type Samples = Readonly<Record<string, (stage: Stage) => Sample>>;
+
+const of = (user: string, tail: string) => `/v1/users/${user}${tail}`;
+
+const FAULT = JSON.stringify({ kind: "delay", region: "enam", peer: "apac", ms: 1, forMs: 60_000 });
+
+export const SAMPLES: Samples = {
+  listItems: ({ user }) => ({ method: "GET", path: of(user, "/items?limit=2&values=true") }),
+  getItem: ({ user }) => ({ method: "GET", path: of(user, "/items/k") }),
+  getItemHead: ({ user }) => ({ method: "HEAD", path: of(user, "/items/k") }),
+  putItem: ({ user }) => ({ method: "PUT", path: of(user, "/items/k"), body: '{"a":1}', ...AS_JSON }),
+  deleteItem: ({ user }) => ({ method: "DELETE", path: of(user, "/items/d/1") }),
+  getReceipt: ({ user, position }) => ({ method: "GET", path: of(user, `/receipts/${position}`) }),
+  getHome: ({ user }) => ({ method: "GET", path: of(user, "/home") }),
+  putHome: ({ user }) => ({ method: "PUT", path: of(user, "/home"), body: '{"region":"weur"}' }),
+  listRegions: () => ({ method: "GET", path: "/v1/regions?region=weur&partition=0" }),
+  putFault: () => ({ method: "PUT", path: "/v1/faults", body: FAULT }),
+  listFaults: () => ({ method: "GET", path: "/v1/faults" }),
+  endFaults: () => ({ method: "DELETE", path: "/v1/faults" }),
+  endFault: () => ({ method: "DELETE", path: "/v1/faults/none" }),
+  health: () => ({ method: "GET", path: "/v1/health" }),
+  metrics: () => ({ method: "GET", path: "/metrics" }),
+  openApi: () => ({ method: "GET", path: "/openapi.json" }),
+  listProblems: () => ({ method: "GET", path: "/problems" }),
+  getProblem: () => ({ method: "GET", path: "/problems/not-found" }),
+};

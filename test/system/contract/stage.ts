@@ -1,0 +1,140 @@
+/**
+ * What the contract test acts on: a deployment that is open and has drills, one that asks who is there, one without drills, and a user
+ * who is at home and has something.
+ */
+import { createHmac } from "node:crypto";
+import { SignJWT } from "jose";
+import { expect } from "vitest";
+import { encodeSessionToken } from "../../../src/wire/session-codec.ts";
+import type { Reply } from "../support/http.ts";
+import { startRuntime, type Runtime } from "../support/runtime.ts";
+import type { Asked, Store } from "../support/store.ts";
+
+const AUTH_SECRET = "a secret of the contract test, long enough for HS256";
+const SESSION_SECRET = "another secret of the contract test, for its sessions";
+
+/** Requests that a replica keeps waiting before it says that it is busy: few, so that a test can fill it. */
+export const PENDING_MAX = 60;
+
+const VARS = {
+  SESSION_SECRET,
+  // A fault is put on every replica: fewer of them are told sooner.
+  PARTITIONS: "3",
+  ANCHORS: "weur,enam,apac",
+  // So that a leader that is cut off still answers when this test comes to ask it.
+  LEASE_MS: "15000",
+  // How old a write without a majority may be before the next at `local` is refused.
+  RPO_MS_MAX: "3000",
+  PENDING_REQUESTS_MAX: String(PENDING_MAX),
+};
+
+/** A request that is right, of an operation, about a user. */
+export interface Sample {
+  readonly method: string;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+}
+
+export type Caller = "nobody" | "own" | "other" | "admin";
+
+const CLAIMS: Readonly<Record<Exclude<Caller, "nobody">, Record<string, unknown>>> = {
+  own: { sub: "wilma" },
+  other: { sub: "mallory" },
+  admin: { sub: "root", scope: "admin" },
+};
+
+export const AS_JSON = { headers: { "Content-Type": "application/json" } } as const;
+
+export class Stage {
+  readonly #open: Runtime;
+  readonly #guarded: Runtime;
+  readonly #drillsOff: Runtime;
+  /** At home in weur, with the items `k` and `d/…`. */
+  readonly user = "wilma";
+  /** Of the write of `k`. */
+  readonly position: string;
+  #count = 0;
+
+  private constructor([open, guarded, drillsOff]: readonly [Runtime, Runtime, Runtime], position: string) {
+    this.#open = open;
+    this.#guarded = guarded;
+    this.#drillsOff = drillsOff;
+    this.position = position;
+  }
+
+  static async begin(): Promise<Stage> {
+    const runtimes = await Promise.all([
+      startRuntime(VARS),
+      startRuntime({ ...VARS, AUTH_MODE: "jwt", AUTH_SECRET }),
+      startRuntime({ ...VARS, DRILLS: "off" }),
+    ]);
+    const [{ store }, guarded] = runtimes;
+    await store.settle("wilma", "weur");
+    const written = await store.put("wilma", "k", '{"a":1}', { ...AS_JSON, concern: "all" });
+    const own = { token: await tokenOf(CLAIMS.own), ...AS_JSON };
+    const inGuarded = await guarded.store.put("wilma", "k", '{"a":1}', own);
+    expect(inGuarded.status, inGuarded.text).toBe(201);
+    return new Stage(runtimes, written.receipt.position);
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([this.#open, this.#guarded, this.#drillsOff].map((runtime) => runtime.stop()));
+  }
+
+  get store(): Store {
+    return this.#open.store;
+  }
+
+  /** A name that nobody had before. */
+  fresh(what: string): string {
+    this.#count += 1;
+    return `${what}-${this.#count}`;
+  }
+
+  ask(sample: Sample, more: Asked = {}): Promise<Reply> {
+    return send(this.#open.store, sample, more);
+  }
+
+  /** In the deployment that asks who is there. */
+  async askAs(caller: Caller, sample: Sample, more: Asked = {}): Promise<Reply> {
+    const token = caller === "nobody" ? {} : { token: await tokenOf(CLAIMS[caller]) };
+    return send(this.#guarded.store, sample, { ...more, ...token });
+  }
+
+  /** In a deployment that has no drills. */
+  askWithoutDrills(sample: Sample): Promise<Reply> {
+    return send(this.#drillsOff.store, sample, {});
+  }
+
+  /** Signed, so that it is taken for ours; of an epoch that never was, so that what it saw is found to be lost. */
+  async lostSession(): Promise<string> {
+    const { partition } = (await this.store.request("GET", `/v1/users/${this.user}/home`)).home;
+    const body = encodeSessionToken({
+      version: 1,
+      namespace: "default",
+      mapVersion: 1,
+      positions: [{ p: partition, o: 0, e: 1, s: 5, durable: false }],
+      seenAt: 0,
+      issuedAt: Date.now(),
+    });
+    const head = `s1.0.${Buffer.from(body).toString("base64url")}`;
+    const mac = createHmac("sha256", SESSION_SECRET).update(head).digest().subarray(0, 16);
+    return `${head}.${mac.toString("base64url")}`;
+  }
+}
+
+function send(store: Store, { method, path, headers, body }: Sample, more: Asked): Promise<Reply> {
+  return store.request(method, path, {
+    ...more,
+    headers: { ...headers, ...more.headers },
+    ...(body === undefined ? {} : { body }),
+  });
+}
+
+function tokenOf(claims: Record<string, unknown>): Promise<string> {
+  return new SignJWT(claims)
+    .setProtectedHeader({ alg: "HS256" })
+    .setExpirationTime("1h")
+    .sign(new TextEncoder().encode(AUTH_SECRET));
+}
