@@ -136,6 +136,27 @@ never comes back. A PUT without it makes the item permanent again.
 `,
   },
   {
+    title: "Changing part of a value, and several items at once",
+    text: `
+PATCH with a JSON merge patch changes the members that it names and leaves all others as they are stored, byte for byte: spaces, order and the digits of
+large numbers too. A counter is an item that \`add\` keeps as a signed integer of 64 bits; a read of it answers the decimal digits as \`text/plain\`.
+
+A transaction writes up to 100 items of one user, all or nothing, and only if its checks hold:
+
+\`\`\`sh
+curl -i http://127.0.0.1:8787/v1/users/alice/transactions \\
+  -H 'Content-Type: application/json' -H 'Idempotency-Key: move-1' -d '{
+    "checks": [{"key": "moves/1", "version": null}],
+    "writes": [
+      {"op": "put", "key": "moves/1", "value": {"from": "a", "to": "b"}},
+      {"op": "add", "key": "balance/a", "by": -5},
+      {"op": "add", "key": "balance/b", "by": 5}]}'
+\`\`\`
+
+A check that does not hold is 409 \`check-failed\` with the keys and their present versions: read, decide again, repeat.
+`,
+  },
+  {
     title: "Pages",
     text: `
 Lists come in pages, in byte order of their keys (the order of UTF-8, not of any language). A page that is not the last has a \`cursor\`: give it back with the same

@@ -4,6 +4,7 @@
  * A path about a user comes in four forms, which take and answer the same. What they share (bodies and answers) stands among the
  * components and each form refers to it; only what differs, who is meant, is in the operation itself.
  */
+import { curlOf } from "./curl.ts";
 import type { Components, Json, Reference } from "./openapi-components.ts";
 import { OPERATION_TEXTS, type OperationText } from "./operation-text.ts";
 import { PATH } from "./parameter.ts";
@@ -74,6 +75,7 @@ export function operationOf(components: Components, place: OperationPlace): Json
     ...parametersOf(components, route, form),
     ...requestOf(components, place, text),
     responses: responsesOf(components, place, text),
+    ...(text === undefined || tag !== null ? {} : codeSampleOf(route, text)),
   };
 }
 
@@ -102,6 +104,11 @@ export function headOperationOf(
   };
 }
 
+/** A command line that does it: several readers of such documents show it beside the operation. */
+function codeSampleOf({ method }: RouteContract, { example }: OperationText): Json {
+  return { "x-codeSamples": [{ lang: "Shell", label: "curl", source: curlOf(method, example) }] };
+}
+
 function securityOf(route: RouteContract): Json {
   if (route.open === true) return { security: [] };
   return route.admin === true ? { security: [{ bearer: ["admin"] }] } : {};
@@ -123,7 +130,7 @@ function requestOf(
   if (request === undefined) return {};
   const make = () => ({
     required: true,
-    content: contentOf(components, request, route.requestType, text?.example?.body),
+    content: contentOf(components, request, route.requestType, text?.example.body),
   });
   return { requestBody: form === "plain" ? make() : components.refer("requestBodies", id, make) };
 }
@@ -145,7 +152,7 @@ function responsesOf(
               components,
               answer.body,
               answer.type,
-              text?.example?.status === Number(status) ? text.example.answer : undefined,
+              text?.example.status === Number(status) ? text.example.answer : undefined,
             ),
           }),
     });

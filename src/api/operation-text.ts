@@ -5,22 +5,119 @@
 import type { RouteId } from "./route.ts";
 
 export interface ExampleCall {
-  /** Path and query, as they would stand in a URL. */
+  /** Path and query, as they stand in a URL. `$POSITION` and the like stand for what an earlier answer gave. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** An object is sent as JSON. */
+  /** Text is sent as it is, anything else as JSON. */
   readonly body?: unknown;
   readonly status: number;
-  /** The body of the answer, where it is JSON. */
+  /** The body of the answer. */
   readonly answer?: unknown;
 }
 
 export interface OperationText {
   readonly description: string;
-  readonly example?: ExampleCall;
+  readonly example: ExampleCall;
 }
 
+const JSON_TYPE = { "Content-Type": "application/json" } as const;
+const AT = 1_795_680_000_000;
+
+const RECEIPT = {
+  user: "alice",
+  key: "notes/today",
+  version: "weur.16.2",
+  position: "weur.16.2",
+  leader: "weur",
+  concern: "local",
+  durableIn: ["weur"],
+  committed: false,
+  at: AT,
+} as const;
+
 export const OPERATION_TEXTS: Partial<Record<RouteId, OperationText>> = {
+  putItem: {
+    description:
+      "The body is the value: any bytes up to 1 MiB, kept with their `Content-Type`. A user's first write also settles the user's home: the nearest region that answers. `Ithaca-Expires-In` fixes when the item expires; a PUT without it makes the item permanent again.",
+    example: {
+      path: "/v1/users/alice/items/notes/today",
+      headers: { ...JSON_TYPE, "Idempotency-Key": "first-note" },
+      body: { text: "hello" },
+      status: 201,
+      answer: RECEIPT,
+    },
+  },
+  getItem: {
+    description:
+      "Answers the stored bytes as they were sent, under the content type that they came with. What is known of the item besides is in the headers; `ETag` is its version. `If-None-Match` with the version that you have answers 304 while there is no other.",
+    example: {
+      path: "/v1/users/alice/items/notes/today",
+      headers: { "Ithaca-Consistency": "strong" },
+      status: 200,
+    },
+  },
+  listItems: {
+    description:
+      "Keys in byte order, from `start` (included) to `end` (not included), among those that begin with `prefix`; `reverse=true` gives them from the last to the first. A page that is not the last has a `cursor`: give it back with the same parameters. With `values=true` an item has its value: `value` where it is JSON, `valueBase64` otherwise; a page then also ends at 4 MiB.",
+    example: {
+      path: "/v1/users/alice/items?prefix=notes/&limit=10&values=true",
+      status: 200,
+      answer: {
+        items: [
+          {
+            key: "notes/today",
+            version: "weur.16.2",
+            contentType: "application/json",
+            size: 16,
+            value: { text: "hello" },
+          },
+        ],
+      },
+    },
+  },
+  patchItem: {
+    description:
+      "A JSON merge patch (RFC 7396): members that it names are replaced, those that it gives as null are removed, all others stay byte for byte, with the digits that they had. So an older client never destroys what a newer one wrote. The content type of the request has to be `application/merge-patch+json`.",
+    example: {
+      path: "/v1/users/alice/items/notes/today",
+      headers: { "Content-Type": "application/merge-patch+json" },
+      body: { done: true },
+      status: 200,
+      answer: { ...RECEIPT, version: "weur.16.3", position: "weur.16.3" },
+    },
+  },
+  transact: {
+    description:
+      "All of the writes are done or none, in one entry of the log, and only if every check holds: `version` is the item's present version, or null where there must be no such item. `put` takes `value` (JSON) or `valueBase64` (any bytes), `merge` a merge patch, `add` an integer. At most 100 writes; the request, and the values that it leaves, at most 1 MiB each.",
+    example: {
+      path: "/v1/users/alice/transactions",
+      headers: { ...JSON_TYPE, "Idempotency-Key": "first-visit" },
+      body: {
+        checks: [{ key: "notes/tomorrow", version: null }],
+        writes: [
+          { op: "put", key: "notes/tomorrow", value: { text: "again" } },
+          { op: "merge", key: "notes/today", patch: { done: null } },
+          { op: "add", key: "visits", by: 1 },
+        ],
+      },
+      status: 200,
+      answer: {
+        user: "alice",
+        version: "weur.16.4",
+        position: "weur.16.4",
+        leader: "weur",
+        concern: "local",
+        durableIn: ["weur"],
+        committed: false,
+        at: AT,
+        results: [
+          { version: "weur.16.4" },
+          { version: "weur.16.4", value: { text: "hello" } },
+          { version: "weur.16.4", value: "1" },
+        ],
+      },
+    },
+  },
   readMany: {
     description:
       "Whoever sees an effect in the answer also sees its causes (the answer to a question and the question), across users, partitions and regions, at every level but `eventual`, where each item is shown as it is at hand. At `strong` each item is linearizable besides. Usually all replicas are asked once and at the same time; where a cause is late, those that lack it are asked again, within `Ithaca-Timeout-Ms`. `Ithaca-Served-By` names all regions that answered and `Ithaca-Staleness-Ms` the greatest bound; `Ithaca-Home`, `Ithaca-Leader` and `Ithaca-Position`, which speak of one user, are absent. One item that the caller may not read refuses the whole request and is named. An answer above 16 MiB is refused.",
@@ -42,5 +139,140 @@ export const OPERATION_TEXTS: Partial<Record<RouteId, OperationText>> = {
   listChanges: {
     description:
       "Committed changes only, so none is ever taken back; in the order in which they were made, none twice and none left out, from whatever region is near. A page answers with a cursor, and `after` that cursor the next one begins, in any region, also after a failover; a page without changes may have a new cursor too, so keep it. Without `after` it begins with the user's first write. With `waitMs` the answer comes as soon as there is a change: ask again with its cursor at once, and nothing is missed in between. Changes are kept for a day: 410 `cursor-expired` carries a new cursor, and listing the items with that answer's Ithaca-Session, then following from its cursor, misses nothing. 404 until the user has a home, by a first write or by choosing one.",
+  },
+  getReceipt: {
+    description:
+      "A receipt says where a write stood when it was answered; this says where it stands now. `state` is `pending` until a majority holds it, then `committed`; `lost` when a failover cut it off before, and `divergent` names what was kept of it. `waitMs` waits until the `concern` is met (a majority, unless given), and answers the receipt as it is when the time is over. A position that was never issued, or that is another user's, is 404.",
+    example: {
+      path: "/v1/users/alice/receipts/$POSITION?waitMs=2000",
+      status: 200,
+      answer: { ...RECEIPT, durableIn: ["weur", "enam"], committed: true, state: "committed" },
+    },
+  },
+  deleteItem: {
+    description:
+      "Answers a receipt, like a write. Deleting what is not there is 404 and leaves no trace, unless the idempotency key says that it was this request that deleted it.",
+    example: {
+      path: "/v1/users/alice/items/notes/today",
+      headers: { "Idempotency-Key": "no-more-note", "Ithaca-Write-Concern": "majority" },
+      status: 200,
+      answer: {
+        ...RECEIPT,
+        version: "weur.16.3",
+        position: "weur.16.3",
+        concern: "majority",
+        durableIn: ["weur", "enam"],
+        committed: true,
+      },
+    },
+  },
+  getHome: {
+    description:
+      "The region in which the user's writes are put in order, the region that leads that log now, the epoch of its leadership, and the partition that the user belongs to. 404 until the user has a home: the first write makes one.",
+    example: {
+      path: "/v1/users/alice/home",
+      status: 200,
+      answer: { user: "alice", home: "weur", leader: "weur", epoch: "16", partition: 3 },
+    },
+  },
+  putHome: {
+    description:
+      "Before the first write it chooses the user's home, instead of the nearest region that answers. It is idempotent: choosing the home that the user has already answers 200.",
+    example: {
+      path: "/v1/users/bob/home",
+      headers: JSON_TYPE,
+      body: { region: "apac" },
+      status: 200,
+      answer: { user: "bob", home: "apac", leader: "apac", epoch: "18", partition: 7 },
+    },
+  },
+  listRegions: {
+    description:
+      "For every region whether it can be reached from where the client is placed, the faults set on it, and how far each of its logs is. Logs that were never opened are not listed. It answers within 2 seconds whatever is down, and keeps an answer for one second.",
+    example: {
+      path: "/v1/regions?region=weur&partition=0",
+      status: 200,
+      answer: {
+        regions: [
+          {
+            region: "weur",
+            role: "voter",
+            reachable: true,
+            faults: [],
+            logs: [
+              {
+                namespace: "default",
+                origin: "weur",
+                partition: 0,
+                leader: "weur",
+                epoch: "16",
+                head: "3",
+                applied: "3",
+                committed: "3",
+                lagMs: 0,
+                state: "leading",
+              },
+            ],
+          },
+        ],
+      },
+    },
+  },
+  putFault: {
+    description:
+      "Sets a fault on every replica, past all faults that are in force. `peer`, `ms` and `probability` go with the kinds that need them: `partition` and `one-way` need a `peer`; `delay` and `skew` need `ms`; `drop`, `duplicate` and `reorder` need a `probability`. Every fault ends by itself after `forMs`.",
+    example: {
+      path: "/v1/faults",
+      headers: JSON_TYPE,
+      body: { kind: "delay", region: "enam", peer: "apac", ms: 200, forMs: 60_000 },
+      status: 200,
+      answer: { id: "8f14e45fceea167a", kind: "delay", region: "enam", peer: "apac", ms: 200, endsAt: AT },
+    },
+  },
+  listFaults: {
+    description: "The faults that are in force now, wherever they were set.",
+    example: {
+      path: "/v1/faults",
+      status: 200,
+      answer: {
+        faults: [
+          { id: "8f14e45fceea167a", kind: "delay", region: "enam", peer: "apac", ms: 200, endsAt: AT },
+        ],
+      },
+    },
+  },
+  endFault: {
+    description: "Ends one fault before its time.",
+    example: { path: "/v1/faults/$ID", status: 200, answer: { ended: ["8f14e45fceea167a"] } },
+  },
+  endFaults: {
+    description: "Ends all faults before their time, and says which there were.",
+    example: { path: "/v1/faults", status: 200, answer: { ended: [] } },
+  },
+  health: {
+    description: "Says that the edge serves. Touches no replica, so that it is cheap to ask often.",
+    example: { path: "/v1/health", status: 200, answer: { status: "ok" } },
+  },
+  metrics: {
+    description:
+      "Counters and histograms of the isolate that answers, for a scraper: requests by route and status, attempts at replicas by region and outcome.",
+    example: { path: "/metrics", status: 200 },
+  },
+  openApi: {
+    description: "OpenAPI 3.1, made out of the same declarations that the routes are served by.",
+    example: { path: "/openapi.json", status: 200 },
+  },
+  docs: {
+    description: "The document as a page to read. It loads nothing from elsewhere and runs no script.",
+    example: { path: "/docs", status: 200 },
+  },
+  listProblems: {
+    description: "Every way in which a request can be refused, with its status.",
+    example: { path: "/problems", status: 200 },
+  },
+  getProblem: {
+    description:
+      "The page that a problem's `type` leads to: what it means, whether anything was done, and what to do.",
+    example: { path: "/problems/session-lost", status: 200 },
   },
 };

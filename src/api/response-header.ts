@@ -60,7 +60,8 @@ export const RESPONSE_HEADERS = {
     "nosniff",
     z.literal("nosniff"),
   ),
-  "Content-Security-Policy": header("What the content may do in a browser: nothing", "sandbox"),
+  "Content-Security-Policy": header("What the content may do in a browser: load and run nothing", "sandbox"),
+  "Referrer-Policy": header("The page tells nobody where its reader came from", "no-referrer"),
 } as const satisfies Record<string, ResponseHeader>;
 
 export type ResponseHeaderName = keyof typeof RESPONSE_HEADERS;

@@ -91,6 +91,12 @@ const WRITING: readonly ProblemName[] = [
   "outcome-unknown",
 ];
 
+const PAGE_HEADERS: readonly ResponseHeaderName[] = [
+  "Content-Security-Policy",
+  "X-Content-Type-Options",
+  "Referrer-Policy",
+];
+
 /** Faults go to the replicas past everything that could refuse a request of data. */
 const FAULTS: readonly ProblemName[] = ["unauthenticated", "forbidden", "not-found", "region-unavailable"];
 
@@ -373,13 +379,23 @@ export const ROUTES = {
     problems: [],
     open: true,
   },
+  docs: {
+    method: "GET",
+    path: "/docs",
+    tag: "service",
+    summary: "This document, to read",
+    parameters: [],
+    answers: { 200: { description: "A page", body: "html", headers: PAGE_HEADERS } },
+    problems: [],
+    open: true,
+  },
   listProblems: {
     method: "GET",
     path: "/problems",
     tag: "service",
     summary: "All problem types",
     parameters: [],
-    answers: { 200: { description: "A page", body: "html" } },
+    answers: { 200: { description: "A page", body: "html", headers: PAGE_HEADERS } },
     problems: [],
     open: true,
   },
@@ -389,7 +405,7 @@ export const ROUTES = {
     tag: "service",
     summary: "What a problem means and what to do",
     parameters: [PATH.problem],
-    answers: { 200: { description: "A page", body: "html" } },
+    answers: { 200: { description: "A page", body: "html", headers: PAGE_HEADERS } },
     problems: ["not-found"],
     open: true,
   },

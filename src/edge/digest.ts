@@ -16,6 +16,10 @@ export function digestOf(parts: readonly (string | Uint8Array)[]): Uint8Array {
   return new Uint8Array(hash.digest());
 }
 
+export function sha256(data: string): Uint8Array {
+  return createHash("sha256").update(data).digest();
+}
+
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.byteLength === b.byteLength && timingSafeEqual(a, b);
 }

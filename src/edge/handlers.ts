@@ -12,7 +12,7 @@ import { openLive } from "./routes/live.ts";
 import { getReceipt } from "./routes/receipt.ts";
 import { listRegions } from "./routes/region.ts";
 import { createTicket } from "./routes/ticket.ts";
-import { getProblem, health, listProblems, metrics, openApi } from "./routes/service.ts";
+import { docs, getProblem, health, listProblems, metrics, openApi } from "./routes/service.ts";
 import { transact } from "./routes/transaction.ts";
 
 export type Handler = (exchange: Exchange, form: PathForm) => Response | Promise<Response>;
@@ -39,6 +39,7 @@ export const HANDLERS: Readonly<Record<RouteId, Handler>> = {
   health,
   metrics,
   openApi,
+  docs,
   listProblems,
   getProblem,
 };

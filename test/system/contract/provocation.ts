@@ -153,6 +153,7 @@ export const BY_OPERATION: Table = {
   "health 200": plain,
   "metrics 200": plain,
   "openApi 200": plain,
+  "docs 200": plain,
   "listProblems 200": plain,
   "getProblem 200": plain,
   "getProblem 404 not-found": path((at) => at.replace("not-found", "no-such-problem")),

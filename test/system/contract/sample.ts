@@ -24,6 +24,7 @@ export const SAMPLES: Samples = {
   health: () => ({ method: "GET", path: "/v1/health" }),
   metrics: () => ({ method: "GET", path: "/metrics" }),
   openApi: () => ({ method: "GET", path: "/openapi.json" }),
+  docs: () => ({ method: "GET", path: "/docs" }),
   listProblems: () => ({ method: "GET", path: "/problems" }),
   getProblem: () => ({ method: "GET", path: "/problems/not-found" }),
 };
