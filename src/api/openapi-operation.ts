@@ -106,6 +106,7 @@ export function headOperationOf(
 
 /** A command line that does it: several readers of such documents show it beside the operation. */
 function codeSampleOf({ method }: RouteContract, { example }: OperationText): Json {
+  if (example === undefined) return {};
   return { "x-codeSamples": [{ lang: "Shell", label: "curl", source: curlOf(method, example) }] };
 }
 
@@ -130,7 +131,7 @@ function requestOf(
   if (request === undefined) return {};
   const make = () => ({
     required: true,
-    content: contentOf(components, request, route.requestType, text?.example.body),
+    content: contentOf(components, request, route.requestType, text?.example?.body),
   });
   return { requestBody: form === "plain" ? make() : components.refer("requestBodies", id, make) };
 }
@@ -152,7 +153,7 @@ function responsesOf(
               components,
               answer.body,
               answer.type,
-              text?.example.status === Number(status) ? text.example.answer : undefined,
+              text?.example?.status === Number(status) ? text.example.answer : undefined,
             ),
           }),
     });

@@ -17,7 +17,7 @@ export interface ExampleCall {
 
 export interface OperationText {
   readonly description: string;
-  readonly example: ExampleCall;
+  readonly example?: ExampleCall;
 }
 
 const JSON_TYPE = { "Content-Type": "application/json" } as const;

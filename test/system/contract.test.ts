@@ -4,8 +4,11 @@
  * never seen.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { OPERATION_TEXTS } from "../../src/api/operation-text.ts";
 import { ApiDocument, type OperationSpec } from "../support/api-document.ts";
-import { BY_OPERATION, BY_PROBLEM, type Provocation } from "./contract/provocation.ts";
+import { CONTROL } from "./contract/control.ts";
+import { ITEMS } from "./contract/items.ts";
+import { BY_PROBLEM, type Provocation, type Table } from "./contract/provocation.ts";
 import { SAMPLES } from "./contract/sample.ts";
 import { during, SITUATIONS, type Situation } from "./contract/situation.ts";
 import { Stage, type Sample } from "./contract/stage.ts";
@@ -20,6 +23,8 @@ interface Row {
 
 /** The forms of a path other than the first take and answer the same: they have a test of their own. */
 const OTHER_FORMS = ["me", "namespaces"];
+
+const BY_OPERATION: Table = { ...ITEMS, ...CONTROL };
 
 let stage: Stage;
 let document: ApiDocument;
@@ -81,6 +86,29 @@ async function differences({ name, operation, status, problem }: Row, { ask }: P
   }
   return found.map((each) => `${name}: ${each}`);
 }
+
+test("the examples run in the order in which they stand, each with the answer that it tells of", async () => {
+  const told = new Map<string, string>();
+  for (const [id, { example }] of Object.entries(OPERATION_TEXTS)) {
+    if (example === undefined) continue;
+    const operation = document.operation(id);
+    const fill = (text: string) =>
+      text.replaceAll(/\$([A-Z]+)/g, (_, name: string) => told.get(name) ?? name);
+    const { headers = {}, body, status } = example;
+    const reply = await stage.ask({
+      method: operation.method.toUpperCase(),
+      path: fill(example.path),
+      headers,
+      ...(body === undefined ? {} : { body: fill(typeof body === "string" ? body : JSON.stringify(body)) }),
+    });
+    expect(reply.status, `${id}: ${reply.text}`).toBe(status);
+    expect(document.differences(operation, reply), id).toEqual([]);
+    if (!reply.header("Content-Type").startsWith("application/json") || reply.text === "") continue;
+    for (const [name, value] of Object.entries(reply.members)) {
+      if (typeof value === "string") told.set(name.toUpperCase(), value);
+    }
+  }
+});
 
 /** Every path of the document, with the methods that it lists. */
 function paths(): Map<string, Set<string>> {

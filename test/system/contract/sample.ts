@@ -7,12 +7,42 @@ const of = (user: string, tail: string) => `/v1/users/${user}${tail}`;
 
 const FAULT = JSON.stringify({ kind: "delay", region: "enam", peer: "apac", ms: 1, forMs: 60_000 });
 
+const AS_PATCH = { headers: { "Content-Type": "application/merge-patch+json" } } as const;
+
+const TRANSACTION = JSON.stringify({
+  checks: [{ key: "never", version: null }],
+  writes: [
+    { op: "put", key: "t/1", value: { a: 1 } },
+    { op: "put", key: "t/2", valueBase64: "aGk=", contentType: "text/plain", expiresInS: 600 },
+    { op: "merge", key: "t/1-merged", patch: { b: 2 } },
+    { op: "add", key: "t/count", by: "1" },
+    { op: "delete", key: "t/none" },
+  ],
+});
+
+export function reads(...asked: readonly { readonly user: string; readonly key: string }[]): string {
+  return JSON.stringify({ reads: asked });
+}
+
 export const SAMPLES: Samples = {
-  listItems: ({ user }) => ({ method: "GET", path: of(user, "/items?limit=2&values=true") }),
+  listItems: ({ user }) => ({ method: "GET", path: of(user, "/items?prefix=k&limit=2&values=true") }),
   getItem: ({ user }) => ({ method: "GET", path: of(user, "/items/k") }),
   getItemHead: ({ user }) => ({ method: "HEAD", path: of(user, "/items/k") }),
   putItem: ({ user }) => ({ method: "PUT", path: of(user, "/items/k"), body: '{"a":1}', ...AS_JSON }),
+  patchItem: ({ user }) => ({ method: "PATCH", path: of(user, "/items/k"), body: '{"b":2}', ...AS_PATCH }),
+  transact: ({ user }) => ({
+    method: "POST",
+    path: of(user, "/transactions"),
+    body: TRANSACTION,
+    ...AS_JSON,
+  }),
   deleteItem: ({ user }) => ({ method: "DELETE", path: of(user, "/items/d/1") }),
+  readMany: ({ user }) => ({
+    method: "POST",
+    path: "/v1/read",
+    body: reads({ user, key: "k" }, { user: "nobody", key: "none" }),
+    ...AS_JSON,
+  }),
   getReceipt: ({ user, position }) => ({ method: "GET", path: of(user, `/receipts/${position}`) }),
   getHome: ({ user }) => ({ method: "GET", path: of(user, "/home") }),
   putHome: ({ user }) => ({ method: "PUT", path: of(user, "/home"), body: '{"region":"weur"}' }),
