@@ -1,6 +1,6 @@
 /** One operation on the page at /docs. */
 import { codeHtml, inlineHtml, markdownHtml, tableOf } from "./markdown.ts";
-import type { AnswerView, ContentView, OperationView } from "./openapi-reader.ts";
+import type { AnswerView, ContentView, OperationView, ProblemView } from "./openapi-reader.ts";
 import { escapeHtml } from "./page.ts";
 import { linkOf, typeText } from "./schema-text.ts";
 
@@ -92,16 +92,15 @@ function contentText({ type, schema }: ContentView): string {
 }
 
 function problemsHtml({ answers }: OperationView): string {
-  const rows = answers
+  const lines = answers
     .filter(({ problems }) => problems.length > 0)
-    .map(({ status, problems }) => [
-      `<span class="status">${status}</span>`,
-      problems
-        .map(
-          ({ name, title }) =>
-            `<a href="/problems/${name}" title="${escapeHtml(title)}"><code>${name}</code></a>`,
-        )
-        .join(", "),
-    ]);
-  return rows.length === 0 ? "" : `<h4>Problems</h4>\n${tableOf(["status", "problem"], rows)}`;
+    .map(
+      ({ status, problems }) =>
+        `<span class="status">${status}</span> ${problems.map(problemLink).join(", ")}`,
+    );
+  return lines.length === 0 ? "" : `<h4>Problems</h4>\n<p>${lines.join("; ")}</p>`;
+}
+
+function problemLink({ name, title }: ProblemView): string {
+  return `<a href="/problems/${name}" title="${escapeHtml(title)}"><code>${name}</code></a>`;
 }

@@ -122,5 +122,5 @@ function nothingHere(exchange: Exchange): Response {
   if (path.startsWith("/v1/") && hasBadSegment(path)) {
     throw invalid('the path has a segment that is empty, "." or ".."');
   }
-  return problemAnswer(exchange, "not-found", "there is nothing at this path");
+  return problemAnswer(exchange, "not-found", "there is nothing at this path; /docs lists what there is");
 }
