@@ -9,6 +9,7 @@ import { catchUp } from "./parts/catch-up.ts";
 import { core } from "./parts/core.ts";
 import { cost } from "./parts/cost.ts";
 import { cut } from "./parts/cut.ts";
+import { feed } from "./parts/feed.ts";
 import { lag } from "./parts/lag.ts";
 import { memory } from "./parts/memory.ts";
 import type { Part } from "./parts/part.ts";
@@ -22,6 +23,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   throughput,
   transactions: transactionCost,
   lag,
+  feed,
   cost,
   cut,
   "catch-up": catchUp,

@@ -45,6 +45,8 @@ interface Page {
 
 /** Long polls that wait here at once. */
 const POLLS_MAX = 1_000;
+/** Between the answer to a long poll and the next one. */
+const BETWEEN_POLLS_MS = 1_000;
 /** What one message to somebody who stays may hold, unless a single entry is larger, and how many are made in a turn. */
 const MESSAGE: Omit<PageSize, "values"> = { limit: 100, bytesMax: 1_000_000 };
 const MESSAGES_PER_TURN = 32;
@@ -66,6 +68,8 @@ export class Feed {
   readonly #subscribers = new Map<number, Subscriber>();
   /** Long polls that wait, by the log that they wait for. */
   readonly #polls = new Map<RegionIndex, number>();
+  /** Until when a log counts as waited for although nobody does: who has just been answered usually asks again. */
+  readonly #expected = new Map<RegionIndex, number>();
   /** Since when a log has stood where it stands. */
   readonly #standstill = new Map<RegionIndex, { readonly through: number; readonly since: number }>();
   #look: { readonly key: string; readonly users: ReadonlySet<string | null> } | null = null;
@@ -79,7 +83,7 @@ export class Feed {
 
   /** Does somebody here wait for the log's commit position? */
   watches(o: RegionIndex): boolean {
-    if ((this.#polls.get(o) ?? 0) > 0) return true;
+    if ((this.#polls.get(o) ?? 0) > 0 || this.#context.now < (this.#expected.get(o) ?? 0)) return true;
     for (const { user } of this.#subscribers.values())
       if (this.#context.storage.owner(user)?.home === o) return true;
     return false;
@@ -98,7 +102,10 @@ export class Feed {
     let watched: RegionIndex | null = null;
     const watch = (o: RegionIndex | null): void => {
       if (watched === o) return;
-      if (watched !== null) this.#polls.set(watched, (this.#polls.get(watched) ?? 1) - 1);
+      if (watched !== null) {
+        this.#polls.set(watched, (this.#polls.get(watched) ?? 1) - 1);
+        this.#expected.set(watched, this.#context.now + BETWEEN_POLLS_MS);
+      }
       if (o !== null) this.#polls.set(o, (this.#polls.get(o) ?? 0) + 1);
       watched = o;
     };
