@@ -14,7 +14,7 @@ const MAC_BYTES = 16;
 const FORM = /^([a-z]1)\.(\d{1,3})\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{22})$/;
 
 /** `s1`: a session. `c1`: the cursor of a list. `f1`: the cursor of a feed. `t1`: a ticket. A signature for one is none for another. */
-export type TokenKind = "s1" | "c1" | "f1" | "t1";
+export type TokenKind = "s1" | "c1" | "f1" | "t1" | "e1";
 
 /** Signs bytes and verifies what it signed, with keys that change: the first signs, all verify. */
 export class Signer {

@@ -8,6 +8,8 @@
 import type { SqlDriver, SqlValue } from "../src/storage/sql-driver.ts";
 
 export class ObjectSqlDriver implements SqlDriver {
+  /** The local runtime's write-ahead log begins anew at about 4 MB: twice that, and what a step is too long. */
+  readonly journalBytes = 10_000_000;
   readonly #storage: DurableObjectStorage;
   readonly #sql: SqlStorage;
 
@@ -30,6 +32,10 @@ export class ObjectSqlDriver implements SqlDriver {
       rows.push(row as SqlValue[]);
     }
     return rows;
+  }
+
+  bytesInUse(): number {
+    return this.#sql.databaseSize;
   }
 
   transaction<T>(body: () => T): T {

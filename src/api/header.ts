@@ -67,6 +67,8 @@ export const EXPOSED_HEADERS: readonly string[] = [
   HEADER.requestId,
 ];
 
+export const NDJSON_CONTENT_TYPE = "application/x-ndjson";
+
 /** Every answer about data is the caller's own, and depends on these. */
 export const DATA_CACHE_CONTROL = "private, no-cache, no-transform";
 export const DATA_VARY = `${HEADER.authorization}, ${HEADER.session}, ${HEADER.consistency}, ${HEADER.region}`;

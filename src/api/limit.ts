@@ -36,6 +36,17 @@ export const READS_MAX = 100;
 export const READ_ANSWER_BYTES_MAX = 16 * 1_048_576;
 /** The body of its request: so many of the longest users and keys, every character escaped. */
 export const READ_BODY_BYTES_MAX = 524_288;
+/** An export goes page by page through the same lists, and holds one page or two. */
+export const EXPORT_PAGE_ITEMS = 1_000;
+export const EXPORT_PAGE_BYTES = 1_048_576;
+/** A value of 1 MiB in base64, a key of which every byte is escaped, and room for the rest. */
+export const IMPORT_LINE_BYTES_MAX = 1_572_864;
+/** Items that become one log entry, unless a single value is larger. */
+export const IMPORT_CHUNK_ITEMS = 250;
+export const IMPORT_CHUNK_BYTES = 524_288;
+/** Lines that an import names as failed; the rest are counted. */
+export const IMPORT_FAILURES_MAX = 100;
+export const VERSION_CHARACTERS_MAX = 255;
 
 export const CHANGES_LIMIT_MAX = 1_000;
 export const CHANGES_LIMIT_DEFAULT = 100;

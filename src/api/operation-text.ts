@@ -275,4 +275,20 @@ export const OPERATION_TEXTS: Partial<Record<RouteId, OperationText>> = {
       "The page that a problem's `type` leads to: what it means, whether anything was done, and what to do.",
     example: { path: "/problems/session-lost", status: 200 },
   },
+  eraseUser: {
+    description:
+      "Items, deleted ones too, receipts, idempotency keys, writes that a failover cut off, the home, and what the logs of the partition still hold. Answered once a majority of regions holds the decision, which can then not be lost; `GET /v1/erasures/{id}` tells how far each region is. The user is unknown from then on, and a new first write makes a new user of the same name. A write that is under way at the same time may be done before (and is erased) or after (and is the new user's first). Asked again within 48 h for a user who is gone, it answers an id of the same erasure. It cannot be undone; export first what is to be kept. For the user themselves, or with the scope write:any.",
+  },
+  getErasure: {
+    description:
+      "`erasedIn` lists the regions whose replicas have nothing of the user left: no row, no log entry, no byte in the unused space of their database files. `remaining` lists what may still hold something: regions that have not finished or not answered (asking makes them go on), messages in the regions' queues for at most 4 days, and the platform's own history of the database files, which it keeps for 30 days. For whoever knows the id.",
+  },
+  exportItems: {
+    description:
+      "The answer is streamed, one item a line, and may be as long as it likes. The first line says where the user's log stood. A JSON value stands in its line as it is stored, byte for byte (`value`); every other value, and JSON that contains a line break or is surrounded by white space, is `valueBase64`. The last line of a whole export is `{end: true, items, session}`. An export that ends otherwise is incomplete: its last line is `{end: false, items, after, problem}`, or there is none where the connection broke. It goes on behind the last whole line with `after=` its key, or begins anew. Pages are not one snapshot, and a later line is never older than an earlier one. Ithaca-Timeout-Ms bounds each page of 1,000 items or 1 MiB, not the whole.",
+  },
+  importItems: {
+    description:
+      "The body is read as a stream and may be as long as it likes. It is written in chunks of up to 250 lines or 512 KiB, in order, each chunk like one transaction and the whole not; Ithaca-Timeout-Ms bounds each chunk. A line that was imported before (the same key, exported version, content type, value and expiry) is `unchanged` as long as the item or its tombstone is there, whatever was written to the item since; so is a line that stands in the store under the very version. So an import that broke off is resumed by running it again. A line that is not taken is named in `failed` with its problem, and the others are written; an item that has expired meanwhile is one of them. First and last lines of exports are passed over. When a chunk cannot be written, the answer is its problem, with the counts so far and `line`, the first line that is not known to be done. `application/ndjson` and `application/jsonl` are taken as well. An Idempotency-Key is not needed and not looked at.",
+  },
 };

@@ -61,6 +61,7 @@ export const PATH = {
   ),
   position: path("position", "The `position` of a receipt", PositionText, "weur.16.42"),
   fault: path("id", "The id of a fault", z.string(), "8f14e45fceea167a"),
+  erasure: path("id", "The id that erasing a user answered"),
   problem: path("name", "The name of a problem", z.string(), "session-lost"),
 } as const;
 
@@ -86,6 +87,10 @@ export const QUERY = {
     "waitMs",
     "Wait this long for a change, if there is none yet",
     integer(0, CHANGES_WAIT_MS_MAX, 0),
+  ),
+  afterKey: query(
+    "after",
+    "Only keys after this one: the last key that an export which broke off had brought",
   ),
   waitMs: query("waitMs", "Wait this long for the concern", integer(0, RECEIPT_WAIT_MS_MAX, 0)),
   concern: query("concern", "What to wait for; majority unless given", Concern),
@@ -158,6 +163,12 @@ export const TRANSACTION_HEADERS: readonly Parameter[] = [
 ];
 
 export const WRITE_HEADERS: readonly Parameter[] = [...TRANSACTION_HEADERS, ...conditions];
+/** An import has no conditions, and needs no key: the lines are their own. */
+export const IMPORT_HEADERS: readonly Parameter[] = [
+  ...placement,
+  session,
+  header(HEADER.writeConcern, "Who must hold each chunk before the next is written", Concern),
+];
 
 export const EXPIRES_IN = header(
   HEADER.expiresIn,

@@ -6,10 +6,12 @@
  * at while a request is served.
  */
 import { z } from "zod";
+import { NDJSON_CONTENT_TYPE } from "./header.ts";
 import {
   EXPIRES_IN,
   FEED_HEADERS,
   HOME_HEADERS,
+  IMPORT_HEADERS,
   ITEM_READ_HEADERS,
   PATH,
   PLACED_IN,
@@ -263,6 +265,61 @@ export const ROUTES = {
     request: schema.TicketRequest,
     answers: { 200: { description: "The ticket", body: schema.Ticket } },
     problems: ["invalid-request", "unauthenticated", "forbidden", "not-found"],
+  },
+  exportItems: {
+    method: "GET",
+    path: "/v1/users/{user}/export",
+    tag: "transfer",
+    summary: "All items of a user, one a line, in byte order of their keys",
+    parameters: [PATH.user, QUERY.afterKey, ...READ_HEADERS],
+    answers: {
+      200: {
+        description: "Lines of JSON; the last one says whether the export is whole",
+        body: schema.ExportLine,
+        type: NDJSON_CONTENT_TYPE,
+        data: true,
+      },
+    },
+    problems: READING,
+  },
+  importItems: {
+    method: "POST",
+    path: "/v1/users/{user}/import",
+    tag: "transfer",
+    summary: "Import the lines of an export",
+    parameters: [PATH.user, ...IMPORT_HEADERS],
+    request: schema.ImportLine,
+    requestType: NDJSON_CONTENT_TYPE,
+    answers: { 200: { description: "What became of the lines", body: schema.ImportResult, data: true } },
+    problems: [
+      ...ASKING,
+      "unsupported-media-type",
+      "invalid-session",
+      "session-lost",
+      "rpo-bound",
+      "no-leader",
+      "region-unavailable",
+      "write-concern-timeout",
+      "outcome-unknown",
+    ],
+  },
+  eraseUser: {
+    method: "DELETE",
+    path: "/v1/users/{user}",
+    tag: "transfer",
+    summary: "Erase everything about a user, in every region",
+    parameters: [PATH.user, ...ROUTING_HEADERS],
+    answers: { 202: { description: "It is decided and will be done everywhere", body: schema.ErasureBegun } },
+    problems: [...ASKING, "no-leader", "region-unavailable", "outcome-unknown"],
+  },
+  getErasure: {
+    method: "GET",
+    path: "/v1/erasures/{id}",
+    tag: "transfer",
+    summary: "How far an erasure is; regions go on with it when they are asked",
+    parameters: [PATH.erasure],
+    answers: { 200: { description: "Answers in 2 s whatever is down", body: schema.Erasure } },
+    problems: ["invalid-request", "unauthenticated", "not-found", "internal"],
   },
   getReceipt: {
     method: "GET",

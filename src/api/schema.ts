@@ -8,6 +8,7 @@ import {
   EXPIRES_IN_S_MAX,
   FAULT_MS_MAX,
   READS_MAX,
+  IMPORT_FAILURES_MAX,
   TRANSACTION_CHECKS_MAX,
   TRANSACTION_WRITES_MAX,
 } from "./limit.ts";
@@ -201,6 +202,64 @@ export const TicketRequest = z
 export const Ticket = z
   .object({ ticket: z.string().meta({ description: "Good once, for a minute: `?ticket=`" }) })
   .meta({ id: "Ticket" });
+const LINE = ListedItem.partial({ version: true, contentType: true, size: true }).meta({
+  id: "ImportLine",
+  description:
+    "An item, with `value` or `valueBase64`. Without a version the line is known by the rest of it; without a content type it is application/json, or application/octet-stream for `valueBase64`; a size is compared",
+});
+const ExportFrame = z.object({ user: z.string(), position: PositionText, at: Instant }).meta({
+  id: "ExportStart",
+  description: "The first line: where the user's log stood when the export began",
+});
+const ExportEnd = z
+  .object({ end: z.literal(true), items: z.int(), session: z.string() })
+  .meta({ id: "ExportEnd", description: "The last line of a whole export, with a token that covers it" });
+const ExportBreak = z
+  .looseObject({ end: z.literal(false), items: z.int(), after: z.string().optional() })
+  .meta({
+    id: "ExportBreak",
+    description: "The last line of an export that broke off, with the problem and the last key before it",
+  });
+
+export const ExportLine = z
+  .union([ExportFrame, ListedItem, ExportEnd, ExportBreak])
+  .meta({ id: "ExportLine", description: "A line of an export" });
+/** Lines of exports that are no items are passed over. */
+export const ImportLine = LINE;
+
+export const ImportResult = z
+  .object({
+    imported: z.int().meta({ description: "Written now" }),
+    unchanged: z.int().meta({ description: "Imported before, or there already under the very version" }),
+    failed: z
+      .array(
+        z.object({
+          line: z.int().meta({ description: "From 1" }),
+          problem: z.string().meta({ description: "Name of a problem", examples: ["invalid-request"] }),
+          detail: z.string(),
+        }),
+      )
+      .meta({ description: `The first ${IMPORT_FAILURES_MAX} lines that were not taken` }),
+    failedCount: z.int().meta({ description: "All of them" }),
+  })
+  .meta({ id: "ImportResult" });
+
+export const ErasureBegun = z
+  .object({ erasure: z.string().meta({ description: "Id of the erasure; names nobody" }) })
+  .meta({ id: "ErasureBegun" });
+export const Erasure = z
+  .object({
+    erasedIn: z.array(Region).meta({ description: "Regions that hold nothing of the user any more" }),
+    remaining: z
+      .array(
+        z.object({
+          where: z.string(),
+          until: Instant.nullable().meta({ description: "When it is gone by itself; null: not known" }),
+        }),
+      )
+      .meta({ description: "What may still hold something of the user" }),
+  })
+  .meta({ id: "Erasure" });
 
 export const HomeRequest = z.strictObject({ region: Region }).meta({ id: "HomeRequest" });
 export const Home = z

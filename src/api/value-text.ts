@@ -10,3 +10,13 @@ export function embeddedValue(contentType: string, value: Uint8Array): string {
   const text = isJsonType(contentType) ? jsonTextOf(value) : null;
   return text === null ? `"valueBase64":"${toBase64(value)}"` : `"value":${text}`;
 }
+
+/**
+ * The same inside a line. Text that breaks the line cannot stand in it, and of white space around a value nobody could tell
+ * that it is part of it: both go as bytes.
+ */
+export function lineValue(contentType: string, value: Uint8Array): string {
+  const text = isJsonType(contentType) ? jsonTextOf(value) : null;
+  const stands = text !== null && !/[\n\r]|^[ \t]|[ \t]$/.test(text);
+  return stands ? `"value":${text}` : `"valueBase64":"${toBase64(value)}"`;
+}

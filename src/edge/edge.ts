@@ -3,6 +3,7 @@ import { FeedCursors } from "../../durable-objects/feed-cursors.ts";
 import { Signer } from "../../durable-objects/signer.ts";
 import type { Deployment } from "../deployment/deployment.ts";
 import { BearerTokens } from "./bearer-token.ts";
+import { ErasureIds } from "./erasure-id.ts";
 import { HomeCache } from "./home-cache.ts";
 import { ListCursors } from "./list-cursor.ts";
 import { Metrics } from "./metrics.ts";
@@ -21,6 +22,7 @@ export interface Edge {
   readonly cursors: ListCursors;
   readonly feedCursors: FeedCursors;
   readonly tickets: Tickets;
+  readonly erasures: ErasureIds;
   readonly homes: HomeCache;
   readonly health: RegionHealth;
   readonly metrics: Metrics;
@@ -41,6 +43,7 @@ export function createEdge({ deployment, transport }: EdgeContext): Edge {
     cursors: new ListCursors(signer),
     feedCursors: new FeedCursors(signer),
     tickets: new Tickets(signer),
+    erasures: new ErasureIds(signer),
     homes: new HomeCache(),
     health: new RegionHealth(),
     metrics: new Metrics(),

@@ -4,7 +4,10 @@ import type { RouteId } from "../api/route.ts";
 import type { Exchange } from "./exchange.ts";
 import { listChanges } from "./routes/changes.ts";
 import { endFault, endFaults, listFaults, putFault } from "./routes/fault.ts";
+import { eraseUser, getErasure } from "./routes/erasure.ts";
+import { exportItems } from "./routes/export.ts";
 import { getHome, putHome } from "./routes/home.ts";
+import { importItems } from "./routes/import.ts";
 import { deleteItem, getItem, patchItem, putItem } from "./routes/item.ts";
 import { listItems } from "./routes/list.ts";
 import { readMany } from "./routes/read.ts";
@@ -28,6 +31,10 @@ export const HANDLERS: Readonly<Record<RouteId, Handler>> = {
   listChanges,
   openLive,
   createTicket,
+  eraseUser,
+  getErasure,
+  exportItems,
+  importItems,
   getReceipt,
   getHome,
   putHome,

@@ -45,6 +45,10 @@ export class HomeCache {
     this.#homes.set(key, { home, version, at: now });
   }
 
+  forget(namespace: string, user: string): void {
+    this.#homes.delete(`${namespace}/${user}`);
+  }
+
   leaderOf(namespace: string, partition: number, origin: RegionIndex, now: number): RegionIndex {
     const known = this.#leaders.get(`${namespace}/${partition}/${origin}`);
     // A log that nobody ever took over is led by its own region.

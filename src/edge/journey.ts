@@ -37,7 +37,7 @@ export interface JourneyOptions {
   readonly from: RegionIndex;
   readonly startedAt: number;
   readonly budgetMs: number;
-  readonly effect: "write" | "claim" | null;
+  readonly effect: "write" | "claim" | "erase" | null;
 }
 
 export class Journey {

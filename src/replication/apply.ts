@@ -9,13 +9,20 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { encodeXdeps } from "../wire/xdeps-codec.ts";
 import { assert } from "../lib/assert.ts";
 import type { Context } from "./context.ts";
-import { EntryKind, OpKind, PROTOCOL_VERSION, type Entry, type RawEntry } from "./entry.ts";
+import { EntryKind, OpKind, PROTOCOL_VERSION, type Entry, type Op, type RawEntry } from "./entry.ts";
+import { redacted, type Erasures } from "./erasure.ts";
 import type { Log } from "./log.ts";
 import type { IdempotencyRow, ItemRow, OwnerRow } from "./message.ts";
 import type { UndoImage } from "./storage.ts";
 
 const NO_BYTES = new Uint8Array(0);
-const APPLICABLE_KINDS: ReadonlySet<number> = new Set([EntryKind.open, EntryKind.txn, EntryKind.claim]);
+const APPLICABLE_KINDS: ReadonlySet<number> = new Set([
+  EntryKind.open,
+  EntryKind.txn,
+  EntryKind.claim,
+  EntryKind.erase,
+  EntryKind.redacted,
+]);
 const APPLICABLE_OPS: ReadonlySet<number> = new Set(Object.values(OpKind));
 
 const UNREADABLE_KIND = 0;
@@ -33,11 +40,15 @@ const UNREADABLE = {
 
 export class Applier {
   readonly #context: Context;
+  readonly #erasures: Erasures;
+  /** Erasures that wait for a majority: by log, their seq. */
+  readonly #erasing = new Map<number, number>();
   /** While a snapshot is taken over: entries up to these seqs are stored and not applied until the image is whole. */
   #held = new Map<number, number>();
 
-  constructor(context: Context) {
+  constructor(context: Context, erasures: Erasures) {
     this.#context = context;
+    this.#erasures = erasures;
   }
 
   /** Adds an entry that came from elsewhere; what is committed already (through `committed`) will never be taken back. */
@@ -55,19 +66,55 @@ export class Applier {
       log.epochs.push({ e: raw.e, start: raw.s });
       storage.putEpoch({ o: log.o, e: raw.e, start: raw.s });
     }
-    const chain = this.#context.hash(log.chain, raw.bytes);
-    const applied = this.#mayApply(log, entry);
-    const undo = applied ? this.#apply(log, entry, raw.s > committed) : null;
+    const chain = this.#chainAfter(log, raw, entry);
+    const stored = this.#erasures.covers(entry) ? redacted(entry) : entry;
+    const bytes = stored === entry ? raw.bytes : this.#context.codec.encode(stored);
+    const applied = this.#mayApply(log, stored, committed);
+    const undo = applied ? this.#apply(log, stored, raw.s > committed) : null;
     const commit = Math.max(log.commit, Math.min(committed, raw.s));
     // What does not decode belongs to somebody whom newer code may know.
-    const user = entry.pv === UNREADABLE.pv ? null : entry.user;
-    storage.insertEntry({ o: log.o, ...raw, hlc: entry.hlc, commit, applied, user, chain, undo });
+    const user = stored.pv === UNREADABLE.pv ? null : stored.user;
+    storage.insertEntry({
+      o: log.o,
+      e: raw.e,
+      s: raw.s,
+      bytes,
+      hlc: entry.hlc,
+      commit,
+      applied,
+      user,
+      chain,
+      undo,
+      redacted: stored.kind === EntryKind.redacted,
+    });
     log.last = { e: raw.e, s: raw.s };
     log.chain = chain;
     log.hlc = entry.hlc;
     this.#context.hlc = Math.max(this.#context.hlc, entry.hlc);
     if (applied) log.applied = raw.s;
     this.#context.changed = true;
+  }
+
+  /** Of a redacted entry nobody can compute it any more: it comes along. */
+  #chainAfter(log: Log, raw: RawEntry, entry: Entry): Uint8Array {
+    if (entry.kind !== EntryKind.redacted) return this.#context.hash(log.chain, raw.bytes);
+    assert(raw.chain !== undefined, `log ${log.o}: redacted entry ${raw.s} without its chain hash`);
+    return raw.chain;
+  }
+
+  /** Erasures that a majority holds by now. */
+  applyErasures(): void {
+    for (const [o, s] of this.#erasing) {
+      const log = this.#context.log(o);
+      if (log.commit < s && log.applied === s - 1 && log.last.s >= s) continue;
+      this.#erasing.delete(o);
+      this.applyWaiting();
+    }
+  }
+
+  /** Logs whose next entry is an erasure that is not known to be on a majority. */
+  erasing(): Iterable<number> {
+    return this.#erasing.keys();
   }
 
   /** Applies what can be applied now, in every log, until nothing moves. */
@@ -79,7 +126,7 @@ export class Applier {
           const row = this.#context.storage.entry(log.o, log.applied + 1);
           assert(row !== null, `log ${log.o}: entry ${log.applied + 1} is missing`);
           const entry = this.#read(log, row);
-          if (!this.#mayApply(log, entry)) break;
+          if (!this.#mayApply(log, entry, log.commit)) break;
           this.#context.storage.markApplied(log.o, row.s, this.#apply(log, entry, row.s > log.commit));
           log.applied = row.s;
           this.#context.changed = true;
@@ -112,15 +159,17 @@ export class Applier {
         assert(row.undo !== null, `log ${log.o}: entry ${s} above the commit position has no undo image`);
         this.#restore(row.undo);
       }
-      storage.putDivergent({
-        o: log.o,
-        e: row.e,
-        s,
-        applied: row.applied,
-        foundAt: now,
-        entry: row.bytes,
-        undo: row.undo,
-      });
+      if (!this.#erasures.covers(this.#read(log, row), true)) {
+        storage.putDivergent({
+          o: log.o,
+          e: row.e,
+          s,
+          applied: row.applied,
+          foundAt: now,
+          entry: row.bytes,
+          undo: row.undo,
+        });
+      }
       storage.deleteEntry(log.o, s);
     }
     storage.dropEpochs(log.o, from);
@@ -152,12 +201,16 @@ export class Applier {
     }
   }
 
-  #mayApply(log: Log, entry: Entry): boolean {
+  #mayApply(log: Log, entry: Entry, committed: number): boolean {
     if (log.applied !== entry.s - 1 || log.parkedAt !== null || this.#held.has(log.o)) return false;
     const strange = strangeness(entry);
     if (strange !== null) {
       log.parkedAt = entry.s;
       log.parkedWhy = strange;
+      return false;
+    }
+    if (entry.kind === EntryKind.erase && !this.#context.rules.mayErase(entry.s, committed)) {
+      this.#erasing.set(log.o, entry.s);
       return false;
     }
     return entry.deps.every((dep) => this.#satisfied(dep));
@@ -179,12 +232,23 @@ export class Applier {
       owner: null,
       idempotency: null,
     };
+    if (entry.kind === EntryKind.erase && entry.erase !== undefined) this.#erasures.apply(entry, entry.erase);
+    if (entry.kind === EntryKind.txn && this.#isOfErased(entry)) return keep ? undo : null;
     if (entry.kind === EntryKind.txn) this.#applyOps(log, entry, keep, undo.items);
     if (entry.kind === EntryKind.claim && entry.claim !== undefined)
       undo.owner = this.#applyClaim(log, entry, entry.claim);
     if (entry.idempotency?.by === "client")
       undo.idempotency = this.#applyIdempotency(log, entry, entry.idempotency);
     return keep ? undo : null;
+  }
+
+  /**
+   * Its user has no home because the claim was redacted where it came from, and the erasure has not come here yet: what it
+   * wrote would be removed anyway.
+   */
+  #isOfErased(entry: Entry): boolean {
+    const { storage, config } = this.#context;
+    return storage.owner(entry.user) === null && storage.hasRedacted(config.anchor);
   }
 
   #applyOps(log: Log, entry: Entry, keep: boolean, undo: UndoImage["items"][number][]): void {
@@ -210,6 +274,7 @@ export class Applier {
         contentType: op.after?.contentType ?? "",
         xdeps,
         value: op.after?.value ?? NO_BYTES,
+        ...markAfter(op, before),
       });
     }
   }
@@ -273,6 +338,15 @@ export class Applier {
 /** The row key of an idempotency key: scope is caller, user and key; the user stands beside it. */
 export function idempotencyDigest(hash: Context["hash"], principal: string, key: string): Uint8Array {
   return hash(new BinaryWriter().string(principal).string(key).finish());
+}
+
+/**
+ * Of an item that was imported. A deletion keeps what the item had; of a tombstone it does not, because replicas forget
+ * tombstones each in its own time.
+ */
+function markAfter({ after }: Op, before: ItemRow | null): Pick<ItemRow, "mark"> {
+  const mark = after === undefined && before?.tombstone === false ? before.mark : after?.mark;
+  return mark === undefined ? {} : { mark };
 }
 
 function supersedes(before: ItemRow, o: number, s: number, ownerVersion: number): boolean {

@@ -23,6 +23,7 @@ export const EntryKind = {
   erase: 12,
   slots: 13,
   retire: 14,
+  redacted: 15,
 } as const;
 
 export const OpKind = { put: 1, delete: 2, merge: 3, add: 4, expire: 5 } as const;
@@ -57,6 +58,7 @@ export interface Entry {
   readonly status: number;
   readonly claim?: ClaimMark;
   readonly open?: OpenMark;
+  readonly erase?: EraseMark;
 }
 
 export interface IdempotencyMark {
@@ -85,6 +87,8 @@ export interface ItemImage {
   readonly value: Uint8Array;
   /** Instant in ms since 1970; 0 for never. */
   readonly expiresAt: number;
+  /** Of an item that was imported, from then on: digest of what was imported. The leader carries it over. */
+  readonly mark?: Uint8Array;
 }
 
 /** The home of a user, decided once by the log of the partition's anchor. */
@@ -98,11 +102,20 @@ export interface OpenMark {
   readonly configVersion: number;
 }
 
+/** Whose data goes: known by a digest of the id and the user, so that the entry itself names nobody. */
+export interface EraseMark {
+  /** Random. */
+  readonly id: Uint8Array;
+  readonly digest: Uint8Array;
+}
+
 /** An entry as it travels and is stored: its place, and its bytes verbatim. */
 export interface RawEntry {
   readonly e: Epoch;
   readonly s: number;
   readonly bytes: Uint8Array;
+  /** Chain hash after it. Of redacted entries only: it was computed from the bytes that are gone. */
+  readonly chain?: Uint8Array;
 }
 
 /** How the core turns entries into bytes and back. The wire supplies it. */

@@ -68,6 +68,8 @@ export class Follower {
   #closeNotBefore = 0;
   #wanted = false;
   #wantsCommit = false;
+  #needsCommit = false;
+  #commitNeededSince: number | null = null;
   /** Somebody needs the log to be known as of this instant (bounded staleness). */
   #wantsFreshAt = -Infinity;
   #gapSince: number | null = null;
@@ -111,6 +113,12 @@ export class Follower {
   want(commit = false): void {
     this.#wanted = true;
     if (commit) this.#wantsCommit = true;
+  }
+
+  /** Something here stands still until the commit position moves. Said anew each turn; asked a few times, and not for ever. */
+  needCommit(): void {
+    this.#needsCommit = true;
+    this.#commitNeededSince ??= this.#context.now;
   }
 
   wantFresh(at: number): void {
@@ -194,6 +202,13 @@ export class Follower {
       if (now >= this.#closeNotBefore) this.#closeNow();
       else this.#context.wakeAt(this.#closeNotBefore);
     }
+    if (!this.#needsCommit) this.#commitNeededSince = null;
+    const since = this.#commitNeededSince;
+    if (!this.#pulling && since !== null && this.#fruitless < FRUITLESS_MAX) {
+      // The leader tells it by itself, as a rule.
+      if (now >= since + config.timing.gapMs) this.want(true);
+      else this.#context.wakeAt(since + config.timing.gapMs);
+    }
     if (!this.#pulling && (this.#wanted || gapDue)) {
       // Reordering usually closes a gap by itself; a log that is merely longer elsewhere does not.
       const patience = this.#wanted || this.inbox.size === 0 ? 0 : config.timing.gapMs;
@@ -207,6 +222,7 @@ export class Follower {
   #forgetWants(): void {
     this.#wanted = false;
     this.#wantsCommit = false;
+    this.#needsCommit = false;
     this.#wantsFreshAt = -Infinity;
   }
 

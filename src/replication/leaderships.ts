@@ -49,7 +49,7 @@ export class Leaderships {
     const leadership = this.of(o);
     // What a leader holds and has not applied (a dependency, an entry of newer code) it cannot judge by.
     if (leadership?.opened === true && leadership.log.applied === leadership.log.last.s) return leadership;
-    leadership?.hurry(leadership.start);
+    leadership?.hurry(leadership.log.last.s);
     if (leadership === null && o === this.#context.config.region) this.#candidates.get(o)?.want();
     return null;
   }

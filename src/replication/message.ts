@@ -209,7 +209,8 @@ export interface SnapshotUnknown {
 export type SnapshotRow =
   | { readonly kind: "item"; readonly item: ItemRow }
   | { readonly kind: "owner"; readonly owner: OwnerRow }
-  | { readonly kind: "idempotency"; readonly row: IdempotencyRow };
+  | { readonly kind: "idempotency"; readonly row: IdempotencyRow }
+  | { readonly kind: "erasure"; readonly erasure: ErasureRow };
 
 /** An item as a replica stores it: the image, and the entry that wrote it. */
 export interface ItemRow {
@@ -227,6 +228,8 @@ export interface ItemRow {
   /** Encoded positions in other partitions, or empty. */
   readonly xdeps: Uint8Array;
   readonly value: Uint8Array;
+  /** Of an item that was imported, also when it is a tombstone by now: digest of what was imported. */
+  readonly mark?: Uint8Array;
 }
 
 export interface OwnerRow {
@@ -248,6 +251,14 @@ export interface IdempotencyRow {
   readonly e: Epoch;
   readonly s: number;
   readonly status: number;
+  readonly hlc: number;
+}
+
+/** A user who was erased, by the entry that did it. Kept for as long as an old replica may come back with their entries. */
+export interface ErasureRow extends Position {
+  readonly id: Uint8Array;
+  /** Of the id and the user. */
+  readonly digest: Uint8Array;
   readonly hlc: number;
 }
 

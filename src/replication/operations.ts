@@ -6,10 +6,10 @@
  * instant is absent to it.
  */
 import { decodeXdeps } from "../wire/xdeps-codec.ts";
-import type { Limits } from "./config.ts";
 import { addTo, counterIn, COUNTER_CONTENT_TYPE, parseCounter } from "./counter.ts";
 import { OpKind, type Entry, type ItemImage, type Op } from "./entry.ts";
-import type { ItemsSeen } from "./items-seen.ts";
+import { decideImport } from "./import.ts";
+import type { Deciding } from "./items-seen.ts";
 import { isJsonType, JSON_CONTENT_TYPE } from "./json-text.ts";
 import { applyPatch, readPatch } from "./merge-patch.ts";
 import { samePosition, type CrossPosition, type Position } from "./position.ts";
@@ -17,13 +17,14 @@ import type {
   Command,
   Conditions,
   Facts,
+  Import,
+  ImportResult,
   ItemCommand,
   ItemVersion,
   Refusal,
   Transaction,
   WriteResult,
 } from "./request.ts";
-import type { Rules } from "./rules.ts";
 import type { StoredItem } from "./storage.ts";
 
 /** A refusal that depends on what was seen; the writer adds what the answer says of itself. */
@@ -36,27 +37,39 @@ interface Change {
   readonly status: number;
   /** Positions in other partitions that the values which were merged or added to depend on. */
   readonly builtOn: readonly CrossPosition[];
+  /** Of an import, which may change nothing at all. */
+  readonly results?: readonly ImportResult[];
 }
 
 type Unfit = Extract<Refusal, { readonly reason: "invalid-command" | "not-ready" }>;
 
 export type Decision = Change | { readonly kind: "unmet"; readonly why: Unmet } | Unfit;
 
-export interface Deciding {
-  readonly items: ItemsSeen;
-  /** Instant of the write, ms since 1970. */
-  readonly at: number;
-  readonly limits: Limits;
-  readonly rules: Rules;
-}
-
 /** An entry is stored in one row of 1,900,000 bytes at most; what is not values and patches in it stays below the rest. */
 const ROW_BYTES_MAX = 1_800_000;
 
 export function decide(command: Command, conditions: Conditions, deciding: Deciding): Decision {
-  return command.kind === "transaction"
-    ? decideTransaction(command, deciding)
-    : decideItem(command, conditions, deciding);
+  if (command.kind === "import") return importing(command, deciding);
+  const decision =
+    command.kind === "transaction"
+      ? decideTransaction(command, deciding)
+      : decideItem(command, conditions, deciding);
+  if (decision.kind !== "change") return decision;
+  return { ...decision, ops: decision.ops.map((op) => marked(op, deciding)) };
+}
+
+function importing(command: Import, deciding: Deciding): Decision {
+  const { items } = command;
+  if (items.length === 0 || new Set(items.map(({ key }) => key)).size < items.length) return INVALID;
+  if (items.some(({ value }) => value.length > deciding.limits.valueBytesMax)) return INVALID;
+  return { kind: "change", ...decideImport(command, deciding), status: 200, builtOn: [] };
+}
+
+/** What was once imported stays known as that. */
+function marked(op: Op, { items, rules }: Deciding): Op {
+  const mark = items.markOf(op.key);
+  if (op.after === undefined || mark === undefined || !rules.carriesMarks()) return op;
+  return { ...op, after: { ...op.after, mark } };
 }
 
 function decideItem(command: ItemCommand, conditions: Conditions, deciding: Deciding): Decision {

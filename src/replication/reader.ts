@@ -19,7 +19,7 @@ import type { ClientReply, HomeRequest, ItemView, ReadList, ReadRequest, Receipt
 import { coverage } from "./session.ts";
 import type { StoredItem } from "./storage.ts";
 import type { Waiter } from "./waiters.ts";
-import { homeReply, receiptOf } from "./writer.ts";
+import { homeReply, isApplied, receiptOf } from "./writer.ts";
 import { wallOf } from "./hlc.ts";
 
 /** Rows of one page of a list's scan: tombstones and expired items are skipped on the way. */
@@ -197,7 +197,9 @@ export class Reader {
     const now = context.now;
     const owner = context.storage.owner(request.user);
     if (owner === null) {
-      if (request.claim === undefined) return answered({ kind: "unknown-user" });
+      // Claimed once, and erased since.
+      if (request.claim === undefined || isApplied(context, request.claim))
+        return answered({ kind: "unknown-user" });
       this.#levels.fetch(request.claim.o);
       return null;
     }

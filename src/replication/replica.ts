@@ -14,6 +14,9 @@ import type { Effect, Event } from "./effect.ts";
 import type { EntryCodec } from "./entry.ts";
 import { divergencePoint, holds } from "./epoch-table.ts";
 import { Anchor, type Settled } from "./anchor.ts";
+import { EraseRequests } from "./erase-request.ts";
+import { Eraser } from "./eraser.ts";
+import { Erasures } from "./erasure.ts";
 import { Feed } from "./feed.ts";
 import { Follower } from "./follower.ts";
 import { Leaderships } from "./leaderships.ts";
@@ -58,6 +61,9 @@ export interface ReplicaOptions {
 export class Replica {
   readonly #context: Context;
   readonly #applier: Applier;
+  readonly #erasures: Erasures;
+  readonly #eraser: Eraser;
+  readonly #erasing: EraseRequests;
   readonly #waiters: Waiters;
   readonly #followers = new Map<RegionIndex, Follower>();
   readonly #leaderships: Leaderships;
@@ -92,7 +98,8 @@ export class Replica {
       context.logs.set(o, log);
       context.hlc = Math.max(context.hlc, log.hlc);
     }
-    this.#applier = new Applier(context);
+    this.#erasures = new Erasures(context);
+    this.#applier = new Applier(context, this.#erasures);
     this.#waiters = new Waiters(context, () => this.#receiver.restoring);
     for (const log of context.logs.values()) {
       this.#followers.set(
@@ -105,13 +112,31 @@ export class Replica {
     }
     this.#leaderships = new Leaderships(context, this.#applier, (from) => this.#receiver.want(from));
     this.#outbox = new Outbox(context, this.#leaderships);
-    this.#receiver = new SnapshotReceiver(context, this.#applier, this.#followers, (o) =>
-      this.#leaderships.want(o)?.hurry(context.log(o).last.s),
+    this.#receiver = new SnapshotReceiver(
+      context,
+      this.#applier,
+      this.#followers,
+      (o) => this.#leaderships.want(o)?.hurry(context.log(o).last.s),
+      this.#erasures,
     );
+    this.#eraser = new Eraser(context, this.#erasures, this.#applier, () => this.#receiver.restoring);
     this.#compaction = new Compaction(context, this.#leaderships);
-    this.#writer = new Writer(context, this.#applier, this.#leaderships, this.#followers, (leadership) =>
-      this.#outbox.onWritten(leadership),
+    this.#writer = new Writer(
+      context,
+      this.#applier,
+      this.#leaderships,
+      this.#followers,
+      (leadership) => this.#outbox.onWritten(leadership),
+      this.#erasures,
     );
+    this.#erasing = new EraseRequests({
+      context,
+      erasures: this.#erasures,
+      applier: this.#applier,
+      leaderships: this.#leaderships,
+      followers: this.#followers,
+      onWritten: (leadership) => this.#outbox.onWritten(leadership),
+    });
     const levels = new Levels(context, this.#leaderships, this.#followers);
     this.#reader = new Reader(context, this.#leaderships, levels);
     this.#manyReader = new ManyReader(context, levels);
@@ -204,6 +229,10 @@ export class Replica {
       const blocked = this.#applier.blockedOn(log);
       if (blocked !== null) this.#followers.get(blocked.o)?.heardOf({ e: blocked.e, s: blocked.s });
     }
+    this.#eraser.advance();
+    // An erasure that is here and not known to be committed: the others may have said so while this replica was away.
+    for (const o of this.#applier.erasing())
+      if (this.#leaderships.of(o) === null) this.#followers.get(o)?.needCommit();
     if (!this.#receiver.restoring) this.#feed.advance();
     this.#receiver.advance();
     this.#leaderships.advance();
@@ -347,6 +376,10 @@ export class Replica {
         return this.#waiters.add(this.#reader.home(id, request));
       case "claim":
         return this.#waiters.add(this.#writer.claim(id, request));
+      case "erase":
+        return this.#waiters.add(this.#erasing.erase(id, request));
+      case "erasure":
+        return this.#waiters.add(this.#erasing.erasure(id, request));
     }
   }
 

@@ -50,7 +50,7 @@ export interface WriteRequest extends Asked {
 }
 
 /** Code that does not know the kind of a command refuses it as `not-ready`. */
-export type Command = ItemCommand | Transaction;
+export type Command = ItemCommand | Transaction | Import;
 
 /** What becomes of one item. */
 export type ItemCommand =
@@ -79,6 +79,28 @@ export interface ItemVersion {
   readonly key: string;
   readonly version: Position | null;
 }
+
+/** Lines of an export, each key once; each is decided for itself, and what is written is one entry. */
+export interface Import {
+  readonly kind: "import";
+  readonly items: readonly ImportItem[];
+}
+
+/** A line of an export. */
+export interface ImportItem {
+  readonly key: string;
+  /** As the export has it, or empty: opaque. */
+  readonly version: string;
+  /** The same, where it is a version of this deployment. */
+  readonly stands?: Position;
+  readonly contentType: string;
+  readonly value: Uint8Array;
+  /** Instant in ms since 1970; 0 for never. */
+  readonly expiresAt: number;
+}
+
+/** `unchanged`: imported before, or there under the very version. `expired`: over by the leader's clock; not written. */
+export type ImportResult = "imported" | "unchanged" | "expired";
 
 /** Entity tags as versions ("origin.epoch.seq" parsed; a tag of ours that names no version of ours matches nothing), or any. */
 export interface Conditions {
@@ -207,6 +229,25 @@ export interface ClaimRequest extends Asked {
   readonly principal: string;
 }
 
+/** Erases everything about a user; asked of the leader of the user's log. */
+export interface EraseRequest extends Asked {
+  readonly op: "erase";
+  readonly user: string;
+  /** Random; 16 bytes. The same for every attempt. */
+  readonly id: Uint8Array;
+}
+
+/** How far is this replica with an erasure? It goes on with it when it is asked. */
+export interface ErasureRequest extends Asked {
+  readonly op: "erasure";
+  readonly position: Position;
+  /** Instead: delete messages that nobody could read and that came before this instant. Absent: see above. */
+  readonly poisonBefore?: number;
+}
+
+/** `behind`: the erasure is not known here. `uncleaned`: done, but for the unused space of a large database. */
+export type ErasureState = "behind" | "erasing" | "done" | "uncleaned";
+
 /** How this replica stands; for `GET /v1/regions`. */
 export interface StatusRequest extends Asked {
   readonly op: "status";
@@ -220,6 +261,8 @@ export type ClientRequest =
   | ChangesRequest
   | HomeRequest
   | ClaimRequest
+  | EraseRequest
+  | ErasureRequest
   | StatusRequest;
 
 /** What every answer about data can say of itself. */
@@ -325,6 +368,13 @@ export type ClientReply =
       /** Of a transaction: one for each of its writes, in their order. Absent: each has the receipt's version. */
       readonly results?: readonly WriteResult[];
     }
+  /** Of the first items of an import, as many as were looked at; no receipt where nothing was written. */
+  | {
+      readonly kind: "imported";
+      readonly results: readonly ImportResult[];
+      readonly receipt?: Receipt;
+      readonly facts: Facts;
+    }
   /** Durable at the leader, the concern not met in time: 504 write-concern-timeout. */
   | {
       readonly kind: "concern-timeout";
@@ -379,6 +429,10 @@ export type ClientReply =
       readonly epoch: number;
       /** The CLAIM. */ readonly position: Position;
     }
+  /** A majority holds it: it will be done everywhere. */
+  | { readonly kind: "erasing"; readonly position: Position; readonly at: number }
+  /** `doneAt`: ms since 1970, once it is done here. */
+  | { readonly kind: "erasure"; readonly state: ErasureState; readonly doneAt?: number }
   | { readonly kind: "status"; readonly status: ReplicaStatus }
   | Redirect
   | Refusal;

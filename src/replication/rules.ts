@@ -95,6 +95,12 @@ export interface Rules {
   feedExpired(place: number, base: number): boolean;
   /** Does a replay of a known idempotency key get the first answer? */
   remembersKeys(): boolean;
+  /** Is an item that was imported still known as that when it is written again? */
+  carriesMarks(): boolean;
+  /** An erasure cannot be taken back: it is applied when a majority holds it. */
+  mayErase(s: number, commit: number): boolean;
+  /** Do entries of erased users go from the logs? */
+  redacts(): boolean;
   /** Does truncation restore what the entry replaced? */
   undoes(): boolean;
   /** Does an item stand at the version that a transaction wants? Null: there is none. */
@@ -172,6 +178,12 @@ export const RULES: Rules = {
   feedExpired: (place, base) => place < base,
 
   remembersKeys: () => true,
+
+  carriesMarks: () => true,
+
+  mayErase: (s, commit) => s <= commit,
+
+  redacts: () => true,
 
   undoes: () => true,
 

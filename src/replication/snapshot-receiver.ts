@@ -11,6 +11,7 @@
  */
 import type { Applier } from "./apply.ts";
 import type { Context } from "./context.ts";
+import type { Erasures } from "./erasure.ts";
 import { divergencePoint } from "./epoch-table.ts";
 import type { Follower } from "./follower.ts";
 import type { Log } from "./log.ts";
@@ -29,6 +30,7 @@ const ALARMS_MAX = 4;
 export class SnapshotReceiver {
   readonly #context: Context;
   readonly #applier: Applier;
+  readonly #erasures: Erasures;
   readonly #followers: ReadonlyMap<RegionIndex, Follower>;
   /** Has a log committed to its end where this region leads it, or is the one that has to. */
   readonly #commit: (o: RegionIndex) => void;
@@ -46,7 +48,9 @@ export class SnapshotReceiver {
     applier: Applier,
     followers: ReadonlyMap<RegionIndex, Follower>,
     commit: (o: RegionIndex) => void,
+    erasures: Erasures,
   ) {
+    this.#erasures = erasures;
     this.#commit = commit;
     this.#context = context;
     this.#applier = applier;
@@ -135,7 +139,8 @@ export class SnapshotReceiver {
     const { storage } = this.#context;
     if (row.kind === "item") storage.putItem(row.item);
     else if (row.kind === "owner") storage.putOwner(row.owner);
-    else storage.putIdempotency(row.row);
+    else if (row.kind === "idempotency") storage.putIdempotency(row.row);
+    else this.#erasures.add(row.erasure);
   }
 
   /** Whole when all that the image may show is committed here. */

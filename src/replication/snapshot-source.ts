@@ -37,6 +37,7 @@ export function snapshotChunk(context: Context, request: SnapshotChunk): Snapsho
   const rows: SnapshotRow[] = [
     ...page.owners.map((owner) => ({ kind: "owner", owner }) as const),
     ...page.idempotency.map((row) => ({ kind: "idempotency", row }) as const),
+    ...page.erasures.map((erasure) => ({ kind: "erasure", erasure }) as const),
     ...page.items.map((item) => ({ kind: "item", item }) as const),
   ];
   const until = [...context.logs.values()]

@@ -3,7 +3,7 @@
  * whole. The one implementation is src/storage; it runs on Durable Objects and on Node.
  */
 import type { RawEntry } from "./entry.ts";
-import type { IdempotencyRow, ItemRow, OwnerRow, SnapshotBase } from "./message.ts";
+import type { ErasureRow, IdempotencyRow, ItemRow, OwnerRow, SnapshotBase } from "./message.ts";
 import type { Epoch, Position, RegionIndex, Tail } from "./position.ts";
 
 export interface AcceptorRow {
@@ -49,6 +49,8 @@ export interface LogRow extends RawEntry {
   readonly user: string | null;
   readonly chain: Uint8Array;
   readonly undo: UndoImage | null;
+  /** Its chain hash was computed from bytes that are gone. */
+  readonly redacted?: boolean;
 }
 /** An entry that may be a user's. */
 export interface UserEntry extends Tail {
@@ -115,6 +117,16 @@ export interface DivergentRow extends Position {
   readonly foundAt: number;
   readonly entry: Uint8Array;
   readonly undo: UndoImage | null;
+}
+
+/** An erasure as a replica works on it. */
+export interface ErasureWork extends ErasureRow {
+  readonly stage: number;
+  /** While redacting: the log that is looked at, and the last seq that was. */
+  readonly log: number;
+  readonly through: number;
+  /** ms since 1970; 0: it is not. */
+  readonly doneAt: number;
 }
 
 export interface Storage {
@@ -208,6 +220,21 @@ export interface Storage {
   putDivergent(row: DivergentRow): void;
   divergentAt(position: Position): DivergentRow | null;
   divergent(): DivergentRow[];
+  deleteDivergent(position: Position): void;
+
+  erasures(): ErasureWork[];
+  putErasure(row: ErasureWork): void;
+  /** Names of users with a home, in order. */
+  ownersAfter(user: string, rowsMax: number): string[];
+  /** Items, tombstones, idempotency keys and home of the user. */
+  eraseUser(user: string): void;
+  /** Puts `bytes` in the entry's place, without an undo image. Its chain hash stays. */
+  redactEntry(o: RegionIndex, s: number, bytes: Uint8Array): void;
+  hasRedacted(o: RegionIndex): boolean;
+  /** One step of writing over what the database does not use any more. */
+  scrub(): "more" | "done" | "too-large";
+  /** `before`, ms since 1970; all of it unless given. */
+  deletePoison(before?: number): void;
   putPoison(at: number, error: string, raw: Uint8Array): void;
   countPoison(): number;
 
@@ -215,7 +242,13 @@ export interface Storage {
   scan(
     cursor: Uint8Array,
     bytesMax: number,
-  ): { items: ItemRow[]; owners: OwnerRow[]; idempotency: IdempotencyRow[]; cursor: Uint8Array };
+  ): {
+    items: ItemRow[];
+    owners: OwnerRow[];
+    idempotency: IdempotencyRow[];
+    erasures: ErasureRow[];
+    cursor: Uint8Array;
+  };
   /** Empties items, owners and idempotency: a snapshot begins anew. */
   clearState(): void;
 }

@@ -12,17 +12,19 @@ import type { Applier } from "./apply.ts";
 import { idempotencyDigest } from "./apply.ts";
 import type { Context } from "./context.ts";
 import { EntryKind, PROTOCOL_VERSION, type Concern, type Entry } from "./entry.ts";
+import type { Erasures } from "./erasure.ts";
 import { factsOf, Shown } from "./facts.ts";
 import type { Follower } from "./follower.ts";
 import { hlcAt, wallOf } from "./hlc.ts";
 import { ItemsSeen } from "./items-seen.ts";
+import { importedBy } from "./import.ts";
 import type { Leadership } from "./leader.ts";
 import type { Leaderships } from "./leaderships.ts";
 import type { IdempotencyRow, OwnerRow } from "./message.ts";
 import { answersValues, decide, resultsOf } from "./operations.ts";
 import type { CrossPosition, Position, RegionIndex } from "./position.ts";
 import { RecentKeys } from "./recent-keys.ts";
-import type { ClaimRequest, ClientReply, Command, Receipt, WriteRequest } from "./request.ts";
+import type { ClaimRequest, ClientReply, Command, ImportResult, Receipt, WriteRequest } from "./request.ts";
 import { coverage } from "./session.ts";
 import type { Waiter } from "./waiters.ts";
 
@@ -40,6 +42,7 @@ export class Writer {
   readonly #leaderships: Leaderships;
   readonly #followers: ReadonlyMap<RegionIndex, Follower>;
   readonly #onWritten: (leadership: Leadership) => void;
+  readonly #erasures: Erasures;
   /** Each made for one leadership: what others log in between would be missing from it. */
   readonly #recent = new Map<RegionIndex, { readonly leadership: Leadership; readonly keys: RecentKeys }>();
   /** Per led log: dependencies that an earlier entry of this leader already names. */
@@ -51,7 +54,9 @@ export class Writer {
     leaderships: Leaderships,
     followers: ReadonlyMap<RegionIndex, Follower>,
     onWritten: (leadership: Leadership) => void,
+    erasures: Erasures,
   ) {
+    this.#erasures = erasures;
     this.#context = context;
     this.#applier = applier;
     this.#leaderships = leaderships;
@@ -112,7 +117,9 @@ export class Writer {
     if (context.now > request.deadlineAt) return reply({ kind: "refused", reason: "no-leader" });
     const owner = context.storage.owner(request.user);
     if (owner === null) {
-      if (request.claim === undefined) return reply({ kind: "unknown-user" });
+      // Claimed once, and erased since.
+      if (request.claim === undefined || isApplied(context, request.claim))
+        return reply({ kind: "unknown-user" });
       this.#followers.get(request.claim.o)?.want();
       return WAIT;
     }
@@ -155,6 +162,8 @@ export class Writer {
         reason: "idempotency-key-reused",
       }));
     }
+    const results = this.#importedBefore(request.command, position);
+    if (results === null) return null;
     // Judged like the first attempt: the entry itself leaves out what an earlier one of its leader already names.
     const past = [owner, ...request.session.positions].filter(({ o }) => o !== position.o);
     return this.#logged(
@@ -167,9 +176,17 @@ export class Writer {
         at: wallOf(known.hlc),
         deps: [...this.#dependenciesOf(position), ...past],
         replayed: true,
+        ...results,
       },
       startedAt,
     );
+  }
+
+  /** What the first attempt of an import came to; null where nobody can say any more, and it has to be decided anew. */
+  #importedBefore(command: Command, position: Position): Pick<LoggedWrite, "results"> | null {
+    if (command.kind !== "import") return {};
+    const entry = this.#entryAt(position);
+    return entry === null ? null : { results: importedBy(command, entry) };
   }
 
   #knownEdgeKey(request: WriteRequest, leadership: Leadership, key: string): Known | null {
@@ -189,7 +206,7 @@ export class Writer {
     const hlc = context.nextHlc();
     const at = wallOf(hlc);
     const items = new ItemsSeen(context, request.user, at);
-    const deciding = { items, at, limits: config.limits, rules };
+    const deciding = { items, at, limits: config.limits, rules, hash: context.hash };
     const decision = decide(request.command, request.conditions, deciding);
     if (decision.kind === "refused") return reply(decision);
     if (decision.kind === "unmet") {
@@ -199,7 +216,15 @@ export class Writer {
         facts,
       }));
     }
-    const { status } = decision;
+    const { status, results } = decision;
+    if (results !== undefined && decision.ops.length === 0) {
+      const facts = this.#facts(owner, leadership, items.shown, startedAt);
+      return this.#refuse(leadership, request.concern, items.judgedIn(leadership.log.o), () => ({
+        kind: "imported",
+        results,
+        facts,
+      }));
+    }
     const bound = config.timing.rpoMsMax;
     if (bound > 0 && request.concern === "local" && this.#oldestUncommittedMs(leadership) > bound) {
       leadership.hurry(leadership.log.last.s);
@@ -215,7 +240,7 @@ export class Writer {
       request,
       owner,
       leadership,
-      { position, status, at, deps, replayed: false },
+      { position, status, at, deps, replayed: false, ...(results === undefined ? {} : { results }) },
       startedAt,
     );
   }
@@ -290,7 +315,7 @@ export class Writer {
       user: request.user,
       principal: request.principal,
       concern: "majority",
-      deps: [],
+      deps: this.#erasedAt(request.user).filter(({ o }) => o !== log.o),
       xdeps: [],
       ops: [],
       status: 0,
@@ -302,12 +327,18 @@ export class Writer {
     return owner;
   }
 
+  /** Whoever comes after an erased user of the same name comes after the erasure, at every replica. */
+  #erasedAt(user: string): Position[] {
+    const erased = this.#erasures.of(user);
+    return erased === null ? [] : [{ o: erased.o, e: erased.e, s: erased.s }];
+  }
+
   /** The write is in the log: wait for its concern. */
   #logged(
     asked: WriteRequest,
     owner: OwnerRow,
     leadership: Leadership,
-    write: { position: Position; status: number; at: number; deps: readonly Position[]; replayed: boolean },
+    write: LoggedWrite,
     startedAt: number,
   ): Outcome {
     const request = withoutValue(asked);
@@ -319,6 +350,14 @@ export class Writer {
       if (!this.#context.isSynced(ticket) || !this.#met(request.concern, leadership, position, write.deps))
         return null;
       const shown = shownAt(this.#context, position);
+      if (write.results !== undefined) {
+        return {
+          kind: "imported",
+          results: write.results,
+          receipt: this.#receipt(request, leadership, position, write.at),
+          facts: this.#facts(owner, leadership, shown, startedAt),
+        };
+      }
       const told = tellsValues ? this.#results(position, shown) : {};
       return {
         kind: "written",
@@ -413,7 +452,7 @@ export class Writer {
     position: Position,
     at: number,
   ): Receipt {
-    const key = command.kind === "transaction" ? undefined : command.key;
+    const key = "key" in command ? command.key : undefined;
     return receiptOf(this.#context, leadership, user, key, position, concern, at);
   }
 
@@ -457,6 +496,16 @@ type Outcome =
       readonly settled: Settled<ClientReply>;
     };
 
+interface LoggedWrite {
+  readonly position: Position;
+  readonly status: number;
+  readonly at: number;
+  readonly deps: readonly Position[];
+  readonly replayed: boolean;
+  /** Of an import. */
+  readonly results?: readonly ImportResult[];
+}
+
 const WAIT: Outcome = { kind: "wait" };
 
 function reply(answer: ClientReply): Outcome {
@@ -487,6 +536,8 @@ function valueBytes({ command }: { readonly command: Command }): number {
       return command.value.length;
     case "merge":
       return command.patch.length;
+    case "import":
+      return command.items.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
     case "transaction": {
       const keys = [...command.checks, ...command.writes].reduce((sum, { key }) => sum + key.length, 0);
       return command.writes.reduce((sum, write) => sum + valueBytes({ command: write }), keys);
@@ -509,6 +560,8 @@ function emptied(command: Command): Command {
       return { ...command, patch: NO_BYTES };
     case "transaction":
       return { ...command, checks: [], writes: [] };
+    case "import":
+      return { ...command, items: [] };
     default:
       return command;
   }
@@ -547,4 +600,8 @@ export function homeReply(context: Context, owner: OwnerRow): ClientReply {
     epoch: log.last.e,
     position: { o: owner.o, e: owner.e, s: owner.s },
   };
+}
+
+export function isApplied(context: Context, { o, e, s }: Position): boolean {
+  return context.log(o).judge(context.rules, e, s) === "contained";
 }

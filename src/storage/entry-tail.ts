@@ -12,12 +12,14 @@ interface Recent {
   readonly chain: Uint8Array;
 }
 
+type Pushed = RawEntry & { readonly chain: Uint8Array; readonly redacted?: boolean };
+
 export class EntryTail {
   #entries: Recent[] = [];
   #bytes = 0;
 
-  push({ e, s, bytes, chain }: RawEntry & { readonly chain: Uint8Array }): void {
-    this.#entries.push({ raw: { e, s, bytes }, chain });
+  push({ e, s, bytes, chain, redacted }: Pushed): void {
+    this.#entries.push({ raw: { e, s, bytes, ...(redacted === true ? { chain } : {}) }, chain });
     this.#bytes += bytes.length;
     if (this.#entries.length <= ENTRIES_MAX && this.#bytes <= BYTES_MAX) return;
     // By halves, so that dropping costs little for each entry.

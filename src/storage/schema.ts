@@ -59,6 +59,23 @@ const MIGRATIONS: readonly Migration[] = [
       `CREATE TABLE stretches(o INTEGER, stretch INTEGER, users BLOB NOT NULL, PRIMARY KEY(o, stretch)) WITHOUT ROWID`,
     ],
   },
+  {
+    id: 4,
+    statements: [
+      // Of an item that was imported, and of its tombstone: digest of what was imported.
+      `ALTER TABLE items ADD COLUMN mark BLOB`,
+    ],
+  },
+  {
+    id: 5,
+    statements: [
+      // Users who were erased, by digest. stage: 0 their entries are being redacted, 1 the rest is to be written over, 2 done,
+      // 3 done, the database being too large to be written over. log, through: how far redacting has come.
+      `CREATE TABLE erasures(o INTEGER, e INTEGER, s INTEGER, hlc INTEGER NOT NULL, id BLOB NOT NULL, digest BLOB NOT NULL, stage INTEGER NOT NULL, log INTEGER NOT NULL, through INTEGER NOT NULL, done_at INTEGER NOT NULL, PRIMARY KEY(o, e, s)) WITHOUT ROWID`,
+      // 1: of an erased user; its chain hash was computed from bytes that are gone.
+      `ALTER TABLE log ADD COLUMN redacted INTEGER`,
+    ],
+  },
 ];
 
 /**

@@ -11,6 +11,10 @@ export interface SqlDriver {
   run(sql: string, ...params: readonly SqlValue[]): void;
   /** All rows, as arrays in column order. Fully read: nothing stays open across turns. */
   rows(sql: string, ...params: readonly SqlValue[]): SqlValue[][];
+  /** Of the pages that hold something; those that are free are not counted. */
+  bytesInUse(): number;
+  /** After so many bytes were written, in several transactions, its journal holds nothing of before. */
+  readonly journalBytes: number;
   /** Runs `body` in a transaction (nested: a savepoint); rolls back when it throws. */
   transaction<T>(body: () => T): T;
 }

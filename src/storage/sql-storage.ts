@@ -11,12 +11,13 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { RawEntry } from "../replication/entry.ts";
 import type { Position } from "../replication/position.ts";
-import type { IdempotencyRow, ItemRow, OwnerRow } from "../replication/message.ts";
+import type { ErasureRow, IdempotencyRow, ItemRow, OwnerRow } from "../replication/message.ts";
 import type {
   AcceptorRow,
   BaseRow,
   DivergentRow,
   EpochRow,
+  ErasureWork,
   GrantRow,
   LeadershipRow,
   ListQuery,
@@ -33,6 +34,7 @@ import type {
 import { EntryTail } from "./entry-tail.ts";
 import { ItemsRead } from "./items-read.ts";
 import { prefixEnd } from "./key-range.ts";
+import { Scrubber } from "./scrub.ts";
 import { decodeRestore, encodeRestore } from "./restore-codec.ts";
 import type { SqlDriver, SqlValue } from "./sql-driver.ts";
 import { decodeUndo, encodeUndo, packRecords, unpackRecords } from "./undo-codec.ts";
@@ -42,13 +44,14 @@ import { filterOf, mayHold } from "./user-filter.ts";
 const ROW_BYTES_MAX = 1_900_000;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
-const ITEM_COLUMNS = `user, key, o, e, s, hlc, owner_version, tombstone, expires_at, content_type, size, xdeps`;
+const ITEM_COLUMNS = `user, key, o, e, s, hlc, owner_version, tombstone, expires_at, content_type, size, xdeps, mark`;
 
 export class IntegerOutOfRange extends Error {}
 
 export class SqlStorage implements Storage {
   readonly #sql: SqlDriver;
   readonly #tails = new Map<number, EntryTail>();
+  readonly #scrubber: Scrubber;
   /** Owners hardly ever change and every request asks for one. Absence is not remembered. */
   readonly #owners = new Map<string, OwnerRow>();
   /** A write judges its conditions by what is there, and then replaces it. */
@@ -59,6 +62,10 @@ export class SqlStorage implements Storage {
   constructor(driver: SqlDriver, stretchEntries = STRETCH_ENTRIES) {
     this.#sql = driver;
     this.#stretchEntries = stretchEntries;
+    this.#scrubber = new Scrubber(driver, {
+      get: (name) => Number(this.meta(name) ?? 0),
+      set: (name, bytes) => this.setMeta(name, bytes),
+    });
   }
 
   meta(k: string): string | number | null {
@@ -199,7 +206,7 @@ export class SqlStorage implements Storage {
 
   insertEntry(row: LogRow): void {
     this.#sql.run(
-      `INSERT INTO log(place, o, s, e, hlc, commit_s, applied, user, chain, entry, undo) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO log(place, o, s, e, hlc, commit_s, applied, user, chain, entry, undo, redacted) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       placeOf(row.o, row.s),
       row.o,
       integer(row.s),
@@ -211,6 +218,7 @@ export class SqlStorage implements Storage {
       row.chain,
       row.bytes,
       this.#packUndo(row.o, row.s, row.bytes.length, row.undo),
+      row.redacted === true ? 1 : null,
     );
     this.#tail(row.o).push(row);
     if (row.s % this.#stretchEntries === 0) this.#closeStretch(row.o, row.s);
@@ -255,7 +263,7 @@ export class SqlStorage implements Storage {
 
   entry(o: number, s: number): LogRow | null {
     const r = this.#sql.rows(
-      `SELECT e, s, hlc, commit_s, applied, chain, entry, undo, user FROM log WHERE place = ?`,
+      `SELECT e, s, hlc, commit_s, applied, chain, entry, undo, user, redacted FROM log WHERE place = ?`,
       placeOf(o, s),
     )[0];
     return r === undefined ? null : this.#logRow(o, r);
@@ -278,12 +286,17 @@ export class SqlStorage implements Storage {
     );
     const count = fitting(lengths, 1, bytesMax);
     const rows = this.#sql.rows(
-      `SELECT e, s, entry, chain FROM log WHERE place > ? AND place < ? ORDER BY place LIMIT ?`,
+      `SELECT e, s, entry, chain, redacted FROM log WHERE place > ? AND place < ? ORDER BY place LIMIT ?`,
       placeOf(o, after),
       placeOf(o + 1, 0),
       count,
     );
-    const entries = rows.map((r) => ({ e: num(r[0]), s: num(r[1]), bytes: blob(r[2]) }));
+    const entries = rows.map((r) => ({
+      e: num(r[0]),
+      s: num(r[1]),
+      bytes: blob(r[2]),
+      ...(r[4] === 1 ? { chain: blob(r[3]) } : {}),
+    }));
     return { entries, chain: rows.length === 0 ? NO_BYTES : blob(rows.at(-1)![3]) };
   }
 
@@ -351,7 +364,7 @@ export class SqlStorage implements Storage {
     );
     return this.#sql
       .rows(
-        `SELECT e, s, hlc, commit_s, applied, chain, entry, NULL, user FROM log
+        `SELECT e, s, hlc, commit_s, applied, chain, entry, NULL, user, redacted FROM log
          WHERE place > ? AND place < ? ORDER BY place DESC LIMIT ?`,
         ...range,
         fitting(lengths, 0, bytesMax),
@@ -409,6 +422,7 @@ export class SqlStorage implements Storage {
   }
 
   deleteThrough(o: number, s: number): void {
+    this.#scrubber.noteSize();
     this.#tails.delete(o);
     this.#sql.run(`DELETE FROM log WHERE place > ? AND place <= ?`, placeOf(o, 0), placeOf(o, s));
     this.#sql.run(`DELETE FROM undo WHERE o = ? AND s <= ?`, o, s);
@@ -447,10 +461,10 @@ export class SqlStorage implements Storage {
   putItem(row: ItemRow): void {
     this.#itemsRead.forget(row.user, row.key);
     this.#sql.run(
-      `INSERT INTO items(${ITEM_COLUMNS}, value) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO items(${ITEM_COLUMNS}, value) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT(user, key) DO UPDATE SET o = excluded.o, e = excluded.e, s = excluded.s, hlc = excluded.hlc,
          owner_version = excluded.owner_version, tombstone = excluded.tombstone, expires_at = excluded.expires_at,
-         content_type = excluded.content_type, size = excluded.size, xdeps = excluded.xdeps, value = excluded.value`,
+         content_type = excluded.content_type, size = excluded.size, xdeps = excluded.xdeps, mark = excluded.mark, value = excluded.value`,
       row.user,
       row.key,
       row.o,
@@ -463,6 +477,7 @@ export class SqlStorage implements Storage {
       row.contentType,
       row.value.length,
       row.xdeps,
+      row.mark ?? null,
       row.value,
     );
   }
@@ -678,6 +693,74 @@ export class SqlStorage implements Storage {
       .map(divergentRow);
   }
 
+  deleteDivergent({ o, e, s }: Position): void {
+    this.#sql.run(`DELETE FROM divergent WHERE o = ? AND e = ? AND s = ?`, o, e, s);
+  }
+
+  erasures(): ErasureWork[] {
+    return this.#sql
+      .rows(`SELECT o, e, s, hlc, id, digest, stage, log, through, done_at FROM erasures ORDER BY hlc`)
+      .map(erasureWork);
+  }
+
+  putErasure(row: ErasureWork): void {
+    this.#sql.run(
+      `INSERT INTO erasures(o, e, s, hlc, id, digest, stage, log, through, done_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT(o, e, s) DO UPDATE SET stage = excluded.stage, log = excluded.log, through = excluded.through, done_at = excluded.done_at`,
+      row.o,
+      integer(row.e),
+      integer(row.s),
+      integer(row.hlc),
+      row.id,
+      row.digest,
+      row.stage,
+      row.log,
+      integer(row.through),
+      integer(row.doneAt),
+    );
+  }
+
+  ownersAfter(user: string, rowsMax: number): string[] {
+    return this.#sql
+      .rows(`SELECT user FROM owners WHERE user > ? ORDER BY user LIMIT ?`, user, rowsMax)
+      .map((r) => str(r[0]));
+  }
+
+  eraseUser(user: string): void {
+    this.#scrubber.noteSize();
+    this.#owners.delete(user);
+    this.#itemsRead.clear();
+    this.#sql.run(`DELETE FROM items WHERE user = ?`, user);
+    this.#sql.run(`DELETE FROM idempotency WHERE user = ?`, user);
+    this.#sql.run(`DELETE FROM owners WHERE user = ?`, user);
+  }
+
+  redactEntry(o: number, s: number, bytes: Uint8Array): void {
+    this.#tails.delete(o);
+    this.#sql.run(
+      `UPDATE log SET entry = ?, user = '', undo = NULL, redacted = 1 WHERE place = ?`,
+      bytes,
+      placeOf(o, s),
+    );
+    this.#sql.run(`DELETE FROM undo WHERE o = ? AND s = ?`, o, s);
+  }
+
+  hasRedacted(o: number): boolean {
+    const range = [placeOf(o, 0), placeOf(o + 1, 0)] as const;
+    return (
+      this.#sql.rows(`SELECT 1 FROM log WHERE place > ? AND place < ? AND redacted = 1 LIMIT 1`, ...range)
+        .length > 0
+    );
+  }
+
+  scrub(): "more" | "done" | "too-large" {
+    return this.#scrubber.step();
+  }
+
+  deletePoison(before = Number.MAX_SAFE_INTEGER): void {
+    this.#sql.run(`DELETE FROM poison WHERE at < ?`, before);
+  }
+
   putPoison(at: number, error: string, raw: Uint8Array): void {
     this.#sql.run(
       `INSERT INTO poison(at, error, raw) VALUES(?, ?, ?)`,
@@ -694,8 +777,16 @@ export class SqlStorage implements Storage {
   scan(
     cursor: Uint8Array,
     bytesMax: number,
-  ): { items: ItemRow[]; owners: OwnerRow[]; idempotency: IdempotencyRow[]; cursor: Uint8Array } {
+  ): {
+    items: ItemRow[];
+    owners: OwnerRow[];
+    idempotency: IdempotencyRow[];
+    erasures: ErasureRow[];
+    cursor: Uint8Array;
+  } {
     const result = {
+      // Few and small: with the first page.
+      erasures: cursor.length === 0 ? this.erasures().map(erasureRow) : [],
       items: [] as ItemRow[],
       owners: [] as OwnerRow[],
       idempotency: [] as IdempotencyRow[],
@@ -714,6 +805,7 @@ export class SqlStorage implements Storage {
   }
 
   clearState(): void {
+    this.#scrubber.noteSize();
     this.#owners.clear();
     this.#itemsRead.clear();
     this.#sql.run(`DELETE FROM items`);
@@ -816,6 +908,7 @@ export class SqlStorage implements Storage {
       bytes: blob(r[6]),
       user: r[8] === null ? null : str(r[8]),
       undo: r[7] === null ? null : this.#unpackUndo(o, s, blob(r[7])),
+      ...(r[9] === 1 ? { redacted: true } : {}),
     };
   }
 
@@ -921,7 +1014,8 @@ function itemRow(r: SqlValue[]): StoredItem {
     contentType: str(r[9]),
     size: num(r[10]),
     xdeps: blob(r[11]),
-    value: r.length > 12 ? blob(r[12]) : NO_BYTES,
+    ...(r[12] === null || r[12] === undefined ? {} : { mark: blob(r[12]) }),
+    value: r.length > 13 ? blob(r[13]) : NO_BYTES,
   };
 }
 
@@ -940,6 +1034,26 @@ function idempotencyRow(r: SqlValue[]): IdempotencyRow {
     status: num(r[6]),
     hlc: num(r[7]),
   };
+}
+
+function erasureWork(r: SqlValue[]): ErasureWork {
+  return {
+    o: num(r[0]),
+    e: num(r[1]),
+    s: num(r[2]),
+    hlc: num(r[3]),
+    id: blob(r[4]),
+    digest: blob(r[5]),
+    stage: num(r[6]),
+    log: num(r[7]),
+    through: num(r[8]),
+    doneAt: num(r[9]),
+  };
+}
+
+/** Of another replica: how far this one has come is nobody else's. */
+function erasureRow({ o, e, s, hlc, id, digest }: ErasureWork): ErasureRow {
+  return { o, e, s, hlc, id, digest };
 }
 
 function divergentRow(r: SqlValue[]): DivergentRow {

@@ -103,6 +103,7 @@ function encodeItem(item: UndoImage["items"][number]): Uint8Array {
     const row = item.before;
     writer.uint32(row.o).int64(row.e).int64(row.s).int64(row.hlc).int64(row.ownerVersion).bool(row.tombstone);
     writer.int64(row.expiresAt).string(row.contentType).bytes(row.xdeps).bytes(row.value);
+    if (row.mark !== undefined) writer.bytes(row.mark);
   }
   return writer.finish();
 }
@@ -122,6 +123,9 @@ function decodeItem(bytes: Uint8Array): UndoImage["items"][number] {
     const expiresAt = Number(reader.int64());
     const contentType = reader.string();
     const xdeps = reader.bytes();
+    const value = reader.bytes();
+    // Items that were never imported have none, and neither have images of before there were marks.
+    const mark = reader.pos < reader.len ? { mark: reader.bytes() } : {};
     before = {
       user,
       key,
@@ -134,7 +138,8 @@ function decodeItem(bytes: Uint8Array): UndoImage["items"][number] {
       expiresAt,
       contentType,
       xdeps,
-      value: reader.bytes(),
+      value,
+      ...mark,
     };
   }
   return { user, key, before };

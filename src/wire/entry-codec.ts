@@ -10,6 +10,7 @@ import type {
   Concern,
   Entry,
   EntryCodec,
+  EraseMark,
   IdempotencyMark,
   ItemImage,
   Op,
@@ -37,6 +38,7 @@ const itemImageShape = message<ItemImage>("ItemImage", {
   contentType: one(1, text),
   value: one(2, bytes),
   expiresAt: one(3, u53),
+  mark: maybe(4, bytes),
 });
 
 const opShape = message<Op>("Op", {
@@ -62,6 +64,11 @@ const openMarkShape = message<OpenMark>("OpenMark", {
   configVersion: one(2, u53),
 });
 
+const eraseMarkShape = message<EraseMark>("EraseMark", {
+  id: one(1, bytes),
+  digest: one(2, bytes),
+});
+
 const entryShape = message<Entry>("Entry", {
   kind: one(1, positive),
   o: one(2, region),
@@ -79,6 +86,7 @@ const entryShape = message<Entry>("Entry", {
   xdeps: many(14, crossPositionShape),
   claim: maybe(16, claimMarkShape),
   open: maybe(17, openMarkShape),
+  erase: maybe(23, eraseMarkShape),
   // Last and never 0: an entry that was cut short has none.
   pv: one(2047, positive),
 });
@@ -93,4 +101,5 @@ export const rawEntryShape = message<RawEntry>("RawEntry", {
   e: one(1, u53),
   s: one(2, u53),
   bytes: one(3, bytes),
+  chain: maybe(4, bytes),
 });

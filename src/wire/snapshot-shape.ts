@@ -1,9 +1,16 @@
 /** The rows of a snapshot. */
-import type { IdempotencyRow, ItemRow, OwnerRow, SnapshotBase, SnapshotRow } from "../replication/message.ts";
+import type {
+  ErasureRow,
+  IdempotencyRow,
+  ItemRow,
+  OwnerRow,
+  SnapshotBase,
+  SnapshotRow,
+} from "../replication/message.ts";
 import { epochStartShape } from "./position-shape.ts";
 import type { Reader } from "./reader.ts";
 import type { Message } from "./shape.ts";
-import { bytes, flag, kinded, many, message, nested, one, region, text, u32, u53 } from "./shape.ts";
+import { bytes, flag, kinded, many, maybe, message, nested, one, region, text, u32, u53 } from "./shape.ts";
 import { UndecodableError } from "./undecodable-error.ts";
 
 const itemRowShape = message<ItemRow>("ItemRow", {
@@ -19,6 +26,7 @@ const itemRowShape = message<ItemRow>("ItemRow", {
   contentType: one(10, text),
   xdeps: one(11, bytes),
   value: one(12, bytes),
+  mark: maybe(13, bytes),
 });
 
 const ownerRowShape = message<OwnerRow>("OwnerRow", {
@@ -41,6 +49,15 @@ const idempotencyRowShape = message<IdempotencyRow>("IdempotencyRow", {
   hlc: one(8, u53),
 });
 
+const erasureRowShape = message<ErasureRow>("ErasureRow", {
+  id: one(1, bytes),
+  digest: one(2, bytes),
+  o: one(3, region),
+  e: one(4, u53),
+  s: one(5, u53),
+  hlc: one(6, u53),
+});
+
 type Of<K extends SnapshotRow["kind"]> = Extract<SnapshotRow, { readonly kind: K }>;
 
 const itemShape = kinded<Of<"item">>("SnapshotRow", "item", { item: one(1, itemRowShape) });
@@ -48,6 +65,7 @@ const ownerShape = kinded<Of<"owner">>("SnapshotRow", "owner", { owner: one(2, o
 const idempotencyShape = kinded<Of<"idempotency">>("SnapshotRow", "idempotency", {
   row: one(3, idempotencyRowShape),
 });
+const erasureShape = kinded<Of<"erasure">>("SnapshotRow", "erasure", { erasure: one(5, erasureRowShape) });
 
 /** A newer source sends rows that this code does not know. An image without them would not be the source's. */
 export class UnknownRowError extends UndecodableError {}
@@ -63,6 +81,8 @@ export const snapshotRowShape: Message<SnapshotRow> = nested<SnapshotRow>(
         return ownerShape.writeBody(writer, row);
       case "idempotency":
         return idempotencyShape.writeBody(writer, row);
+      case "erasure":
+        return erasureShape.writeBody(writer, row);
     }
   },
 );
@@ -78,6 +98,8 @@ function readRow(reader: Reader): SnapshotRow {
       return ownerShape.readBody(reader);
     case 3:
       return idempotencyShape.readBody(reader);
+    case 5:
+      return erasureShape.readBody(reader);
     default:
       throw new UnknownRowError(`row ${number}`);
   }

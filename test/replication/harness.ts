@@ -41,6 +41,7 @@ import type {
 } from "../../src/replication/request.ts";
 import type { Rules } from "../../src/replication/rules.ts";
 import { migrate } from "../../src/storage/schema.ts";
+import type { SqlDriver } from "../../src/storage/sql-driver.ts";
 import { SqlStorage } from "../../src/storage/sql-storage.ts";
 import { entryCodec } from "../../src/wire/entry-codec.ts";
 import { NodeSqlDriver } from "../support/node-sql-driver.ts";
@@ -189,6 +190,24 @@ export function stateOf(storage: SqlStorage): unknown {
   return { items: live.map((item) => ({ ...item, value: hex(sha256(item.value)) })), owners, idempotency };
 }
 
+/** Every column of every table that holds the text, as text or within bytes: where something of it is left. */
+export function tracesOf(driver: SqlDriver, text: string): string[] {
+  const within = (bytes: Uint8Array) =>
+    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(text);
+  const tables = driver
+    .rows(`SELECT name FROM sqlite_master WHERE type = 'table'`)
+    .map(([table]) => String(table));
+  return tables.flatMap((table) =>
+    driver.rows(`SELECT * FROM "${table}"`).flatMap((row) =>
+      row.flatMap((value, column) => {
+        const found =
+          typeof value === "string" ? value.includes(text) : value instanceof Uint8Array && within(value);
+        return found ? [`${table}, column ${column}`] : [];
+      }),
+    ),
+  );
+}
+
 function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
 }
@@ -261,13 +280,15 @@ export class Story {
       ...fields,
     };
     this.#hlc = Math.max(this.#hlc, entry.hlc);
-    this.#push({ e: entry.e, s: entry.s, bytes: entryCodec.encode(entry) });
+    const raw = { e: entry.e, s: entry.s, bytes: entryCodec.encode(entry) };
+    // The chain hash of the bytes that it had before: any will do.
+    this.#push(entry.kind === EntryKind.redacted ? { ...raw, chain: sha256(raw.bytes) } : raw);
     return this;
   }
 
   #push(raw: RawEntry): void {
     this.entries.push(raw);
-    this.#chains.push(sha256(this.#chains.at(-1)!, raw.bytes));
+    this.#chains.push(raw.chain ?? sha256(this.#chains.at(-1)!, raw.bytes));
   }
 
   chainAt(s: number): Uint8Array {
@@ -905,6 +926,8 @@ function describeEntry(entry: Entry): string {
   if (entry.kind === EntryKind.open) return `${at} OPEN ${epoch(entry.e)}`;
   if (entry.kind === EntryKind.claim) return `${at} CLAIM ${entry.user} at ${name(entry.claim!.home)}`;
   const deps = entry.deps.map((dep) => ` needs ${name(dep.o)} ${place(dep)}`).join("");
+  if (entry.kind === EntryKind.erase) return `${at} ERASE${deps}`;
+  if (entry.kind === EntryKind.redacted) return `${at} redacted${deps}`;
   return `${at} ${entry.ops.map((op) => `${op.after === undefined ? "delete" : "put"} ${entry.user}/${op.key}`).join(" ")}${deps}`;
 }
 
@@ -964,6 +987,7 @@ export function describeMessage(message: PeerRequest | PeerReply | Batch): strin
 }
 
 function keysOf(command: WriteRequest["command"]): string {
+  if (command.kind === "import") return command.items.map(({ key }) => key).join(",");
   return command.kind === "transaction" ? command.writes.map(({ key }) => key).join(",") : command.key;
 }
 
@@ -985,6 +1009,10 @@ function describeRequest(request: ClientRequest): string {
       return `changes of ${request.user}`;
     case "receipt":
       return `receipt of ${place(request.position)}`;
+    case "erase":
+      return `erase ${request.user}`;
+    case "erasure":
+      return `how far is the erasure at ${place(request.position)}?`;
     case "status":
       return "status";
   }

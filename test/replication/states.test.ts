@@ -271,6 +271,8 @@ const QUESTIONS: Record<Question, (node: Node) => ClientRequest> = {
     ...asked(node),
   }),
   home: (node) => ({ op: "home", user: "anna", certain: true, ...asked(node) }),
+  erase: (node) => ({ op: "erase", user: "anna", id: new Uint8Array(16), ...asked(node) }),
+  erasure: (node) => ({ op: "erasure", position: { o: 0, e: 16, s: 99 }, ...asked(node) }),
   claim: (node) => ({ op: "claim", user: "carl", home: 0, principal: "carl", ...asked(node) }),
   status: (node) => ({ op: "status", ...asked(node) }),
 };
@@ -343,6 +345,17 @@ const CLIENT_ANSWERS: Record<Question, Record<State, Said>> = {
     campaigning: "no-leader",
     restoring: "not-ready",
   }),
+  erase: {
+    "never opened": "unknown-user",
+    following: "moved",
+    // Nobody answers it.
+    leading: "no-leader",
+    waiting: "no-leader",
+    campaigning: "no-leader",
+    restoring: "not-ready",
+    parked: "moved",
+  },
+  erasure: always("erasure", { restoring: "not-ready" }),
   claim: always("not-leader", {
     leading: "no-leader",
     waiting: "no-leader",
@@ -365,7 +378,7 @@ describe.each(states)("%s, to a client,", (state) => {
 
 /** Not a message, but as total: what a follower does with each kind of entry and op. */
 describe("kinds", () => {
-  const KINDS: Record<keyof typeof EntryKind, "applied" | "parked"> = {
+  const KINDS: Record<keyof typeof EntryKind, "applied" | "waits" | "parked"> = {
     open: "applied",
     txn: "applied",
     claim: "applied",
@@ -377,9 +390,11 @@ describe("kinds", () => {
     activate: "parked",
     checkpoint: "parked",
     divergent: "parked",
-    erase: "parked",
+    // For a majority.
+    erase: "waits",
     slots: "parked",
     retire: "parked",
+    redacted: "applied",
   };
   test.each(Object.keys(KINDS) as (keyof typeof EntryKind)[])("an entry %s", (kind) => {
     const node = new Node({ region: 1 });
@@ -387,7 +402,11 @@ describe("kinds", () => {
       0,
       new Story(0).open(16).claim("anna", 0).add({ kind: EntryKind[kind], user: "anna" }).append(),
     );
-    expect(node.log(0)).toMatchObject({ head: 3, applied: KINDS[kind] === "applied" ? 3 : 2 });
+    expect(node.log(0)).toMatchObject({
+      head: 3,
+      applied: KINDS[kind] === "applied" ? 3 : 2,
+      state: KINDS[kind] === "parked" ? "parked" : "following",
+    });
     node.close();
   });
 

@@ -46,6 +46,8 @@ export interface Workload {
   /** Per device: it keeps no token. */
   readonly tokenless: number;
   readonly budgetMs: readonly [low: number, high: number];
+  /** Users beside these, who are imported, write, and are erased. */
+  readonly leavers: number;
 }
 
 export type Action =
@@ -83,6 +85,7 @@ export const WORKLOAD: Workload = {
   keyless: 0.2,
   tokenless: 0.3,
   budgetMs: [800, 5_000],
+  leavers: 0,
 };
 
 /** The one key whose items expire. */
@@ -698,6 +701,8 @@ function decode(value: Uint8Array | undefined): Json {
 }
 
 function writesOf(command: Command): readonly ItemCommand[] {
+  // Devices do not import: that is for those who leave.
+  if (command.kind === "import") return [];
   return command.kind === "transaction" ? command.writes : [command];
 }
 

@@ -69,6 +69,7 @@ export function describeMessage(message: PeerRequest | PeerReply | Batch): strin
 }
 
 function describeCommand(command: Command): string {
+  if (command.kind === "import") return `import ${command.items.map(({ key }) => key).join(",")}`;
   if (command.kind !== "transaction") return `${command.kind} ${command.key}`;
   const checks = command.checks.map(
     ({ key, version }) => `${key}${version === null ? " absent" : `=${version.s}`}`,

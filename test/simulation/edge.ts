@@ -142,6 +142,26 @@ export class Edge {
     return { reply: null, unsure: false };
   }
 
+  *erase(partition: number, user: string, id: Uint8Array, budgetMs: number): Task<EdgeAnswer> {
+    const deadline = this.#cluster.timeline.now + budgetMs;
+    for (let hop = 0; hop < HOPS_MAX; hop++) {
+      const left = deadline - this.#cluster.timeline.now;
+      if (left < 10) break;
+      const known = this.#homes.get(user) ?? (yield* this.#findHome(partition, user, deadline));
+      if (known === "nobody") return { reply: { kind: "refused", reason: "no-user" }, unsure: false };
+      if (known === null) break;
+      const target = this.#leaders.get(`${partition}/${known.home}`) ?? known.home;
+      const end = yield* this.ask(target, partition, { op: "erase", user, id, from: this.region }, left);
+      if (end.end === "answer") {
+        if (end.answer.kind === "unknown-user") this.#homes.delete(user);
+        if (!this.redirected(partition, user, known.home, end.answer) && !isRedirect(end.answer))
+          return { reply: end.answer, unsure: false };
+      } else this.#leaders.delete(`${partition}/${known.home}`);
+      yield* sleep(this.#cluster.timeline, PAUSE_MS);
+    }
+    return { reply: null, unsure: true };
+  }
+
   *receipt(
     partition: number,
     request: Omit<Undated<ReceiptRequest>, "op" | "from">,

@@ -7,6 +7,7 @@
 import { type Entry, type EntryCodec, EntryKind, type RawEntry } from "../../src/replication/entry.ts";
 import type { Epoch, Position } from "../../src/replication/position.ts";
 import { type Host, sha256 } from "./host.ts";
+import { isLeaver } from "./leaver-name.ts";
 import { Mirror } from "./mirror.ts";
 import type { Random } from "./random.ts";
 
@@ -96,6 +97,10 @@ export class Ghost {
     this.logs = Array.from({ length: partitions }, (_, p) =>
       Array.from({ length: regions }, (_, o) => new LogGhost(p, o)),
     );
+  }
+
+  decode(bytes: Uint8Array): Entry {
+    return this.#codec.decode(bytes);
   }
 
   get majority(): number {
@@ -205,7 +210,7 @@ export class Ghost {
     for (const log of this.logs[partition] ?? []) {
       for (let s = 1; s <= log.commit; s++) {
         const entry = log.known(log.committed[s] ?? 0, s)?.entry;
-        if (entry?.kind !== EntryKind.claim || entry.claim?.home !== o) continue;
+        if (entry?.kind !== EntryKind.claim || entry.claim?.home !== o || isLeaver(entry.user)) continue;
         homes.push({ user: entry.user, claim: { o: log.o, e: entry.e, s } });
       }
     }

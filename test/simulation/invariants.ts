@@ -30,6 +30,7 @@ import {
   nothingExpiredIsShown,
   pinsAreKept,
 } from "./invariants-time.ts";
+import { erasuresWaitForAMajority } from "./erasures.ts";
 import {
   chainsHash,
   commitsAreValid,
@@ -51,6 +52,7 @@ type Invariant = (turn: Turn) => void;
 const INVARIANTS: readonly Invariant[] = [
   entriesAreWhatTheirWriterWrote,
   chainsHash,
+  erasuresWaitForAMajority,
   logsAreContiguous,
   promisesNeverDecrease,
   nothingStaleIsAccepted,

@@ -320,6 +320,18 @@ const MUTANTS: readonly Mutant[] = [
         }),
     },
   ),
+  mutant("applies-erase-uncommitted", "an erasure is applied before a majority holds it", "farewells", {
+    mayErase: () => true,
+  }),
+  mutant("erases-too-little", "the logs keep what an erased user wrote", "farewells", {
+    redacts: () => false,
+  }),
+  mutant(
+    "forgets-imports",
+    "an item that is written again is no longer known as what it was imported as: an import again undoes the write",
+    "farewells",
+    { carriesMarks: () => false },
+  ),
 ];
 
 export function mutantNames(): string[] {

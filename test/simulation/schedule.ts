@@ -319,6 +319,15 @@ const SCHEDULES: readonly Schedule[] = [
     },
     workload: { ...WORKLOAD, concerns: { local: 10, majority: 1 } },
   },
+  {
+    ...BASE,
+    name: "farewells",
+    // Users are erased while leaders fall and replicas are away, some of them for longer than the log is kept.
+    limits: { ...TIGHT, logBytesMax: 9_000, compactEveryEntries: 4, compactRowsMax: 12 },
+    timing: { ...BASE.timing, retainMs: 8_000, pinMs: 6_000 },
+    faults: { ...LOSSY, takeover: { ...LOSSY.takeover, perSecond: 0.4 } },
+    workload: { ...WORKLOAD, leavers: 4, opsPerDevice: 8 },
+  },
 ];
 
 export function scheduleNames(): string[] {

@@ -7,10 +7,12 @@ import type { Rules } from "../../src/replication/rules.ts";
 import { Device, Shared } from "./client.ts";
 import { Cluster, range } from "./cluster.ts";
 import { Edge } from "./edge.ts";
+import { nothingOfTheErasedIsLeft } from "./erasures.ts";
 import { FeedReader } from "./feed-reader.ts";
 import { Ghost } from "./ghost.ts";
 import type { Distortion } from "./host.ts";
 import { Invariants } from "./invariants.ts";
+import { Leaver, seeToErasures } from "./leaver.ts";
 import { fallsSilent, replicasAgree, someLogIsLeaderless } from "./liveness.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Random } from "./random.ts";
@@ -70,13 +72,16 @@ export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunO
   );
   const edges = range(cluster.regions).map((region) => new Edge(cluster, region));
   const devices = makeDevices(cluster, edges, schedule, history, random);
+  const leavers = range(schedule.workload.leavers).map(
+    (index) => new Leaver({ index, cluster, ghost, edges, random: random.fork(`leaver${index}`) }),
+  );
   const isBad = (): boolean => ghost.problems.length > 0;
 
   const readers = makeReaders(cluster, edges, schedule, random);
   const reading = new Set(readers);
   for (const reader of readers) runTask(reader.live(), () => reading.delete(reader));
-  const busy = new Set(devices);
-  for (const device of devices) runTask(device.live(), () => busy.delete(device));
+  const busy = new Set<Device | Leaver>([...devices, ...leavers]);
+  for (const one of busy) runTask(one.live(), () => busy.delete(one));
   nemesis.start();
   while (busy.size > 0 && timeline.now < schedule.durationMs && !isBad()) timeline.step();
   nemesis.stop();
@@ -101,6 +106,7 @@ export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunO
     if (!isBad()) fallsSilent(cluster, ghost);
   };
   finish(touchEveryLog(cluster, edges, devices, ghost, 0));
+  finish(seeToErasures(cluster, ghost, leavers));
   finish(readEverywhere(cluster, devices));
   for (let round = 1; round <= 3 && !isBad() && someLogIsLeaderless(cluster, ghost); round++) {
     tally.add("rounds to bring back leaders");
@@ -109,6 +115,7 @@ export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunO
   for (const reader of readers) if (!isBad()) finish(reader.finish(ghost));
   if (!isBad()) replicasAgree(cluster, ghost);
   if (!isBad()) for (const host of cluster.allHosts()) invariants.checkState(host);
+  if (!isBad()) nothingOfTheErasedIsLeft(cluster, ghost, leavers);
   const problems = [...ghost.problems];
   if (!isBad()) {
     for (const device of devices) problems.push(...device.expiredCameBack);

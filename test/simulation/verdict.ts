@@ -20,6 +20,7 @@ import { ACCOUNTS } from "./bookkeeping.ts";
 import { EXPIRING_KEY } from "./client.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Ghost, Known, LogGhost } from "./ghost.ts";
+import { isLeaver } from "./leaver-name.ts";
 
 const decoder = new TextDecoder();
 
@@ -64,8 +65,9 @@ export function judge(
 /** I12: what was acknowledged is in the committed log, or kept as divergent at some replica. */
 function nothingVanishes(cluster: Cluster, ghost: Ghost): void {
   for (const log of ghost.logs.flat()) {
-    for (const { position, concern } of log.acknowledged) {
-      if (log.isCommitted(position.e, position.s)) continue;
+    for (const { position, concern, user } of log.acknowledged) {
+      // Of whoever was erased nothing is kept, what was cut off neither.
+      if (log.isCommitted(position.e, position.s) || isLeaver(user)) continue;
       if (concern === "majority" || concern === "all")
         ghost.fail(
           "I11 acknowledged at a majority, lost",
@@ -111,6 +113,7 @@ const OPS: Readonly<Record<number, LogEntry["op"]>> = {
 };
 
 function entriesOf({ entry, raw }: Known): LogEntry[] {
+  if (isLeaver(entry.user)) return [];
   return entry.ops.map((op) => ({
     user: entry.user,
     position: `${entry.o}.${raw.e}.${raw.s}`,
@@ -130,6 +133,7 @@ function states(cluster: Cluster): ReplicaState[] {
     partition: String(host.partition),
     items: host.driver
       .rows(`SELECT user, key, o, e, s, value FROM items WHERE tombstone = 0 AND expires_at = 0`)
+      .filter(([user]) => !isLeaver(String(user)))
       .map(([user, key, o, e, s, value]) => ({
         user: String(user),
         key: String(key),

@@ -26,6 +26,12 @@ export class WatchedSqlDriver implements SqlDriver {
     return this.#driver.rows(sql, ...params);
   }
 
+  readonly journalBytes = 0;
+
+  bytesInUse(): number {
+    return this.#driver.bytesInUse();
+  }
+
   transaction<T>(body: () => T): T {
     return this.#driver.transaction(body);
   }

@@ -18,6 +18,8 @@ export interface NodeSqlOptions {
 export class NodeSqlDriver implements SqlDriver {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  /** In memory, or on a disk that nobody looks at. */
+  readonly journalBytes = 0;
   #depth = 0;
 
   constructor(options: NodeSqlOptions = {}) {
@@ -35,6 +37,11 @@ export class NodeSqlDriver implements SqlDriver {
 
   rows(sql: string, ...params: readonly SqlValue[]): SqlValue[][] {
     return this.#prepare(sql).all(...params) as unknown as SqlValue[][];
+  }
+
+  bytesInUse(): number {
+    const of = (pragma: string) => Number(this.rows(`PRAGMA ${pragma}`)[0]?.[0]);
+    return (of("page_count") - of("freelist_count")) * of("page_size");
   }
 
   transaction<T>(body: () => T): T {

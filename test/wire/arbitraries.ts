@@ -84,6 +84,7 @@ export const entry: fc.Arbitrary<Entry> = fc.record(
     status: u32,
     claim: fc.record({ home: region, version: u53 }),
     open: fc.record({ leader: region, configVersion: u53 }),
+    erase: fc.record({ id: bytes, digest: bytes }),
   },
   {
     requiredKeys: [
@@ -105,7 +106,10 @@ export const entry: fc.Arbitrary<Entry> = fc.record(
   },
 );
 
-export const rawEntry: fc.Arbitrary<RawEntry> = fc.record({ e: u53, s: u53, bytes });
+export const rawEntry: fc.Arbitrary<RawEntry> = fc.record(
+  { e: u53, s: u53, bytes, chain: bytes },
+  { requiredKeys: ["e", "s", "bytes"] },
+);
 
 export const envelope: fc.Arbitrary<Envelope> = fc.record({
   namespace: text,
@@ -170,20 +174,43 @@ const snapshotBase: fc.Arbitrary<SnapshotBase> = fc.record({
 const snapshotRow: fc.Arbitrary<SnapshotRow> = fc.oneof(
   fc.record({
     kind: is("item"),
-    item: fc.record({
-      user: text,
-      key: text,
-      o: region,
-      e: u53,
-      s: u53,
-      hlc: u53,
-      ownerVersion: u53,
-      tombstone: fc.boolean(),
-      expiresAt: u53,
-      contentType: text,
-      xdeps: bytes,
-      value: bytes,
-    }),
+    item: fc.record(
+      {
+        user: text,
+        key: text,
+        o: region,
+        e: u53,
+        s: u53,
+        hlc: u53,
+        ownerVersion: u53,
+        tombstone: fc.boolean(),
+        expiresAt: u53,
+        contentType: text,
+        xdeps: bytes,
+        value: bytes,
+        mark: bytes,
+      },
+      {
+        requiredKeys: [
+          "user",
+          "key",
+          "o",
+          "e",
+          "s",
+          "hlc",
+          "ownerVersion",
+          "tombstone",
+          "expiresAt",
+          "contentType",
+          "xdeps",
+          "value",
+        ],
+      },
+    ),
+  }),
+  fc.record({
+    kind: is("erasure"),
+    erasure: fc.record({ id: bytes, digest: bytes, o: region, e: u53, s: u53, hlc: u53 }),
   }),
   fc.record({
     kind: is("owner"),

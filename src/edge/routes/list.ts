@@ -4,11 +4,12 @@ import type { PathForm } from "../../api/path-form.ts";
 import { embeddedValue } from "../../api/value-text.ts";
 import type { ItemView, ReadList, SessionPart } from "../../replication/request.ts";
 import type { Addressed, Exchange } from "../exchange.ts";
+import { floorAfter, floorFrom } from "../floor.ts";
 import { mayList } from "../identity.ts";
+import { itemText } from "../item-text.ts";
 import type { ListPlace } from "../list-cursor.ts";
 import type { Outcome } from "../journey.ts";
 import { utf8Length } from "../path.ts";
-import { positionText } from "../position-text.ts";
 import { outcomeAnswer } from "../problem-answer.ts";
 import { parseBoolean, type Query } from "../query.ts";
 import { beginRead, read, readTerms } from "../read.ts";
@@ -58,20 +59,16 @@ function listOf(exchange: Exchange, subject: Addressed, query: Query, prefix: st
     values: parseBoolean(query, "values"),
     bytesMax: LIST_BYTES_MAX,
   };
-  return { list, floor: place === undefined ? undefined : floorOf(place) };
+  return { list, floor: place === undefined ? undefined : floorFrom(place.floor, place.seenAt) };
 }
 
 /** A bound is compared with keys, so that longer ones than any key are a mistake; it need not be a key itself. */
-function bound(query: Query, name: "prefix" | "start" | "end"): string | undefined {
+export function bound(query: Query, name: "prefix" | "start" | "end" | "after"): string | undefined {
   const value = query.get(name);
   if (value !== undefined && (utf8Length(value) > KEY_BYTES_MAX || !value.isWellFormed())) {
     throw invalid(`the query parameter ${name} has to be at most ${KEY_BYTES_MAX} bytes of UTF-8`);
   }
   return value;
-}
-
-function floorOf({ floor, seenAt }: ListPlace): SessionPart {
-  return { positions: floor.map((position) => ({ ...position, durable: false })), others: [], seenAt };
 }
 
 /** The next page covers what this one showed, and what the ones before did. */
@@ -81,30 +78,20 @@ function placeAfter(
   { next, facts }: Extract<Outcome, { kind: "list" }>,
   floor: SessionPart | undefined,
 ): ListPlace {
-  const positions = facts.shown.map(({ o, e, s }) => ({ o, e, s }));
-  for (const { o, e, s } of floor?.positions ?? []) {
-    if (!positions.some((each) => each.o === o && each.e === e && each.s >= s)) positions.push({ o, e, s });
-  }
-  const seenAt = Math.max(facts.seenAt, floor?.seenAt ?? 0);
-  return { namespace, user, key: next ?? "", reverse, floor: positions, seenAt };
+  const { positions, seenAt } = floorAfter(facts, floor);
+  return {
+    namespace,
+    user,
+    key: next ?? "",
+    reverse,
+    floor: positions.map(({ o, e, s }) => ({ o, e, s })),
+    seenAt,
+  };
 }
 
 /** Written by hand: stored JSON stands in it as it is, byte for byte. */
 function pageText(regions: RegionTable, items: readonly ItemView[], cursor: string | undefined): string {
-  const texts = items.map((item) => itemText(regions, item));
+  const texts = items.map((item) => itemText(regions, item, embeddedValue));
   const tail = cursor === undefined ? "" : `,"cursor":${JSON.stringify(cursor)}`;
   return `{"items":[${texts.join(",")}]${tail}}`;
-}
-
-function itemText(regions: RegionTable, item: ItemView): string {
-  const { key, version, contentType, size, expiresAt, value } = item;
-  const fixed = JSON.stringify({
-    key,
-    version: positionText(regions, version),
-    contentType,
-    size,
-    ...(expiresAt === 0 ? {} : { expiresAt }),
-  });
-  if (value === undefined) return fixed;
-  return `${fixed.slice(0, -1)},${embeddedValue(contentType, value)}}`;
 }

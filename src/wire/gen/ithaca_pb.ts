@@ -23,7 +23,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ithaca.proto.
  */
 export const file_ithaca: GenFile = /*@__PURE__*/
-  fileDesc("CgxpdGhhY2EucHJvdG8SCWl0aGFjYS52MSI2CghQb3NpdGlvbhIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSCwoDc2VxGAMgASgEIk4KDUNyb3NzUG9zaXRpb24SEQoJcGFydGl0aW9uGAEgASgNEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQiPQoOQ3Jvc3NQb3NpdGlvbnMSKwoJcG9zaXRpb25zGAEgAygLMhguaXRoYWNhLnYxLkNyb3NzUG9zaXRpb24iIgoEVGFpbBINCgVlcG9jaBgBIAEoBBILCgNzZXEYAiABKAQiKgoKRXBvY2hTdGFydBINCgVlcG9jaBgBIAEoBBINCgVzdGFydBgCIAEoBCLWAwoFRW50cnkSIgoEa2luZBgBIAEoDjIULml0aGFjYS52MS5FbnRyeUtpbmQSDgoGb3JpZ2luGAIgASgNEg0KBWVwb2NoGAMgASgEEgsKA3NlcRgEIAEoBBITCgtpbmNhcm5hdGlvbhgFIAEoBBILCgNobGMYBiABKAQSDAoEdXNlchgHIAEoCRIRCglwcmluY2lwYWwYCCABKAkSIwoHY29uY2VybhgJIAEoDjISLml0aGFjYS52MS5Db25jZXJuEg4KBnN0YXR1cxgKIAEoDRIaCgNvcHMYCyADKAsyDS5pdGhhY2EudjEuT3ASLwoLaWRlbXBvdGVuY3kYDCABKAsyGi5pdGhhY2EudjEuSWRlbXBvdGVuY3lNYXJrEiEKBGRlcHMYDSADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24SJwoFeGRlcHMYDiADKAsyGC5pdGhhY2EudjEuQ3Jvc3NQb3NpdGlvbhIjCgVjbGFpbRgQIAEoCzIULml0aGFjYS52MS5DbGFpbU1hcmsSIQoEb3BlbhgRIAEoCzITLml0aGFjYS52MS5PcGVuTWFyaxIZChBwcm90b2NvbF92ZXJzaW9uGP8PIAEoDUoJCIAQEICAgIACInkKAk9wEh8KBGtpbmQYASABKA4yES5pdGhhY2EudjEuT3BLaW5kEgsKA2tleRgCIAEoCRIjCgVhZnRlchgDIAEoCzIULml0aGFjYS52MS5JdGVtSW1hZ2USFAoHY29tbWFuZBgEIAEoDEgAiAEBQgoKCF9jb21tYW5kIkQKCUl0ZW1JbWFnZRIUCgxjb250ZW50X3R5cGUYASABKAkSDQoFdmFsdWUYAiABKAwSEgoKZXhwaXJlc19hdBgDIAEoBCJZCg9JZGVtcG90ZW5jeU1hcmsSCwoDa2V5GAEgASgJEhMKC2ZpbmdlcnByaW50GAIgASgMEiQKBnNvdXJjZRgDIAEoDjIULml0aGFjYS52MS5LZXlTb3VyY2UiKgoJQ2xhaW1NYXJrEgwKBGhvbWUYASABKA0SDwoHdmVyc2lvbhgCIAEoBCIyCghPcGVuTWFyaxIOCgZsZWFkZXIYASABKA0SFgoOY29uZmlnX3ZlcnNpb24YAiABKAQiNQoIUmF3RW50cnkSDQoFZXBvY2gYASABKAQSCwoDc2VxGAIgASgEEg0KBWVudHJ5GAMgASgMIrIBCghFbnZlbG9wZRIRCgluYW1lc3BhY2UYASABKAkSEQoJcGFydGl0aW9uGAIgASgNEhMKC2Zyb21fcmVnaW9uGAMgASgNEhEKCXRvX3JlZ2lvbhgEIAEoDRIYChBwcm90b2NvbF92ZXJzaW9uGAUgASgNEhEKB3JlcXVlc3QYICABKAxIABIPCgVyZXBseRghIAEoDEgAEg8KBWJhdGNoGCIgASgMSABCCQoHcGF5bG9hZCLoAgoLUGVlclJlcXVlc3QSIwoGYXBwZW5kGAEgASgLMhEuaXRoYWNhLnYxLkFwcGVuZEgAEh8KBHB1bGwYAiABKAsyDy5pdGhhY2EudjEuUHVsbEgAEiYKCHByZV92b3RlGAMgASgLMhIuaXRoYWNhLnYxLlByZVZvdGVIABIlCgdwcmVwYXJlGAQgASgLMhIuaXRoYWNhLnYxLlByZXBhcmVIABIoCgljbG9zZV9ub3cYBSABKAsyEy5pdGhhY2EudjEuQ2xvc2VOb3dIABInCghwcm9ncmVzcxgGIAEoCzITLml0aGFjYS52MS5Qcm9ncmVzc0gAEjIKDnNuYXBzaG90X2JlZ2luGAcgASgLMhguaXRoYWNhLnYxLlNuYXBzaG90QmVnaW5IABIyCg5zbmFwc2hvdF9jaHVuaxgIIAEoCzIYLml0aGFjYS52MS5TbmFwc2hvdENodW5rSABCCQoHbWVzc2FnZSLOBQoJUGVlclJlcGx5EigKCWFwcGVuZF9vaxgBIAEoCzITLml0aGFjYS52MS5BcHBlbmRPa0gAEi4KDGFwcGVuZF9zdGFsZRgCIAEoCzIWLml0aGFjYS52MS5BcHBlbmRTdGFsZUgAEjQKD2FwcGVuZF9taXNtYXRjaBgDIAEoCzIZLml0aGFjYS52MS5BcHBlbmRNaXNtYXRjaEgAEiQKB3B1bGxfb2sYBCABKAsyES5pdGhhY2EudjEuUHVsbE9rSAASMAoNbmVlZF9zbmFwc2hvdBgFIAEoCzIXLml0aGFjYS52MS5OZWVkU25hcHNob3RIABIxCg5wcmVfdm90ZV9yZXBseRgGIAEoCzIXLml0aGFjYS52MS5QcmVWb3RlUmVwbHlIABIlCgdwcm9taXNlGAcgASgLMhIuaXRoYWNhLnYxLlByb21pc2VIABIfCgRuYWNrGAggASgLMg8uaXRoYWNhLnYxLk5hY2tIABIsCgtjbG9zZV9yZXBseRgJIAEoCzIVLml0aGFjYS52MS5DbG9zZVJlcGx5SAASKgoKbm90X2xlYWRlchgKIAEoCzIULml0aGFjYS52MS5Ob3RMZWFkZXJIABIsCgtwcm9ncmVzc19vaxgLIAEoCzIVLml0aGFjYS52MS5Qcm9ncmVzc09rSAASMgoOc25hcHNob3RfYmVndW4YDCABKAsyGC5pdGhhY2EudjEuU25hcHNob3RCZWd1bkgAEjAKDXNuYXBzaG90X3Jvd3MYDSABKAsyFy5pdGhhY2EudjEuU25hcHNob3RSb3dzSAASNgoQc25hcHNob3RfdW5rbm93bhgOIAEoCzIaLml0aGFjYS52MS5TbmFwc2hvdFVua25vd25IABItCgt1bnN1cHBvcnRlZBgPIAEoCzIWLml0aGFjYS52MS5VbnN1cHBvcnRlZEgAQgkKB21lc3NhZ2Ui7AEKBkFwcGVuZBIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSEwoLaW5jYXJuYXRpb24YAyABKAQSHQoEcHJldhgEIAEoCzIPLml0aGFjYS52MS5UYWlsEiQKB2VudHJpZXMYBSADKAsyEy5pdGhhY2EudjEuUmF3RW50cnkSDQoFY2hhaW4YBiABKAwSDgoGY29tbWl0GAcgASgEEiEKBmNsb3NlZBgIIAEoCzIRLml0aGFjYS52MS5DbG9zZWQSDQoFZ3JhbnQYCSABKAgSGAoQcHJvdG9jb2xfdmVyc2lvbhgKIAEoDSIwCgZDbG9zZWQSCwoDc2VxGAEgASgEEgsKA2hsYxgCIAEoBBIMCgRlY2hvGAMgASgSInwKCEFwcGVuZE9rEg0KBWVwb2NoGAEgASgEEg0KBW1hdGNoGAIgASgEEg0KBXN0YW1wGAMgASgSEhAKCHN0b3JlX2lkGAQgASgJEhMKC2luY2FybmF0aW9uGAUgASgEEhIKBWVhZ2VyGAYgASgISACIAQFCCAoGX2VhZ2VyIh8KC0FwcGVuZFN0YWxlEhAKCHByb21pc2VkGAEgASgEIoQBCg5BcHBlbmRNaXNtYXRjaBIlCgZlcG9jaHMYASADKAsyFS5pdGhhY2EudjEuRXBvY2hTdGFydBIdCgRsYXN0GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSHQoEYmFzZRgDIAEoCzIPLml0aGFjYS52MS5UYWlsEg0KBXN0YW1wGAQgASgSIqMBCgRQdWxsEg4KBm9yaWdpbhgBIAEoDRIdCgRsYXN0GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSHQoEYmFzZRgDIAEoCzIPLml0aGFjYS52MS5UYWlsEiUKBmVwb2NocxgEIAMoCzIVLml0aGFjYS52MS5FcG9jaFN0YXJ0EhEKCWJ5dGVzX21heBgFIAEoBBITCgt3YW50X2NvbW1pdBgGIAEoCCKaAQoGUHVsbE9rEg0KBWVwb2NoGAEgASgEEh0KBHByZXYYAiABKAsyDy5pdGhhY2EudjEuVGFpbBIkCgdlbnRyaWVzGAMgAygLMhMuaXRoYWNhLnYxLlJhd0VudHJ5Eg0KBWNoYWluGAQgASgMEg4KBmNvbW1pdBgFIAEoBBIdCgRsYXN0GAYgASgLMg8uaXRoYWNhLnYxLlRhaWwiLQoMTmVlZFNuYXBzaG90Eh0KBGJhc2UYASABKAsyDy5pdGhhY2EudjEuVGFpbCJICgdQcmVWb3RlEg4KBm9yaWdpbhgBIAEoDRIOCgZiYWxsb3QYAiABKAQSHQoEbGFzdBgDIAEoCzIPLml0aGFjYS52MS5UYWlsImAKDFByZVZvdGVSZXBseRIRCglyZWFjaGFibGUYASABKAgSGgoSbGVhc2VfcmVtYWluaW5nX21zGAIgASgSEg8KB3dpbGxpbmcYAyABKAgSEAoIcHJvbWlzZWQYBCABKAQiOwoHUHJlcGFyZRIOCgZvcmlnaW4YASABKA0SDgoGYmFsbG90GAIgASgEEhAKCHRyYW5zZmVyGAMgASgIIt4BCgdQcm9taXNlEg4KBmJhbGxvdBgBIAEoBBIdCgRsYXN0GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSHQoEYmFzZRgDIAEoCzIPLml0aGFjYS52MS5UYWlsEiUKBmVwb2NocxgEIAMoCzIVLml0aGFjYS52MS5FcG9jaFN0YXJ0Eg4KBmNvbW1pdBgFIAEoBBIaChJsZWFzZV9yZW1haW5pbmdfbXMYBiABKBISCwoDaGxjGAcgASgEEhAKCHN0b3JlX2lkGAggASgJEhMKC2luY2FybmF0aW9uGAkgASgEIhgKBE5hY2sSEAoIcHJvbWlzZWQYASABKAQiGgoIQ2xvc2VOb3cSDgoGb3JpZ2luGAEgASgNIlcKCkNsb3NlUmVwbHkSDQoFZXBvY2gYASABKAQSHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEg4KBmNvbW1pdBgDIAEoBBILCgNobGMYBCABKAQiLQoJTm90TGVhZGVyEg4KBmxlYWRlchgBIAEoDRIQCghwcm9taXNlZBgCIAEoBCJfCghQcm9ncmVzcxIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSDQoFbWF0Y2gYAyABKAQSEAoIc3RvcmVfaWQYBCABKAkSEwoLaW5jYXJuYXRpb24YBSABKAQiDAoKUHJvZ3Jlc3NPayINCgtVbnN1cHBvcnRlZCIbCg1TbmFwc2hvdEJlZ2luEgoKAmlkGAEgASgJIkIKDVNuYXBzaG90QmVndW4SCgoCaWQYASABKAkSJQoEZnJvbRgCIAMoCzIXLml0aGFjYS52MS5TbmFwc2hvdEJhc2UifQoMU25hcHNob3RCYXNlEg4KBm9yaWdpbhgBIAEoDRINCgVlcG9jaBgCIAEoBBILCgNzZXEYAyABKAQSDQoFY2hhaW4YBCABKAwSCwoDaGxjGAUgASgEEiUKBmVwb2NocxgGIAMoCzIVLml0aGFjYS52MS5FcG9jaFN0YXJ0Ij4KDVNuYXBzaG90Q2h1bmsSCgoCaWQYASABKAkSDgoGY3Vyc29yGAIgASgMEhEKCWJ5dGVzX21heBgDIAEoBCJoCgxTbmFwc2hvdFJvd3MSJAoEcm93cxgBIAMoCzIWLml0aGFjYS52MS5TbmFwc2hvdFJvdxIOCgZjdXJzb3IYAiABKAwSIgoFdW50aWwYAyADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24iEQoPU25hcHNob3RVbmtub3duIpABCgtTbmFwc2hvdFJvdxIiCgRpdGVtGAEgASgLMhIuaXRoYWNhLnYxLkl0ZW1Sb3dIABIkCgVvd25lchgCIAEoCzITLml0aGFjYS52MS5Pd25lclJvd0gAEjAKC2lkZW1wb3RlbmN5GAMgASgLMhkuaXRoYWNhLnYxLklkZW1wb3RlbmN5Um93SABCBQoDcm93Is8BCgdJdGVtUm93EgwKBHVzZXIYASABKAkSCwoDa2V5GAIgASgJEg4KBm9yaWdpbhgDIAEoDRINCgVlcG9jaBgEIAEoBBILCgNzZXEYBSABKAQSCwoDaGxjGAYgASgEEhUKDW93bmVyX3ZlcnNpb24YByABKAQSEQoJdG9tYnN0b25lGAggASgIEhIKCmV4cGlyZXNfYXQYCSABKAQSFAoMY29udGVudF90eXBlGAogASgJEg0KBXhkZXBzGAsgASgMEg0KBXZhbHVlGAwgASgMImMKCE93bmVyUm93EgwKBHVzZXIYASABKAkSDAoEaG9tZRgCIAEoDRIPCgd2ZXJzaW9uGAMgASgEEg4KBm9yaWdpbhgEIAEoDRINCgVlcG9jaBgFIAEoBBILCgNzZXEYBiABKAQikAEKDklkZW1wb3RlbmN5Um93EgwKBHVzZXIYASABKAkSEgoKa2V5X2RpZ2VzdBgCIAEoDBITCgtmaW5nZXJwcmludBgDIAEoDBIOCgZvcmlnaW4YBCABKA0SDQoFZXBvY2gYBSABKAQSCwoDc2VxGAYgASgEEg4KBnN0YXR1cxgHIAEoDRILCgNobGMYCCABKAQi2AEKBUJhdGNoEg4KBm9yaWdpbhgBIAEoDRINCgVlcG9jaBgCIAEoBBITCgtpbmNhcm5hdGlvbhgDIAEoBBIdCgRwcmV2GAQgASgLMg8uaXRoYWNhLnYxLlRhaWwSJAoHZW50cmllcxgFIAMoCzITLml0aGFjYS52MS5SYXdFbnRyeRINCgVjaGFpbhgGIAEoDBIdCgRsYXN0GAcgASgLMg8uaXRoYWNhLnYxLlRhaWwSDgoGY29tbWl0GAggASgEEhgKEHByb3RvY29sX3ZlcnNpb24YCSABKA0iowEKDFNlc3Npb25Ub2tlbhIRCgluYW1lc3BhY2UYASABKAkSEwoLbWFwX3ZlcnNpb24YAiABKA0SKgoJcG9zaXRpb25zGAMgAygLMhcuaXRoYWNhLnYxLlNlZW5Qb3NpdGlvbhIPCgdzZWVuX2F0GAQgASgEEhEKCWlzc3VlZF9hdBgFIAEoBBIQCgd2ZXJzaW9uGP8PIAEoDUoJCIAQEICAgIACIl4KDFNlZW5Qb3NpdGlvbhIRCglwYXJ0aXRpb24YASABKA0SDgoGb3JpZ2luGAIgASgNEg0KBWVwb2NoGAMgASgEEgsKA3NlcRgEIAEoBBIPCgdkdXJhYmxlGAUgASgIIp0BCgpQYWdlQ3Vyc29yEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgR1c2VyGAIgASgJEgsKA2tleRgDIAEoCRIPCgdyZXZlcnNlGAQgASgIEiIKBWZsb29yGAUgAygLMhMuaXRoYWNhLnYxLlBvc2l0aW9uEg8KB3NlZW5fYXQYBiABKAQSEAoHdmVyc2lvbhj/DyABKA1KCQiAEBCAgICAAiKMAQoKRmVlZEN1cnNvchIRCgluYW1lc3BhY2UYASABKAkSDAoEdXNlchgCIAEoCRIUCgxob21lX3ZlcnNpb24YAyABKAQSDgoGb3JpZ2luGAQgASgNEg0KBWVwb2NoGAUgASgEEgsKA3NlcRgGIAEoBBIQCgd2ZXJzaW9uGP8PIAEoDUoJCIAQEICAgIACIp4BCgZUaWNrZXQSEQoJbmFtZXNwYWNlGAEgASgJEgwKBHVzZXIYAiABKAkSIwoFb3BlbnMYAyABKA4yFC5pdGhhY2EudjEuVGlja2V0VXNlEg4KBnJlZ2lvbhgEIAEoDRISCgpleHBpcmVzX2F0GAUgASgEEg0KBW5vbmNlGAYgASgJEhAKB3ZlcnNpb24Y/w8gASgNSgkIgBAQgICAgAIqggMKCUVudHJ5S2luZBIaChZFTlRSWV9LSU5EX1VOU1BFQ0lGSUVEEAASEwoPRU5UUllfS0lORF9PUEVOEAESEgoORU5UUllfS0lORF9UWE4QAhIUChBFTlRSWV9LSU5EX0NMQUlNEAMSGgoWRU5UUllfS0lORF9IQU5ET0ZGX09VVBAEEhkKFUVOVFJZX0tJTkRfSEFORE9GRl9JThAFEh0KGUVOVFJZX0tJTkRfSEFORE9GRl9SRUZVU0UQBhIcChhFTlRSWV9LSU5EX0hBTkRPRkZfQUJPUlQQBxIVChFFTlRSWV9LSU5EX0NPTkZJRxAIEhcKE0VOVFJZX0tJTkRfQUNUSVZBVEUQCRIZChVFTlRSWV9LSU5EX0NIRUNLUE9JTlQQChIYChRFTlRSWV9LSU5EX0RJVkVSR0VOVBALEhQKEEVOVFJZX0tJTkRfRVJBU0UQDBIUChBFTlRSWV9LSU5EX1NMT1RTEA0SFQoRRU5UUllfS0lORF9SRVRJUkUQDip+CgZPcEtpbmQSFwoTT1BfS0lORF9VTlNQRUNJRklFRBAAEg8KC09QX0tJTkRfUFVUEAESEgoOT1BfS0lORF9ERUxFVEUQAhIRCg1PUF9LSU5EX01FUkdFEAMSDwoLT1BfS0lORF9BREQQBBISCg5PUF9LSU5EX0VYUElSRRAFKm0KB0NvbmNlcm4SFwoTQ09OQ0VSTl9VTlNQRUNJRklFRBAAEhEKDUNPTkNFUk5fTE9DQUwQARIPCgtDT05DRVJOX09ORRACEhQKEENPTkNFUk5fTUFKT1JJVFkQAxIPCgtDT05DRVJOX0FMTBAEKlMKCUtleVNvdXJjZRIaChZLRVlfU09VUkNFX1VOU1BFQ0lGSUVEEAASFQoRS0VZX1NPVVJDRV9DTElFTlQQARITCg9LRVlfU09VUkNFX0VER0UQAipUCglUaWNrZXRVc2USGgoWVElDS0VUX1VTRV9VTlNQRUNJRklFRBAAEhYKElRJQ0tFVF9VU0VfQ0hBTkdFUxABEhMKD1RJQ0tFVF9VU0VfTElWRRACYgZwcm90bzM");
+  fileDesc("CgxpdGhhY2EucHJvdG8SCWl0aGFjYS52MSI2CghQb3NpdGlvbhIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSCwoDc2VxGAMgASgEIk4KDUNyb3NzUG9zaXRpb24SEQoJcGFydGl0aW9uGAEgASgNEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQiPQoOQ3Jvc3NQb3NpdGlvbnMSKwoJcG9zaXRpb25zGAEgAygLMhguaXRoYWNhLnYxLkNyb3NzUG9zaXRpb24iIgoEVGFpbBINCgVlcG9jaBgBIAEoBBILCgNzZXEYAiABKAQiKgoKRXBvY2hTdGFydBINCgVlcG9jaBgBIAEoBBINCgVzdGFydBgCIAEoBCL7AwoFRW50cnkSIgoEa2luZBgBIAEoDjIULml0aGFjYS52MS5FbnRyeUtpbmQSDgoGb3JpZ2luGAIgASgNEg0KBWVwb2NoGAMgASgEEgsKA3NlcRgEIAEoBBITCgtpbmNhcm5hdGlvbhgFIAEoBBILCgNobGMYBiABKAQSDAoEdXNlchgHIAEoCRIRCglwcmluY2lwYWwYCCABKAkSIwoHY29uY2VybhgJIAEoDjISLml0aGFjYS52MS5Db25jZXJuEg4KBnN0YXR1cxgKIAEoDRIaCgNvcHMYCyADKAsyDS5pdGhhY2EudjEuT3ASLwoLaWRlbXBvdGVuY3kYDCABKAsyGi5pdGhhY2EudjEuSWRlbXBvdGVuY3lNYXJrEiEKBGRlcHMYDSADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24SJwoFeGRlcHMYDiADKAsyGC5pdGhhY2EudjEuQ3Jvc3NQb3NpdGlvbhIjCgVjbGFpbRgQIAEoCzIULml0aGFjYS52MS5DbGFpbU1hcmsSIQoEb3BlbhgRIAEoCzITLml0aGFjYS52MS5PcGVuTWFyaxIjCgVlcmFzZRgXIAEoCzIULml0aGFjYS52MS5FcmFzZU1hcmsSGQoQcHJvdG9jb2xfdmVyc2lvbhj/DyABKA1KCQiAEBCAgICAAiJ5CgJPcBIfCgRraW5kGAEgASgOMhEuaXRoYWNhLnYxLk9wS2luZBILCgNrZXkYAiABKAkSIwoFYWZ0ZXIYAyABKAsyFC5pdGhhY2EudjEuSXRlbUltYWdlEhQKB2NvbW1hbmQYBCABKAxIAIgBAUIKCghfY29tbWFuZCJgCglJdGVtSW1hZ2USFAoMY29udGVudF90eXBlGAEgASgJEg0KBXZhbHVlGAIgASgMEhIKCmV4cGlyZXNfYXQYAyABKAQSEQoEbWFyaxgEIAEoDEgAiAEBQgcKBV9tYXJrIlkKD0lkZW1wb3RlbmN5TWFyaxILCgNrZXkYASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAwSJAoGc291cmNlGAMgASgOMhQuaXRoYWNhLnYxLktleVNvdXJjZSIqCglDbGFpbU1hcmsSDAoEaG9tZRgBIAEoDRIPCgd2ZXJzaW9uGAIgASgEIjIKCE9wZW5NYXJrEg4KBmxlYWRlchgBIAEoDRIWCg5jb25maWdfdmVyc2lvbhgCIAEoBCInCglFcmFzZU1hcmsSCgoCaWQYASABKAwSDgoGZGlnZXN0GAIgASgMIlMKCFJhd0VudHJ5Eg0KBWVwb2NoGAEgASgEEgsKA3NlcRgCIAEoBBINCgVlbnRyeRgDIAEoDBISCgVjaGFpbhgEIAEoDEgAiAEBQggKBl9jaGFpbiKyAQoIRW52ZWxvcGUSEQoJbmFtZXNwYWNlGAEgASgJEhEKCXBhcnRpdGlvbhgCIAEoDRITCgtmcm9tX3JlZ2lvbhgDIAEoDRIRCgl0b19yZWdpb24YBCABKA0SGAoQcHJvdG9jb2xfdmVyc2lvbhgFIAEoDRIRCgdyZXF1ZXN0GCAgASgMSAASDwoFcmVwbHkYISABKAxIABIPCgViYXRjaBgiIAEoDEgAQgkKB3BheWxvYWQi6AIKC1BlZXJSZXF1ZXN0EiMKBmFwcGVuZBgBIAEoCzIRLml0aGFjYS52MS5BcHBlbmRIABIfCgRwdWxsGAIgASgLMg8uaXRoYWNhLnYxLlB1bGxIABImCghwcmVfdm90ZRgDIAEoCzISLml0aGFjYS52MS5QcmVWb3RlSAASJQoHcHJlcGFyZRgEIAEoCzISLml0aGFjYS52MS5QcmVwYXJlSAASKAoJY2xvc2Vfbm93GAUgASgLMhMuaXRoYWNhLnYxLkNsb3NlTm93SAASJwoIcHJvZ3Jlc3MYBiABKAsyEy5pdGhhY2EudjEuUHJvZ3Jlc3NIABIyCg5zbmFwc2hvdF9iZWdpbhgHIAEoCzIYLml0aGFjYS52MS5TbmFwc2hvdEJlZ2luSAASMgoOc25hcHNob3RfY2h1bmsYCCABKAsyGC5pdGhhY2EudjEuU25hcHNob3RDaHVua0gAQgkKB21lc3NhZ2UizgUKCVBlZXJSZXBseRIoCglhcHBlbmRfb2sYASABKAsyEy5pdGhhY2EudjEuQXBwZW5kT2tIABIuCgxhcHBlbmRfc3RhbGUYAiABKAsyFi5pdGhhY2EudjEuQXBwZW5kU3RhbGVIABI0Cg9hcHBlbmRfbWlzbWF0Y2gYAyABKAsyGS5pdGhhY2EudjEuQXBwZW5kTWlzbWF0Y2hIABIkCgdwdWxsX29rGAQgASgLMhEuaXRoYWNhLnYxLlB1bGxPa0gAEjAKDW5lZWRfc25hcHNob3QYBSABKAsyFy5pdGhhY2EudjEuTmVlZFNuYXBzaG90SAASMQoOcHJlX3ZvdGVfcmVwbHkYBiABKAsyFy5pdGhhY2EudjEuUHJlVm90ZVJlcGx5SAASJQoHcHJvbWlzZRgHIAEoCzISLml0aGFjYS52MS5Qcm9taXNlSAASHwoEbmFjaxgIIAEoCzIPLml0aGFjYS52MS5OYWNrSAASLAoLY2xvc2VfcmVwbHkYCSABKAsyFS5pdGhhY2EudjEuQ2xvc2VSZXBseUgAEioKCm5vdF9sZWFkZXIYCiABKAsyFC5pdGhhY2EudjEuTm90TGVhZGVySAASLAoLcHJvZ3Jlc3Nfb2sYCyABKAsyFS5pdGhhY2EudjEuUHJvZ3Jlc3NPa0gAEjIKDnNuYXBzaG90X2JlZ3VuGAwgASgLMhguaXRoYWNhLnYxLlNuYXBzaG90QmVndW5IABIwCg1zbmFwc2hvdF9yb3dzGA0gASgLMhcuaXRoYWNhLnYxLlNuYXBzaG90Um93c0gAEjYKEHNuYXBzaG90X3Vua25vd24YDiABKAsyGi5pdGhhY2EudjEuU25hcHNob3RVbmtub3duSAASLQoLdW5zdXBwb3J0ZWQYDyABKAsyFi5pdGhhY2EudjEuVW5zdXBwb3J0ZWRIAEIJCgdtZXNzYWdlIuwBCgZBcHBlbmQSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEhMKC2luY2FybmF0aW9uGAMgASgEEh0KBHByZXYYBCABKAsyDy5pdGhhY2EudjEuVGFpbBIkCgdlbnRyaWVzGAUgAygLMhMuaXRoYWNhLnYxLlJhd0VudHJ5Eg0KBWNoYWluGAYgASgMEg4KBmNvbW1pdBgHIAEoBBIhCgZjbG9zZWQYCCABKAsyES5pdGhhY2EudjEuQ2xvc2VkEg0KBWdyYW50GAkgASgIEhgKEHByb3RvY29sX3ZlcnNpb24YCiABKA0iMAoGQ2xvc2VkEgsKA3NlcRgBIAEoBBILCgNobGMYAiABKAQSDAoEZWNobxgDIAEoEiJ8CghBcHBlbmRPaxINCgVlcG9jaBgBIAEoBBINCgVtYXRjaBgCIAEoBBINCgVzdGFtcBgDIAEoEhIQCghzdG9yZV9pZBgEIAEoCRITCgtpbmNhcm5hdGlvbhgFIAEoBBISCgVlYWdlchgGIAEoCEgAiAEBQggKBl9lYWdlciIfCgtBcHBlbmRTdGFsZRIQCghwcm9taXNlZBgBIAEoBCKEAQoOQXBwZW5kTWlzbWF0Y2gSJQoGZXBvY2hzGAEgAygLMhUuaXRoYWNhLnYxLkVwb2NoU3RhcnQSHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEh0KBGJhc2UYAyABKAsyDy5pdGhhY2EudjEuVGFpbBINCgVzdGFtcBgEIAEoEiKjAQoEUHVsbBIOCgZvcmlnaW4YASABKA0SHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEh0KBGJhc2UYAyABKAsyDy5pdGhhY2EudjEuVGFpbBIlCgZlcG9jaHMYBCADKAsyFS5pdGhhY2EudjEuRXBvY2hTdGFydBIRCglieXRlc19tYXgYBSABKAQSEwoLd2FudF9jb21taXQYBiABKAgimgEKBlB1bGxPaxINCgVlcG9jaBgBIAEoBBIdCgRwcmV2GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSJAoHZW50cmllcxgDIAMoCzITLml0aGFjYS52MS5SYXdFbnRyeRINCgVjaGFpbhgEIAEoDBIOCgZjb21taXQYBSABKAQSHQoEbGFzdBgGIAEoCzIPLml0aGFjYS52MS5UYWlsIi0KDE5lZWRTbmFwc2hvdBIdCgRiYXNlGAEgASgLMg8uaXRoYWNhLnYxLlRhaWwiSAoHUHJlVm90ZRIOCgZvcmlnaW4YASABKA0SDgoGYmFsbG90GAIgASgEEh0KBGxhc3QYAyABKAsyDy5pdGhhY2EudjEuVGFpbCJgCgxQcmVWb3RlUmVwbHkSEQoJcmVhY2hhYmxlGAEgASgIEhoKEmxlYXNlX3JlbWFpbmluZ19tcxgCIAEoEhIPCgd3aWxsaW5nGAMgASgIEhAKCHByb21pc2VkGAQgASgEIjsKB1ByZXBhcmUSDgoGb3JpZ2luGAEgASgNEg4KBmJhbGxvdBgCIAEoBBIQCgh0cmFuc2ZlchgDIAEoCCLeAQoHUHJvbWlzZRIOCgZiYWxsb3QYASABKAQSHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEh0KBGJhc2UYAyABKAsyDy5pdGhhY2EudjEuVGFpbBIlCgZlcG9jaHMYBCADKAsyFS5pdGhhY2EudjEuRXBvY2hTdGFydBIOCgZjb21taXQYBSABKAQSGgoSbGVhc2VfcmVtYWluaW5nX21zGAYgASgSEgsKA2hsYxgHIAEoBBIQCghzdG9yZV9pZBgIIAEoCRITCgtpbmNhcm5hdGlvbhgJIAEoBCIYCgROYWNrEhAKCHByb21pc2VkGAEgASgEIhoKCENsb3NlTm93Eg4KBm9yaWdpbhgBIAEoDSJXCgpDbG9zZVJlcGx5Eg0KBWVwb2NoGAEgASgEEh0KBGxhc3QYAiABKAsyDy5pdGhhY2EudjEuVGFpbBIOCgZjb21taXQYAyABKAQSCwoDaGxjGAQgASgEIi0KCU5vdExlYWRlchIOCgZsZWFkZXIYASABKA0SEAoIcHJvbWlzZWQYAiABKAQiXwoIUHJvZ3Jlc3MSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEg0KBW1hdGNoGAMgASgEEhAKCHN0b3JlX2lkGAQgASgJEhMKC2luY2FybmF0aW9uGAUgASgEIgwKClByb2dyZXNzT2siDQoLVW5zdXBwb3J0ZWQiGwoNU25hcHNob3RCZWdpbhIKCgJpZBgBIAEoCSJCCg1TbmFwc2hvdEJlZ3VuEgoKAmlkGAEgASgJEiUKBGZyb20YAiADKAsyFy5pdGhhY2EudjEuU25hcHNob3RCYXNlIn0KDFNuYXBzaG90QmFzZRIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSCwoDc2VxGAMgASgEEg0KBWNoYWluGAQgASgMEgsKA2hsYxgFIAEoBBIlCgZlcG9jaHMYBiADKAsyFS5pdGhhY2EudjEuRXBvY2hTdGFydCI+Cg1TbmFwc2hvdENodW5rEgoKAmlkGAEgASgJEg4KBmN1cnNvchgCIAEoDBIRCglieXRlc19tYXgYAyABKAQiaAoMU25hcHNob3RSb3dzEiQKBHJvd3MYASADKAsyFi5pdGhhY2EudjEuU25hcHNob3RSb3cSDgoGY3Vyc29yGAIgASgMEiIKBXVudGlsGAMgAygLMhMuaXRoYWNhLnYxLlBvc2l0aW9uIhEKD1NuYXBzaG90VW5rbm93biK6AQoLU25hcHNob3RSb3cSIgoEaXRlbRgBIAEoCzISLml0aGFjYS52MS5JdGVtUm93SAASJAoFb3duZXIYAiABKAsyEy5pdGhhY2EudjEuT3duZXJSb3dIABIwCgtpZGVtcG90ZW5jeRgDIAEoCzIZLml0aGFjYS52MS5JZGVtcG90ZW5jeVJvd0gAEigKB2VyYXN1cmUYBSABKAsyFS5pdGhhY2EudjEuRXJhc3VyZVJvd0gAQgUKA3JvdyLrAQoHSXRlbVJvdxIMCgR1c2VyGAEgASgJEgsKA2tleRgCIAEoCRIOCgZvcmlnaW4YAyABKA0SDQoFZXBvY2gYBCABKAQSCwoDc2VxGAUgASgEEgsKA2hsYxgGIAEoBBIVCg1vd25lcl92ZXJzaW9uGAcgASgEEhEKCXRvbWJzdG9uZRgIIAEoCBISCgpleHBpcmVzX2F0GAkgASgEEhQKDGNvbnRlbnRfdHlwZRgKIAEoCRINCgV4ZGVwcxgLIAEoDBINCgV2YWx1ZRgMIAEoDBIRCgRtYXJrGA0gASgMSACIAQFCBwoFX21hcmsiYwoIT3duZXJSb3cSDAoEdXNlchgBIAEoCRIMCgRob21lGAIgASgNEg8KB3ZlcnNpb24YAyABKAQSDgoGb3JpZ2luGAQgASgNEg0KBWVwb2NoGAUgASgEEgsKA3NlcRgGIAEoBCKQAQoOSWRlbXBvdGVuY3lSb3cSDAoEdXNlchgBIAEoCRISCgprZXlfZGlnZXN0GAIgASgMEhMKC2ZpbmdlcnByaW50GAMgASgMEg4KBm9yaWdpbhgEIAEoDRINCgVlcG9jaBgFIAEoBBILCgNzZXEYBiABKAQSDgoGc3RhdHVzGAcgASgNEgsKA2hsYxgIIAEoBCJhCgpFcmFzdXJlUm93EgoKAmlkGAEgASgMEg4KBmRpZ2VzdBgCIAEoDBIOCgZvcmlnaW4YAyABKA0SDQoFZXBvY2gYBCABKAQSCwoDc2VxGAUgASgEEgsKA2hsYxgGIAEoBCLYAQoFQmF0Y2gSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEhMKC2luY2FybmF0aW9uGAMgASgEEh0KBHByZXYYBCABKAsyDy5pdGhhY2EudjEuVGFpbBIkCgdlbnRyaWVzGAUgAygLMhMuaXRoYWNhLnYxLlJhd0VudHJ5Eg0KBWNoYWluGAYgASgMEh0KBGxhc3QYByABKAsyDy5pdGhhY2EudjEuVGFpbBIOCgZjb21taXQYCCABKAQSGAoQcHJvdG9jb2xfdmVyc2lvbhgJIAEoDSKjAQoMU2Vzc2lvblRva2VuEhEKCW5hbWVzcGFjZRgBIAEoCRITCgttYXBfdmVyc2lvbhgCIAEoDRIqCglwb3NpdGlvbnMYAyADKAsyFy5pdGhhY2EudjEuU2VlblBvc2l0aW9uEg8KB3NlZW5fYXQYBCABKAQSEQoJaXNzdWVkX2F0GAUgASgEEhAKB3ZlcnNpb24Y/w8gASgNSgkIgBAQgICAgAIiXgoMU2VlblBvc2l0aW9uEhEKCXBhcnRpdGlvbhgBIAEoDRIOCgZvcmlnaW4YAiABKA0SDQoFZXBvY2gYAyABKAQSCwoDc2VxGAQgASgEEg8KB2R1cmFibGUYBSABKAginQEKClBhZ2VDdXJzb3ISEQoJbmFtZXNwYWNlGAEgASgJEgwKBHVzZXIYAiABKAkSCwoDa2V5GAMgASgJEg8KB3JldmVyc2UYBCABKAgSIgoFZmxvb3IYBSADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24SDwoHc2Vlbl9hdBgGIAEoBBIQCgd2ZXJzaW9uGP8PIAEoDUoJCIAQEICAgIACIowBCgpGZWVkQ3Vyc29yEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgR1c2VyGAIgASgJEhQKDGhvbWVfdmVyc2lvbhgDIAEoBBIOCgZvcmlnaW4YBCABKA0SDQoFZXBvY2gYBSABKAQSCwoDc2VxGAYgASgEEhAKB3ZlcnNpb24Y/w8gASgNSgkIgBAQgICAgAIingEKBlRpY2tldBIRCgluYW1lc3BhY2UYASABKAkSDAoEdXNlchgCIAEoCRIjCgVvcGVucxgDIAEoDjIULml0aGFjYS52MS5UaWNrZXRVc2USDgoGcmVnaW9uGAQgASgNEhIKCmV4cGlyZXNfYXQYBSABKAQSDQoFbm9uY2UYBiABKAkSEAoHdmVyc2lvbhj/DyABKA1KCQiAEBCAgICAAiqbAwoJRW50cnlLaW5kEhoKFkVOVFJZX0tJTkRfVU5TUEVDSUZJRUQQABITCg9FTlRSWV9LSU5EX09QRU4QARISCg5FTlRSWV9LSU5EX1RYThACEhQKEEVOVFJZX0tJTkRfQ0xBSU0QAxIaChZFTlRSWV9LSU5EX0hBTkRPRkZfT1VUEAQSGQoVRU5UUllfS0lORF9IQU5ET0ZGX0lOEAUSHQoZRU5UUllfS0lORF9IQU5ET0ZGX1JFRlVTRRAGEhwKGEVOVFJZX0tJTkRfSEFORE9GRl9BQk9SVBAHEhUKEUVOVFJZX0tJTkRfQ09ORklHEAgSFwoTRU5UUllfS0lORF9BQ1RJVkFURRAJEhkKFUVOVFJZX0tJTkRfQ0hFQ0tQT0lOVBAKEhgKFEVOVFJZX0tJTkRfRElWRVJHRU5UEAsSFAoQRU5UUllfS0lORF9FUkFTRRAMEhQKEEVOVFJZX0tJTkRfU0xPVFMQDRIVChFFTlRSWV9LSU5EX1JFVElSRRAOEhcKE0VOVFJZX0tJTkRfUkVEQUNURUQQDyp+CgZPcEtpbmQSFwoTT1BfS0lORF9VTlNQRUNJRklFRBAAEg8KC09QX0tJTkRfUFVUEAESEgoOT1BfS0lORF9ERUxFVEUQAhIRCg1PUF9LSU5EX01FUkdFEAMSDwoLT1BfS0lORF9BREQQBBISCg5PUF9LSU5EX0VYUElSRRAFKm0KB0NvbmNlcm4SFwoTQ09OQ0VSTl9VTlNQRUNJRklFRBAAEhEKDUNPTkNFUk5fTE9DQUwQARIPCgtDT05DRVJOX09ORRACEhQKEENPTkNFUk5fTUFKT1JJVFkQAxIPCgtDT05DRVJOX0FMTBAEKlMKCUtleVNvdXJjZRIaChZLRVlfU09VUkNFX1VOU1BFQ0lGSUVEEAASFQoRS0VZX1NPVVJDRV9DTElFTlQQARITCg9LRVlfU09VUkNFX0VER0UQAipUCglUaWNrZXRVc2USGgoWVElDS0VUX1VTRV9VTlNQRUNJRklFRBAAEhYKElRJQ0tFVF9VU0VfQ0hBTkdFUxABEhMKD1RJQ0tFVF9VU0VfTElWRRACYgZwcm90bzM");
 
 /**
  * A place in a log of the partition at hand.
@@ -243,13 +243,19 @@ export type Entry = Message<"ithaca.v1.Entry"> & {
   claim?: ClaimMark | undefined;
 
   /**
-   * 18-31: marks of the kinds that have no writer yet, one each: handoff 18, config 19, activate 20, checkpoint 21,
-   * divergent 22, erase 23, slots 24, retire 25.
-   * 32-63: about every entry: map version, trace context, compression of ops.
-   *
    * @generated from field: ithaca.v1.OpenMark open = 17;
    */
   open?: OpenMark | undefined;
+
+  /**
+   * 18-31: marks of the kinds that have no writer yet, one each: handoff 18, config 19, activate 20, checkpoint 21,
+   * divergent 22, slots 24, retire 25.
+   *
+   * 32-63: about every entry: map version, trace context, compression of ops.
+   *
+   * @generated from field: ithaca.v1.EraseMark erase = 23;
+   */
+  erase?: EraseMark | undefined;
 
   /**
    * Version of the protocol under which the entry was written.
@@ -322,6 +328,13 @@ export type ItemImage = Message<"ithaca.v1.ItemImage"> & {
    * @generated from field: uint64 expires_at = 3;
    */
   expiresAt: bigint;
+
+  /**
+   * Of an item that was imported, from then on: digest of what was imported.
+   *
+   * @generated from field: optional bytes mark = 4;
+   */
+  mark?: Uint8Array | undefined;
 };
 
 /**
@@ -405,6 +418,30 @@ export const OpenMarkSchema: GenMessage<OpenMark> = /*@__PURE__*/
   messageDesc(file_ithaca, 10);
 
 /**
+ * Names nobody: who is erased is found by the digest, of the id and the user, among those whom the replica knows.
+ *
+ * @generated from message ithaca.v1.EraseMark
+ */
+export type EraseMark = Message<"ithaca.v1.EraseMark"> & {
+  /**
+   * @generated from field: bytes id = 1;
+   */
+  id: Uint8Array;
+
+  /**
+   * @generated from field: bytes digest = 2;
+   */
+  digest: Uint8Array;
+};
+
+/**
+ * Describes the message ithaca.v1.EraseMark.
+ * Use `create(EraseMarkSchema)` to create a new message.
+ */
+export const EraseMarkSchema: GenMessage<EraseMark> = /*@__PURE__*/
+  messageDesc(file_ithaca, 11);
+
+/**
  * An entry as it travels: its place, and the bytes of an Entry.
  *
  * @generated from message ithaca.v1.RawEntry
@@ -424,6 +461,13 @@ export type RawEntry = Message<"ithaca.v1.RawEntry"> & {
    * @generated from field: bytes entry = 3;
    */
   entry: Uint8Array;
+
+  /**
+   * Chain hash after it, where it cannot be computed from its bytes: of an entry that was redacted.
+   *
+   * @generated from field: optional bytes chain = 4;
+   */
+  chain?: Uint8Array | undefined;
 };
 
 /**
@@ -431,7 +475,7 @@ export type RawEntry = Message<"ithaca.v1.RawEntry"> & {
  * Use `create(RawEntrySchema)` to create a new message.
  */
 export const RawEntrySchema: GenMessage<RawEntry> = /*@__PURE__*/
-  messageDesc(file_ithaca, 11);
+  messageDesc(file_ithaca, 12);
 
 /**
  * Around every message between replicas. The payload is opaque and stands last: who it is for can be read of a message
@@ -504,7 +548,7 @@ export type Envelope = Message<"ithaca.v1.Envelope"> & {
  * Use `create(EnvelopeSchema)` to create a new message.
  */
 export const EnvelopeSchema: GenMessage<Envelope> = /*@__PURE__*/
-  messageDesc(file_ithaca, 12);
+  messageDesc(file_ithaca, 13);
 
 /**
  * @generated from message ithaca.v1.PeerRequest
@@ -571,7 +615,7 @@ export type PeerRequest = Message<"ithaca.v1.PeerRequest"> & {
  * Use `create(PeerRequestSchema)` to create a new message.
  */
 export const PeerRequestSchema: GenMessage<PeerRequest> = /*@__PURE__*/
-  messageDesc(file_ithaca, 13);
+  messageDesc(file_ithaca, 14);
 
 /**
  * @generated from message ithaca.v1.PeerReply
@@ -678,7 +722,7 @@ export type PeerReply = Message<"ithaca.v1.PeerReply"> & {
  * Use `create(PeerReplySchema)` to create a new message.
  */
 export const PeerReplySchema: GenMessage<PeerReply> = /*@__PURE__*/
-  messageDesc(file_ithaca, 14);
+  messageDesc(file_ithaca, 15);
 
 /**
  * @generated from message ithaca.v1.Append
@@ -740,7 +784,7 @@ export type Append = Message<"ithaca.v1.Append"> & {
  * Use `create(AppendSchema)` to create a new message.
  */
 export const AppendSchema: GenMessage<Append> = /*@__PURE__*/
-  messageDesc(file_ithaca, 15);
+  messageDesc(file_ithaca, 16);
 
 /**
  * @generated from message ithaca.v1.Closed
@@ -769,7 +813,7 @@ export type Closed = Message<"ithaca.v1.Closed"> & {
  * Use `create(ClosedSchema)` to create a new message.
  */
 export const ClosedSchema: GenMessage<Closed> = /*@__PURE__*/
-  messageDesc(file_ithaca, 16);
+  messageDesc(file_ithaca, 17);
 
 /**
  * @generated from message ithaca.v1.AppendOk
@@ -815,7 +859,7 @@ export type AppendOk = Message<"ithaca.v1.AppendOk"> & {
  * Use `create(AppendOkSchema)` to create a new message.
  */
 export const AppendOkSchema: GenMessage<AppendOk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 17);
+  messageDesc(file_ithaca, 18);
 
 /**
  * @generated from message ithaca.v1.AppendStale
@@ -832,7 +876,7 @@ export type AppendStale = Message<"ithaca.v1.AppendStale"> & {
  * Use `create(AppendStaleSchema)` to create a new message.
  */
 export const AppendStaleSchema: GenMessage<AppendStale> = /*@__PURE__*/
-  messageDesc(file_ithaca, 18);
+  messageDesc(file_ithaca, 19);
 
 /**
  * @generated from message ithaca.v1.AppendMismatch
@@ -864,7 +908,7 @@ export type AppendMismatch = Message<"ithaca.v1.AppendMismatch"> & {
  * Use `create(AppendMismatchSchema)` to create a new message.
  */
 export const AppendMismatchSchema: GenMessage<AppendMismatch> = /*@__PURE__*/
-  messageDesc(file_ithaca, 19);
+  messageDesc(file_ithaca, 20);
 
 /**
  * @generated from message ithaca.v1.Pull
@@ -906,7 +950,7 @@ export type Pull = Message<"ithaca.v1.Pull"> & {
  * Use `create(PullSchema)` to create a new message.
  */
 export const PullSchema: GenMessage<Pull> = /*@__PURE__*/
-  messageDesc(file_ithaca, 20);
+  messageDesc(file_ithaca, 21);
 
 /**
  * @generated from message ithaca.v1.PullOk
@@ -948,7 +992,7 @@ export type PullOk = Message<"ithaca.v1.PullOk"> & {
  * Use `create(PullOkSchema)` to create a new message.
  */
 export const PullOkSchema: GenMessage<PullOk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 21);
+  messageDesc(file_ithaca, 22);
 
 /**
  * @generated from message ithaca.v1.NeedSnapshot
@@ -965,7 +1009,7 @@ export type NeedSnapshot = Message<"ithaca.v1.NeedSnapshot"> & {
  * Use `create(NeedSnapshotSchema)` to create a new message.
  */
 export const NeedSnapshotSchema: GenMessage<NeedSnapshot> = /*@__PURE__*/
-  messageDesc(file_ithaca, 22);
+  messageDesc(file_ithaca, 23);
 
 /**
  * @generated from message ithaca.v1.PreVote
@@ -992,7 +1036,7 @@ export type PreVote = Message<"ithaca.v1.PreVote"> & {
  * Use `create(PreVoteSchema)` to create a new message.
  */
 export const PreVoteSchema: GenMessage<PreVote> = /*@__PURE__*/
-  messageDesc(file_ithaca, 23);
+  messageDesc(file_ithaca, 24);
 
 /**
  * @generated from message ithaca.v1.PreVoteReply
@@ -1024,7 +1068,7 @@ export type PreVoteReply = Message<"ithaca.v1.PreVoteReply"> & {
  * Use `create(PreVoteReplySchema)` to create a new message.
  */
 export const PreVoteReplySchema: GenMessage<PreVoteReply> = /*@__PURE__*/
-  messageDesc(file_ithaca, 24);
+  messageDesc(file_ithaca, 25);
 
 /**
  * @generated from message ithaca.v1.Prepare
@@ -1051,7 +1095,7 @@ export type Prepare = Message<"ithaca.v1.Prepare"> & {
  * Use `create(PrepareSchema)` to create a new message.
  */
 export const PrepareSchema: GenMessage<Prepare> = /*@__PURE__*/
-  messageDesc(file_ithaca, 25);
+  messageDesc(file_ithaca, 26);
 
 /**
  * @generated from message ithaca.v1.Promise
@@ -1108,7 +1152,7 @@ export type Promise = Message<"ithaca.v1.Promise"> & {
  * Use `create(PromiseSchema)` to create a new message.
  */
 export const PromiseSchema: GenMessage<Promise> = /*@__PURE__*/
-  messageDesc(file_ithaca, 26);
+  messageDesc(file_ithaca, 27);
 
 /**
  * @generated from message ithaca.v1.Nack
@@ -1125,7 +1169,7 @@ export type Nack = Message<"ithaca.v1.Nack"> & {
  * Use `create(NackSchema)` to create a new message.
  */
 export const NackSchema: GenMessage<Nack> = /*@__PURE__*/
-  messageDesc(file_ithaca, 27);
+  messageDesc(file_ithaca, 28);
 
 /**
  * @generated from message ithaca.v1.CloseNow
@@ -1142,7 +1186,7 @@ export type CloseNow = Message<"ithaca.v1.CloseNow"> & {
  * Use `create(CloseNowSchema)` to create a new message.
  */
 export const CloseNowSchema: GenMessage<CloseNow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 28);
+  messageDesc(file_ithaca, 29);
 
 /**
  * @generated from message ithaca.v1.CloseReply
@@ -1174,7 +1218,7 @@ export type CloseReply = Message<"ithaca.v1.CloseReply"> & {
  * Use `create(CloseReplySchema)` to create a new message.
  */
 export const CloseReplySchema: GenMessage<CloseReply> = /*@__PURE__*/
-  messageDesc(file_ithaca, 29);
+  messageDesc(file_ithaca, 30);
 
 /**
  * @generated from message ithaca.v1.NotLeader
@@ -1196,7 +1240,7 @@ export type NotLeader = Message<"ithaca.v1.NotLeader"> & {
  * Use `create(NotLeaderSchema)` to create a new message.
  */
 export const NotLeaderSchema: GenMessage<NotLeader> = /*@__PURE__*/
-  messageDesc(file_ithaca, 30);
+  messageDesc(file_ithaca, 31);
 
 /**
  * @generated from message ithaca.v1.Progress
@@ -1233,7 +1277,7 @@ export type Progress = Message<"ithaca.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_ithaca, 31);
+  messageDesc(file_ithaca, 32);
 
 /**
  * @generated from message ithaca.v1.ProgressOk
@@ -1246,7 +1290,7 @@ export type ProgressOk = Message<"ithaca.v1.ProgressOk"> & {
  * Use `create(ProgressOkSchema)` to create a new message.
  */
 export const ProgressOkSchema: GenMessage<ProgressOk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 32);
+  messageDesc(file_ithaca, 33);
 
 /**
  * @generated from message ithaca.v1.Unsupported
@@ -1259,7 +1303,7 @@ export type Unsupported = Message<"ithaca.v1.Unsupported"> & {
  * Use `create(UnsupportedSchema)` to create a new message.
  */
 export const UnsupportedSchema: GenMessage<Unsupported> = /*@__PURE__*/
-  messageDesc(file_ithaca, 33);
+  messageDesc(file_ithaca, 34);
 
 /**
  * @generated from message ithaca.v1.SnapshotBegin
@@ -1276,7 +1320,7 @@ export type SnapshotBegin = Message<"ithaca.v1.SnapshotBegin"> & {
  * Use `create(SnapshotBeginSchema)` to create a new message.
  */
 export const SnapshotBeginSchema: GenMessage<SnapshotBegin> = /*@__PURE__*/
-  messageDesc(file_ithaca, 34);
+  messageDesc(file_ithaca, 35);
 
 /**
  * @generated from message ithaca.v1.SnapshotBegun
@@ -1298,7 +1342,7 @@ export type SnapshotBegun = Message<"ithaca.v1.SnapshotBegun"> & {
  * Use `create(SnapshotBegunSchema)` to create a new message.
  */
 export const SnapshotBegunSchema: GenMessage<SnapshotBegun> = /*@__PURE__*/
-  messageDesc(file_ithaca, 35);
+  messageDesc(file_ithaca, 36);
 
 /**
  * @generated from message ithaca.v1.SnapshotBase
@@ -1340,7 +1384,7 @@ export type SnapshotBase = Message<"ithaca.v1.SnapshotBase"> & {
  * Use `create(SnapshotBaseSchema)` to create a new message.
  */
 export const SnapshotBaseSchema: GenMessage<SnapshotBase> = /*@__PURE__*/
-  messageDesc(file_ithaca, 36);
+  messageDesc(file_ithaca, 37);
 
 /**
  * @generated from message ithaca.v1.SnapshotChunk
@@ -1367,7 +1411,7 @@ export type SnapshotChunk = Message<"ithaca.v1.SnapshotChunk"> & {
  * Use `create(SnapshotChunkSchema)` to create a new message.
  */
 export const SnapshotChunkSchema: GenMessage<SnapshotChunk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 37);
+  messageDesc(file_ithaca, 38);
 
 /**
  * @generated from message ithaca.v1.SnapshotRows
@@ -1394,7 +1438,7 @@ export type SnapshotRows = Message<"ithaca.v1.SnapshotRows"> & {
  * Use `create(SnapshotRowsSchema)` to create a new message.
  */
 export const SnapshotRowsSchema: GenMessage<SnapshotRows> = /*@__PURE__*/
-  messageDesc(file_ithaca, 38);
+  messageDesc(file_ithaca, 39);
 
 /**
  * @generated from message ithaca.v1.SnapshotUnknown
@@ -1407,7 +1451,7 @@ export type SnapshotUnknown = Message<"ithaca.v1.SnapshotUnknown"> & {
  * Use `create(SnapshotUnknownSchema)` to create a new message.
  */
 export const SnapshotUnknownSchema: GenMessage<SnapshotUnknown> = /*@__PURE__*/
-  messageDesc(file_ithaca, 39);
+  messageDesc(file_ithaca, 40);
 
 /**
  * A receiver that does not know a row must not leave it out: it refuses the snapshot.
@@ -1432,12 +1476,18 @@ export type SnapshotRow = Message<"ithaca.v1.SnapshotRow"> & {
     case: "owner";
   } | {
     /**
-     * 4: divergent writes. 5: erasures. 6: counters.
-     *
      * @generated from field: ithaca.v1.IdempotencyRow idempotency = 3;
      */
     value: IdempotencyRow;
     case: "idempotency";
+  } | {
+    /**
+     * 4: divergent writes. 6: counters.
+     *
+     * @generated from field: ithaca.v1.ErasureRow erasure = 5;
+     */
+    value: ErasureRow;
+    case: "erasure";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1446,7 +1496,7 @@ export type SnapshotRow = Message<"ithaca.v1.SnapshotRow"> & {
  * Use `create(SnapshotRowSchema)` to create a new message.
  */
 export const SnapshotRowSchema: GenMessage<SnapshotRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 40);
+  messageDesc(file_ithaca, 41);
 
 /**
  * @generated from message ithaca.v1.ItemRow
@@ -1513,6 +1563,11 @@ export type ItemRow = Message<"ithaca.v1.ItemRow"> & {
    * @generated from field: bytes value = 12;
    */
   value: Uint8Array;
+
+  /**
+   * @generated from field: optional bytes mark = 13;
+   */
+  mark?: Uint8Array | undefined;
 };
 
 /**
@@ -1520,7 +1575,7 @@ export type ItemRow = Message<"ithaca.v1.ItemRow"> & {
  * Use `create(ItemRowSchema)` to create a new message.
  */
 export const ItemRowSchema: GenMessage<ItemRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 41);
+  messageDesc(file_ithaca, 42);
 
 /**
  * @generated from message ithaca.v1.OwnerRow
@@ -1564,7 +1619,7 @@ export type OwnerRow = Message<"ithaca.v1.OwnerRow"> & {
  * Use `create(OwnerRowSchema)` to create a new message.
  */
 export const OwnerRowSchema: GenMessage<OwnerRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 42);
+  messageDesc(file_ithaca, 43);
 
 /**
  * @generated from message ithaca.v1.IdempotencyRow
@@ -1616,7 +1671,49 @@ export type IdempotencyRow = Message<"ithaca.v1.IdempotencyRow"> & {
  * Use `create(IdempotencyRowSchema)` to create a new message.
  */
 export const IdempotencyRowSchema: GenMessage<IdempotencyRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 43);
+  messageDesc(file_ithaca, 44);
+
+/**
+ * @generated from message ithaca.v1.ErasureRow
+ */
+export type ErasureRow = Message<"ithaca.v1.ErasureRow"> & {
+  /**
+   * @generated from field: bytes id = 1;
+   */
+  id: Uint8Array;
+
+  /**
+   * @generated from field: bytes digest = 2;
+   */
+  digest: Uint8Array;
+
+  /**
+   * @generated from field: uint32 origin = 3;
+   */
+  origin: number;
+
+  /**
+   * @generated from field: uint64 epoch = 4;
+   */
+  epoch: bigint;
+
+  /**
+   * @generated from field: uint64 seq = 5;
+   */
+  seq: bigint;
+
+  /**
+   * @generated from field: uint64 hlc = 6;
+   */
+  hlc: bigint;
+};
+
+/**
+ * Describes the message ithaca.v1.ErasureRow.
+ * Use `create(ErasureRowSchema)` to create a new message.
+ */
+export const ErasureRowSchema: GenMessage<ErasureRow> = /*@__PURE__*/
+  messageDesc(file_ithaca, 45);
 
 /**
  * Entries, or a doorbell when there are none.
@@ -1675,7 +1772,7 @@ export type Batch = Message<"ithaca.v1.Batch"> & {
  * Use `create(BatchSchema)` to create a new message.
  */
 export const BatchSchema: GenMessage<Batch> = /*@__PURE__*/
-  messageDesc(file_ithaca, 44);
+  messageDesc(file_ithaca, 46);
 
 /**
  * What a session has seen. The signature and the id of its key travel around it. Clients keep it for long and hand it to
@@ -1728,7 +1825,7 @@ export type SessionToken = Message<"ithaca.v1.SessionToken"> & {
  * Use `create(SessionTokenSchema)` to create a new message.
  */
 export const SessionTokenSchema: GenMessage<SessionToken> = /*@__PURE__*/
-  messageDesc(file_ithaca, 45);
+  messageDesc(file_ithaca, 47);
 
 /**
  * @generated from message ithaca.v1.SeenPosition
@@ -1767,7 +1864,7 @@ export type SeenPosition = Message<"ithaca.v1.SeenPosition"> & {
  * Use `create(SeenPositionSchema)` to create a new message.
  */
 export const SeenPositionSchema: GenMessage<SeenPosition> = /*@__PURE__*/
-  messageDesc(file_ithaca, 46);
+  messageDesc(file_ithaca, 48);
 
 /**
  * Where the next page of a list begins.
@@ -1824,7 +1921,7 @@ export type PageCursor = Message<"ithaca.v1.PageCursor"> & {
  * Use `create(PageCursorSchema)` to create a new message.
  */
 export const PageCursorSchema: GenMessage<PageCursor> = /*@__PURE__*/
-  messageDesc(file_ithaca, 47);
+  messageDesc(file_ithaca, 49);
 
 /**
  * Up to where the reader of a user's changes has been told.
@@ -1877,7 +1974,7 @@ export type FeedCursor = Message<"ithaca.v1.FeedCursor"> & {
  * Use `create(FeedCursorSchema)` to create a new message.
  */
 export const FeedCursorSchema: GenMessage<FeedCursor> = /*@__PURE__*/
-  messageDesc(file_ithaca, 48);
+  messageDesc(file_ithaca, 50);
 
 /**
  * Leave to open one user's feed once, for clients that cannot send headers.
@@ -1934,7 +2031,7 @@ export type Ticket = Message<"ithaca.v1.Ticket"> & {
  * Use `create(TicketSchema)` to create a new message.
  */
 export const TicketSchema: GenMessage<Ticket> = /*@__PURE__*/
-  messageDesc(file_ithaca, 49);
+  messageDesc(file_ithaca, 51);
 
 /**
  * @generated from enum ithaca.v1.EntryKind
@@ -2016,6 +2113,13 @@ export const EntryKind = {
    * @generated from enum value: ENTRY_KIND_RETIRE = 14;
    */
   RETIRE: 14,
+
+  /**
+   * What is left of an entry of an erased user: its place, its time and its dependencies.
+   *
+   * @generated from enum value: ENTRY_KIND_REDACTED = 15;
+   */
+  REDACTED: 15,
 } as const;
 
 /**
