@@ -13,6 +13,7 @@ import { feed } from "./parts/feed.ts";
 import { lag } from "./parts/lag.ts";
 import { memory } from "./parts/memory.ts";
 import type { Part } from "./parts/part.ts";
+import { takeover } from "./parts/takeover.ts";
 import { throughput } from "./parts/throughput.ts";
 import { transactionCost } from "./parts/transactions.ts";
 
@@ -28,6 +29,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   cut,
   "catch-up": catchUp,
   memory,
+  takeover,
 };
 
 const options = optionsOrExit();

@@ -158,6 +158,9 @@ function readAnchors(env: Environment, regions: readonly Region[], partitions: n
   });
 }
 
+/** Without leases nothing else has to be waited for: the probe is most of a failover. Still longer than a long round trip. */
+const UNLEASED_PROBE_MS = 500;
+
 function readTiming(env: Environment): Timing {
   const clockBoundMs = integerOr(env, "CLOCK_BOUND_MS", DEFAULT_TIMING.clockBoundMs, 0, 10_000);
   const leaseMs = integerOr(env, "LEASE_MS", DEFAULT_TIMING.leaseMs, 0, LEASE_MS_MAX);
@@ -175,6 +178,14 @@ function readTiming(env: Environment): Timing {
     retainMs: integerOr(env, "LOG_RETAIN_MS", DEFAULT_TIMING.retainMs, 1_000, LOG_RETAIN_MS_MAX),
     queueAfterMs: integerOr(env, "QUEUE_AFTER_MS", DEFAULT_TIMING.queueAfterMs, 0, 60_000),
     rpoMsMax: integerOr(env, "RPO_MS_MAX", DEFAULT_TIMING.rpoMsMax, 0, 3_600_000),
+    probeMs: integerOr(
+      env,
+      "PROBE_MS",
+      leaseMs === 0 ? UNLEASED_PROBE_MS : DEFAULT_TIMING.probeMs,
+      50,
+      10_000,
+    ),
+    cooldownMs: integerOr(env, "COOLDOWN_MS", DEFAULT_TIMING.cooldownMs, 0, 3_600_000),
   };
 }
 

@@ -116,6 +116,11 @@ export class Journey {
     return ++this.#redirects <= REDIRECTS_MAX;
   }
 
+  /** Time has passed since the last hint: what is known now may be something else. */
+  rested(): void {
+    this.#redirects = 0;
+  }
+
   /** The reply says that it may have been done although it was refused. */
   leftOpen(): void {
     this.#voyage.unanswered = true;
@@ -180,6 +185,8 @@ export class Journey {
       homes.learnLeader(namespace, partition, reply.home, reply, now);
     } else if (reply.kind === "moved") {
       homes.learnHome(namespace, user, reply.home, reply.version, now);
+      const { leader, epoch = 0 } = reply;
+      if (leader !== undefined) homes.learnLeader(namespace, partition, reply.home, { leader, epoch }, now);
     }
   }
 }

@@ -1,9 +1,9 @@
 /**
  * The way to a leader: of the log that a user is at home in, or of the anchor's log, where homes are claimed.
  *
- * Two loops. The inner one finds whoever leads one log: it retries a silent region once, follows `not-leader`, and when the
- * leader stays silent it tells another replica whom it suspects and waits, within the caller's time, for a takeover. The outer
- * one finds which log: it follows `moved` and `ask`, and asks the anchor when a replica does not know the user. Repeating is
+ * Two loops. The inner one finds whoever leads one log: it follows `not-leader`, and when the leader stays silent it goes to
+ * another replica, which it tells whom it suspects. That one looks for itself: it sends us back where the leader is there after
+ * all, and otherwise brings a takeover about, for which we wait within the caller's time. The outer one finds which log: it follows `moved` and `ask`, and asks the anchor when a replica does not know the user. Repeating is
  * safe: reads have no effect, claims answer the present home, and every write carries an idempotency key.
  */
 import type { Position, RegionIndex } from "../replication/position.ts";
@@ -111,8 +111,18 @@ export async function askLeaderOf(
 
 /** Nothing to be had of this replica now; overload is not among it: that one is alive, and retrying makes it worse. */
 function isDeadEnd(outcome: Outcome): boolean {
-  if (outcome.kind === "unreached") return outcome.reason === "timeout" || outcome.reason === "refused";
-  return outcome.kind === "outcome-unknown" || (outcome.kind === "refused" && outcome.reason === "not-ready");
+  return isGone(outcome) || outcome.kind === "outcome-unknown" || isRefused(outcome);
+}
+
+/** It may be a restart, and is over at once: worth another try. */
+function isRefused(outcome: Outcome): boolean {
+  return outcome.kind === "unreached" && outcome.reason === "refused";
+}
+
+/** Another try would take as long again, or could not help. */
+function isGone(outcome: Outcome): boolean {
+  if (outcome.kind === "unreached") return outcome.reason === "timeout";
+  return outcome.kind === "refused" && outcome.reason === "not-ready";
 }
 
 /** Whoever said this was asked for less time than the caller has, and may say otherwise when asked again. */
@@ -127,6 +137,8 @@ class LeaderSearch {
   readonly #origin: RegionIndex | undefined;
   readonly #failures = new Map<RegionIndex, number>();
   #pauses = 0;
+  /** Who leads, as far as anybody said. */
+  #leader: RegionIndex | undefined;
   #suspect: RegionIndex | undefined;
   /** A write that is durable and waits for its concern: whatever comes after, this is known. */
   #durable: Outcome | null = null;
@@ -143,19 +155,24 @@ class LeaderSearch {
   first(): RegionIndex {
     const { edge, from, subject } = this.#journey;
     if (this.#origin === undefined) return this.#near()[0] ?? from;
-    return edge.homes.leaderOf(subject.namespace, subject.partition, this.#origin, Date.now());
+    this.#leader = edge.homes.leaderOf(subject.namespace, subject.partition, this.#origin, Date.now());
+    return this.#leader;
   }
 
   async after(to: RegionIndex, outcome: Outcome): Promise<RegionIndex | null> {
-    if (outcome.kind === "concern-timeout") this.#durable = outcome;
+    if (outcome.kind === "concern-timeout") {
+      this.#durable = outcome;
+      // Whoever leads next may refuse what this one has logged, and it may yet be seen here.
+      this.#journey.leftOpen();
+    }
     if (isNotYet(outcome)) return (await this.#pause()) ? to : null;
-    if (outcome.kind === "not-leader") return this.#afterRedirect(to, outcome.leader);
+    if (outcome.kind === "not-leader") return this.#afterRedirect(to, outcome.leader, outcome.epoch);
     // A replica that neither is the home nor leads its log sends us to the home, which we knew.
     if (outcome.kind === "moved" && outcome.home === this.#origin)
-      return this.#afterRedirect(to, outcome.home);
+      return this.#afterRedirect(to, outcome.leader ?? outcome.home, outcome.epoch);
     if (!isDeadEnd(outcome)) return null;
     if (outcome.kind === "outcome-unknown") this.#journey.leftOpen();
-    return this.#afterFailure(to);
+    return this.#afterFailure(to, isGone(outcome));
   }
 
   conclusion(last: Outcome): Outcome {
@@ -169,19 +186,25 @@ class LeaderSearch {
     return this.#failures.get(region) ?? 0;
   }
 
-  #afterFailure(to: RegionIndex): RegionIndex | null {
+  /** The next replica looks whether the leader is there: if so it says so, and otherwise it has begun to do something about it. */
+  #afterFailure(to: RegionIndex, gone: boolean): RegionIndex | null {
     const failures = this.#failuresOf(to) + 1;
     this.#failures.set(to, failures);
     if (this.#journey.remainingMs() <= 0) return null;
-    if (failures < ATTEMPTS_MAX) return to;
+    if (failures < ATTEMPTS_MAX && !gone) return to;
     // Of an unknown home nothing is known of its leader either: there is nobody to suspect.
-    if (this.#origin !== undefined) this.#suspect ??= to;
+    if (to === this.#leader) this.#suspect = to;
     return this.#near().find((region) => this.#failuresOf(region) === 0) ?? null;
   }
 
-  async #afterRedirect(from: RegionIndex, leader: RegionIndex | null): Promise<RegionIndex | null> {
+  async #afterRedirect(
+    from: RegionIndex,
+    told: RegionIndex | null,
+    epoch: number | undefined,
+  ): Promise<RegionIndex | null> {
+    const leader = told === null ? null : this.#heard(told, epoch ?? 0);
     if (leader !== null && leader !== from && this.#failuresOf(leader) < ATTEMPTS_MAX) {
-      return this.#journey.redirected() ? this.#heard(leader) : null;
+      return this.#journey.redirected() ? leader : null;
     }
     // Nobody leads, or the one who is said to does not answer: somebody may be taking over. Ask the same replica again.
     if (leader !== null && leader !== from) this.#suspect = leader;
@@ -192,16 +215,21 @@ class LeaderSearch {
     return from;
   }
 
-  #heard(leader: RegionIndex): RegionIndex {
+  /** Whom to follow: a replica that has missed a takeover does not know better than this isolate. */
+  #heard(told: RegionIndex, epoch: number): RegionIndex {
+    this.#leader = told;
+    if (this.#origin === undefined) return told;
     const { edge, subject } = this.#journey;
-    if (this.#origin !== undefined) {
-      const hint = { leader, epoch: 0 };
-      edge.homes.learnLeader(subject.namespace, subject.partition, this.#origin, hint, Date.now());
-    }
-    return leader;
+    const { namespace, partition } = subject;
+    const now = Date.now();
+    edge.homes.learnLeader(namespace, partition, this.#origin, { leader: told, epoch }, now);
+    this.#leader = edge.homes.leaderOf(namespace, partition, this.#origin, now);
+    return this.#leader;
   }
 
   #pause(): Promise<boolean> {
+    // What bounds redirects is that they follow each other at once.
+    this.#journey.rested();
     return pause(this.#journey, this.#pauses++);
   }
 

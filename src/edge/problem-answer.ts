@@ -4,8 +4,7 @@
 import { DATA_CACHE_CONTROL, DATA_VARY, HEADER } from "../api/header.ts";
 import { PROBLEM_CONTENT_TYPE, problemBody, PROBLEMS, type ProblemName } from "../api/problem.ts";
 import type { Limits } from "../replication/config.ts";
-import type { Position } from "../replication/position.ts";
-import type { ItemVersion } from "../replication/request.ts";
+import type { ItemVersion, LostPosition } from "../replication/request.ts";
 import { dataHeaders, type Session, type Showing } from "./data-answer.ts";
 import { entityTag } from "./entity-tag.ts";
 import type { Exchange } from "./exchange.ts";
@@ -221,14 +220,18 @@ function tokenOf(outcome: Outcome, partition: number): Pick<Showing, "wrote" | "
 }
 
 /** What a client is told of lost positions, in the body of a 409 and in the header of a 200. */
-export function lostMembers({ edge: { regions } }: Exchange, journey: Journey, lost: readonly Position[]) {
+export function lostMembers(
+  { edge: { regions } }: Exchange,
+  journey: Journey,
+  lost: readonly LostPosition[],
+) {
   const { namespace, user } = journey.subject;
   const base = namespace === "default" ? "/v1" : `/v1/ns/${encodeURIComponent(namespace)}`;
   return {
-    lost: lost.map((position) => {
-      const text = positionText(regions, position);
-      return { from: text, to: text };
-    }),
+    lost: lost.map(({ from, ...position }) => ({
+      from: positionText(regions, { ...position, s: Math.min(from ?? position.s, position.s) }),
+      to: positionText(regions, position),
+    })),
     divergent: `${base}/users/${encodeURIComponent(user)}/divergent`,
   };
 }

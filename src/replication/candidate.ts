@@ -3,9 +3,8 @@
  * an OPEN under the new epoch. From there on the Leadership does the rest: it may acknowledge once its OPEN is on a
  * majority and every lease that a promise reported has ended (R6).
  *
- * Today each region campaigns only for the log of its own origin; nothing below relies on that.
+ * Any voter may campaign for any log. Whether it should is the inquiry's to find out; nothing below relies on that.
  */
-import { majorityOf } from "./config.ts";
 import type { Applier } from "./apply.ts";
 import type { Context } from "./context.ts";
 import { EntryKind, PROTOCOL_VERSION, type Entry } from "./entry.ts";
@@ -65,9 +64,19 @@ export class Candidate {
     return this.#ballot !== 0;
   }
 
-  /** Somebody waits for a leader of this log. */
+  /** After a failed campaign: when the next one may begin. */
+  get notBefore(): number {
+    return this.#notBefore;
+  }
+
+  /** Somebody waits, and this region may go on leading without asking anybody. */
   want(): void {
     this.#wanted = true;
+  }
+
+  /** A majority of the voters is willing. */
+  begin(): void {
+    if (!this.campaigning) this.#campaign();
   }
 
   advance(): void {
@@ -90,6 +99,7 @@ export class Candidate {
     const { log } = this;
     const ballot = epochOf(Math.max(log.acceptor.maxCounter, counterOf(log.promised)) + 1, config.region);
     log.promise({ promised: ballot, maxCounter: counterOf(ballot) });
+    log.promisedAt = now;
     this.#ballot = ballot;
     this.#graceUntil = Infinity;
     this.#adopting = false;
@@ -131,7 +141,7 @@ export class Candidate {
       this.#promises.push({ from, receivedAt: now, promise: reply, last: reply.last });
       this.#context.hlc = Math.max(this.#context.hlc, reply.hlc);
     }
-    const majority = majorityOf(this.#context.config);
+    const majority = this.#context.rules.majority(this.#context.config.voters.length);
     if (this.#promises.length >= majority) {
       if (this.#graceUntil === Infinity) this.#graceUntil = now + GRACE_MS;
     } else if (this.#promises.length + this.#unanswered < majority) this.#fail();
@@ -220,12 +230,15 @@ export class Candidate {
     this.#onOpened(row);
   }
 
+  /** Pauses differ by region, so that two candidates do not meet again and again. */
   #fail(): void {
+    const { region, voters } = this.#context.config;
+    const spread = 1 + voters.indexOf(region) / voters.length;
+    const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(this.#attempts, 10)) * spread;
     this.#ballot = 0;
     this.#adopting = false;
     this.#graceUntil = Infinity;
-    this.#notBefore =
-      this.#context.now + Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(this.#attempts, 10));
+    this.#notBefore = this.#context.now + Math.ceil(pauseMs);
     this.#attempts += 1;
     this.#context.changed = true;
   }

@@ -35,6 +35,16 @@ export interface Timing {
   readonly edgeIdempotencyMs: number;
   /** How long a snapshot source keeps its log for a receiver that makes no progress. */
   readonly pinMs: number;
+  /** A leader that answers no probe for so long is missed. */
+  readonly probeMs: number;
+  /** A voter is willing once no more than this is left of the lease that it granted: about what the campaign itself takes. */
+  readonly leaseGraceMs: number;
+  /** After a takeover a log stays with its new leader at least so long, whatever happens to that one; doubled for each earlier one, */
+  readonly cooldownMs: number;
+  /** at most this, */
+  readonly cooldownMsMax: number;
+  /** and a takeover is forgotten after so long. */
+  readonly cooldownForgetMs: number;
   /** Writes at `local` are refused while the oldest entry without a majority is older than this. 0: no bound. */
   readonly rpoMsMax: number;
 }
@@ -85,6 +95,11 @@ export const DEFAULT_TIMING: Timing = {
   idempotencyMs: 48 * 3_600_000,
   edgeIdempotencyMs: 600_000,
   pinMs: 900_000,
+  probeMs: 1_000, // three of the longest published round trips
+  leaseGraceMs: 200,
+  cooldownMs: 10_000, // the first one: longer than any restart, short enough to bear when the second region is lost too
+  cooldownMsMax: 600_000,
+  cooldownForgetMs: 3_600_000,
   rpoMsMax: 0,
 };
 

@@ -106,10 +106,15 @@ export class Context {
     this.effects.push(effect);
   }
 
-  call(to: RegionIndex, message: PeerRequest, end: CallEnd): void {
+  call(
+    to: RegionIndex,
+    message: PeerRequest,
+    end: CallEnd,
+    timeoutMs = this.config.timing.callTimeoutMs,
+  ): void {
     const call = ++this.#lastCall;
     this.#calls.set(call, end);
-    this.emit({ type: "call", call, to, message, timeoutMs: this.config.timing.callTimeoutMs });
+    this.emit({ type: "call", call, to, message, timeoutMs });
   }
 
   endCall(call: number, reply: PeerReply | null, reason: CallFailure | null): void {

@@ -10,6 +10,7 @@ import type { Follower } from "./follower.ts";
 import { hlcAt, wallOf } from "./hlc.ts";
 import type { Leadership } from "./leader.ts";
 import type { Leaderships } from "./leaderships.ts";
+import { sentOn } from "./redirect.ts";
 import type { ErasureRow, OwnerRow } from "./message.ts";
 import type { Position, RegionIndex } from "./position.ts";
 import type { ClientReply, EraseRequest, ErasureRequest, ErasureState } from "./request.ts";
@@ -44,6 +45,7 @@ export class EraseRequests {
    * for regions that are away.
    */
   erase(id: number, request: EraseRequest): Waiter {
+    const since = this.#context.now;
     let round: { readonly leadership: Leadership; readonly number: number } | null = null;
     let written: Written | null = null;
     return {
@@ -53,8 +55,10 @@ export class EraseRequests {
         if (written !== null) return this.#told(written);
         const owner = this.#context.storage.owner(request.user);
         if (owner === null) return this.#known(request.user) ?? { kind: "unknown-user" };
-        const leadership = this.#leaderships.want(owner.home);
-        if (leadership === null) return this.#elsewhere(owner);
+        const way = this.#leaderships.way(owner.home, { suspects: request.suspects, since });
+        if (way.kind === "wait") return null;
+        if (way.kind === "elsewhere") return sentOn(this.#context, owner, way);
+        const { leadership } = way;
         if (round?.leadership !== leadership) round = { leadership, number: leadership.readIndex() };
         if (!leadership.confirmed(round.number)) return null;
         written = { leadership, row: this.#append(leadership, owner, request) };
@@ -94,15 +98,6 @@ export class EraseRequests {
     const { now, config } = this.#context;
     const row = this.#erasures.of(user);
     return row === null || row.hlc < hlcAt(now - config.timing.idempotencyMs) ? null : erasing(row);
-  }
-
-  #elsewhere(owner: OwnerRow): ClientReply | null {
-    const { region } = this.#context.config;
-    const { leader } = this.#context.log(owner.home);
-    if (owner.home === region && leader === region) return null;
-    return owner.home === region
-      ? { kind: "not-leader", leader }
-      : { kind: "moved", home: owner.home, version: owner.version };
   }
 
   #append(leadership: Leadership, owner: OwnerRow, request: EraseRequest): ErasureRow {

@@ -3,7 +3,7 @@ import { decodeXdeps } from "../wire/xdeps-codec.ts";
 import type { Context } from "./context.ts";
 import type { Leadership } from "./leader.ts";
 import type { ItemRow, OwnerRow } from "./message.ts";
-import { leaderOf, type CrossPosition, type RegionIndex } from "./position.ts";
+import { type CrossPosition, type RegionIndex } from "./position.ts";
 import type { Facts, SessionPosition } from "./request.ts";
 
 export class Shown {
@@ -66,8 +66,8 @@ export function factsOf(
     servedBy: context.config.region,
     home: owner.home,
     homeVersion: owner.version,
-    leader: log.last.e === 0 ? owner.home : leaderOf(log.last.e),
-    epoch: log.last.e,
+    leader: log.leader,
+    epoch: log.leaderEpoch,
     position: { o: owner.home, e: log.applied === 0 ? 0 : log.epochAt(log.applied), s: log.applied },
     stalenessMs: options.stalenessMs,
     ...options.shown.facts(),

@@ -26,6 +26,7 @@ import type {
   Closed,
   PeerReply,
 } from "./message.ts";
+import { holds } from "./epoch-table.ts";
 import { compareTails, EMPTY_TAIL, leaderOf, type Epoch, type RegionIndex, type Tail } from "./position.ts";
 
 const PULL_BYTES = 1_000_000;
@@ -34,6 +35,8 @@ const AGAIN_MS = 20;
 const AGAIN_MS_MAX = 500;
 /** Pulls in a row that fail or bring nothing before a log that is only known to be longer is left to its leader. */
 const FRUITLESS_MAX = 8;
+/** As many before somebody who waits counts as one who misses the leader. */
+const FRUITLESS_MISSED = 3;
 
 /** One run of entries, whoever brought it. */
 interface Run {
@@ -48,19 +51,26 @@ type RunResult =
   | { readonly kind: "gap" }
   | { readonly kind: "mismatch" };
 
+export interface FollowerEvents {
+  readonly onNeedSnapshot: (from: RegionIndex) => void;
+  /** Does somebody here wait for the commit position? */
+  readonly isWatched: () => boolean;
+  /** Somebody waits for what nobody could give. */
+  readonly onMissed: () => void;
+}
+
 export class Follower {
   readonly log: Log;
   readonly inbox: Inbox;
   readonly #context: Context;
   readonly #applier: Applier;
-  readonly #onNeedSnapshot: (from: RegionIndex) => void;
-  readonly #isWatched: () => boolean;
+  readonly #events: FollowerEvents;
 
   /** The furthest tail of this log that was ever heard of. */
   known: Tail = EMPTY_TAIL;
-  /** By our own clock: everything acknowledged before this instant is in our log up to freshThrough. */
+  /** By our own clock: everything acknowledged before this instant is in the log that has this entry, up to it. */
   #freshAt = -Infinity;
-  #freshThrough = 0;
+  #freshThrough: Tail = EMPTY_TAIL;
 
   #pulling = false;
   #closing = false;
@@ -76,21 +86,11 @@ export class Follower {
   #fruitless = 0;
   #notBefore = 0;
 
-  constructor(
-    context: Context,
-    log: Log,
-    applier: Applier,
-    on: {
-      readonly needSnapshot: (from: RegionIndex) => void;
-      /** Does somebody here wait for the commit position? */
-      readonly isWatched: () => boolean;
-    },
-  ) {
+  constructor(context: Context, log: Log, applier: Applier, events: FollowerEvents) {
     this.#context = context;
     this.log = log;
     this.#applier = applier;
-    this.#onNeedSnapshot = on.needSnapshot;
-    this.#isWatched = on.isWatched;
+    this.#events = events;
     this.inbox = new Inbox(context.config.limits);
   }
 
@@ -98,15 +98,18 @@ export class Follower {
   stalenessMs(): number | null {
     // A reading that lies ahead was taken before the clock went back: it says nothing of now.
     if (this.#freshAt > this.#context.now) this.#freshAt = -Infinity;
-    if (this.#freshAt === -Infinity || this.log.applied < this.#freshThrough) return null;
+    if (this.#freshAt === -Infinity || !this.#reaches(this.#freshThrough)) return null;
     return this.#context.now - this.#freshAt;
   }
 
   /** Is the applied log known to be complete as of an instant at or after `at`? */
   freshSince(at: number): boolean {
-    return (
-      this.#freshAt >= at && this.#freshAt <= this.#context.now && this.log.applied >= this.#freshThrough
-    );
+    return this.#freshAt >= at && this.#freshAt <= this.#context.now && this.#reaches(this.#freshThrough);
+  }
+
+  /** A takeover may have put other entries in the places of those that were spoken of. */
+  #reaches(tail: Tail): boolean {
+    return this.log.applied >= tail.s && holds(this.log, tail);
   }
 
   /** Somebody waits for more of this log (and, with `commit`, for its commit position to move). Said anew each turn. */
@@ -155,7 +158,7 @@ export class Follower {
         until: rules.grantUntil(now, this.#context.config.timing),
       });
     }
-    if (message.closed !== undefined) this.#closed(message.closed);
+    if (message.closed !== undefined) this.#closed(message.e, message.closed);
     return {
       type: "append-ok",
       e: message.e,
@@ -163,7 +166,7 @@ export class Follower {
       stamp: now,
       storeId: this.#context.storeId,
       inc: this.#context.incarnation,
-      ...(this.#isWatched() ? { eager: true } : {}),
+      ...(this.#events.isWatched() ? { eager: true } : {}),
     };
   }
 
@@ -198,6 +201,7 @@ export class Follower {
     if (!behind) this.#gapSince = null;
     else this.#gapSince ??= now;
     const gapDue = this.#gapSince !== null && this.#fruitless < FRUITLESS_MAX;
+    if (this.#wanted && this.#fruitless >= FRUITLESS_MISSED) this.#events.onMissed();
     if (this.#wantsFreshAt > this.#freshAt && !this.#closing) {
       if (now >= this.#closeNotBefore) this.#closeNow();
       else this.#context.wakeAt(this.#closeNotBefore);
@@ -283,14 +287,15 @@ export class Follower {
     }
   }
 
-  #closed(closed: Closed): void {
-    if (closed.echo > 0) this.#fresh(closed.echo, closed.s);
+  /** Whoever may say so leads: the last entry of its log is of its own epoch. */
+  #closed(e: Epoch, closed: Closed): void {
+    if (closed.echo > 0) this.#fresh(closed.echo, { e, s: closed.s });
   }
 
-  #fresh(at: number, through: number): void {
+  #fresh(at: number, through: Tail): void {
     if (at <= this.#freshAt || at > this.#context.now) return;
     this.#freshAt = at;
-    this.#freshThrough = Math.max(this.#freshThrough, through);
+    this.#freshThrough = through;
     this.#context.changed = true;
   }
 
@@ -304,7 +309,7 @@ export class Follower {
       this.#context.changed = true;
       if (reply?.type === "close-reply") {
         this.#closesFailed = 0;
-        this.#fresh(sentAt, reply.last.s);
+        this.#fresh(sentAt, reply.last);
         this.heardOf(reply.last);
         return;
       }
@@ -345,7 +350,7 @@ export class Follower {
   #onPulled(from: RegionIndex, reply: PeerReply | null): void {
     const { log } = this;
     // Counted as fruitless below: until the snapshot has begun, asking on would only be told the same.
-    if (reply?.type === "need-snapshot") this.#onNeedSnapshot(from);
+    if (reply?.type === "need-snapshot") this.#events.onNeedSnapshot(from);
     if (reply?.type === "pull-ok" && this.#context.rules.acceptsAppend(reply.e, log.promised)) {
       const before = { last: log.last, commit: log.commit };
       if (reply.e > log.promised) log.promise({ promised: reply.e });

@@ -77,6 +77,8 @@ export class Leadership {
   opened: boolean;
   ackAfter: number;
   leaseUntil: number;
+  /** The retry schedule knows of it. */
+  scheduled: boolean;
   /** Another epoch was promised, here or at a peer: this one is over. */
   deposed = false;
 
@@ -97,6 +99,7 @@ export class Leadership {
     this.e = row.e;
     this.start = log.epochs.find((epoch) => epoch.e === row.e)?.start ?? log.last.s + 1;
     this.opened = row.opened;
+    this.scheduled = row.opened;
     this.ackAfter = row.ackAfter;
     this.leaseUntil = row.leaseUntil;
     this.#bornAt = row.opened ? log.last.s : this.start - 1;
@@ -243,8 +246,9 @@ export class Leadership {
     this.#context.wakeAt(due);
   }
 
+  /** Early enough that a leader under load has most of its lease left at any moment: others wait for it before they take over. */
   #renewalDue(): boolean {
-    return this.leaseUntil - this.#context.now < this.#context.config.timing.leaseMs / 2;
+    return this.leaseUntil - this.#context.now < (this.#context.config.timing.leaseMs * 2) / 3;
   }
 
   #send(peer: Peer): void {

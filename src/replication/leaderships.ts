@@ -1,26 +1,71 @@
-/** Which logs this replica leads or tries to lead, and the one way to ask for a leader of a log. */
+/**
+ * Which logs this replica leads or tries to lead, and the one way to ask for a leader of a log: it is here, it may come to be
+ * here, or it is elsewhere.
+ */
 import type { Applier } from "./apply.ts";
 import { Candidate } from "./candidate.ts";
 import type { Context } from "./context.ts";
+import { Inquiry } from "./inquiry.ts";
 import { Leadership } from "./leader.ts";
-import { leaderOf, type RegionIndex } from "./position.ts";
+import type { Log } from "./log.ts";
+import { leaderOf, type Epoch, type RegionIndex } from "./position.ts";
+import { Probe } from "./probe.ts";
 import type { LeadershipRow } from "./storage.ts";
+
+export type Way =
+  | { readonly kind: "here"; readonly leadership: Leadership }
+  /** This region leads and is not ready, or is finding out whether it should lead: ask again. */
+  | { readonly kind: "wait" }
+  | { readonly kind: "elsewhere"; readonly leader: RegionIndex; readonly epoch: Epoch };
+
+/** Who asks for a leader. */
+export interface Seeker {
+  /** A region that was asked before and did not answer. */
+  readonly suspects?: RegionIndex | undefined;
+  /** Since when it waits here. */
+  readonly since: number;
+}
+
+interface Election {
+  readonly probe: Probe;
+  readonly candidate: Candidate;
+  readonly inquiry: Inquiry;
+}
+
+export interface LeadershipEvents {
+  readonly onNeedSnapshot: (from: RegionIndex) => void;
+  /** Others spoke of an epoch that this replica does not have. */
+  readonly onHeard: (log: Log) => void;
+  /** Somebody waits for a leader here that waits for what is missing in another log. */
+  readonly onBlocked: (o: RegionIndex) => void;
+}
+
+const WAIT: Way = { kind: "wait" };
 
 export class Leaderships {
   readonly #context: Context;
+  readonly #applier: Applier;
+  readonly #onHeard: (log: Log) => void;
+  readonly #onBlocked: (o: RegionIndex) => void;
   readonly #leading = new Map<RegionIndex, Leadership>();
-  readonly #candidates = new Map<RegionIndex, Candidate>();
+  readonly #elections = new Map<RegionIndex, Election>();
 
-  constructor(context: Context, applier: Applier, onNeedSnapshot: (from: RegionIndex) => void) {
+  constructor(context: Context, applier: Applier, { onNeedSnapshot, onHeard, onBlocked }: LeadershipEvents) {
     this.#context = context;
+    this.#applier = applier;
+    this.#onHeard = onHeard;
+    this.#onBlocked = onBlocked;
     for (const log of context.logs.values()) {
       const onOpened = (row: LeadershipRow): void => {
         const leadership = new Leadership(context, log, row);
         this.#leading.set(log.o, leadership);
         leadership.wantLease();
       };
+      const hear = (e: Epoch): void => this.hear(log.o, e);
       const candidate = new Candidate(context, log, applier, onOpened, onNeedSnapshot);
-      this.#candidates.set(log.o, candidate);
+      const probe = new Probe(context, log, hear);
+      const inquiry = new Inquiry(context, log, { probe, candidate, onHeard: hear });
+      this.#elections.set(log.o, { candidate, probe, inquiry });
     }
     // A restarted leader goes on in its epoch: what it may not do before `ackAfter` or after `leaseUntil` is durable.
     for (const row of context.storage.leaderships()) {
@@ -44,22 +89,47 @@ export class Leaderships {
       : leadership;
   }
 
-  /** An opened leadership, or null; asks for one where this region is the log's own. */
-  want(o: RegionIndex): Leadership | null {
+  /** Who leads the log for somebody who waits for an answer of its leader. Said anew each turn. */
+  way(o: RegionIndex, { suspects, since }: Seeker): Way {
     const leadership = this.of(o);
-    // What a leader holds and has not applied (a dependency, an entry of newer code) it cannot judge by.
-    if (leadership?.opened === true && leadership.log.applied === leadership.log.last.s) return leadership;
-    leadership?.hurry(leadership.log.last.s);
-    if (leadership === null && o === this.#context.config.region) this.#candidates.get(o)?.want();
-    return null;
+    if (leadership !== null) return this.#readiness(leadership);
+    const log = this.#context.log(o);
+    const { inquiry } = this.#electionOf(o);
+    const mine = log.leader === this.#context.config.region;
+    const sentBack = suspects !== log.leader || inquiry.reachedSince(since);
+    // Who comes while the leader is missed here waits along.
+    if (!mine && sentBack && !inquiry.missing)
+      return { kind: "elsewhere", leader: log.leader, epoch: log.leaderEpoch };
+    inquiry.want();
+    return WAIT;
+  }
+
+  /** Somebody here needs what only a leader of this log can bring, and asking the present one has brought nothing. */
+  miss(o: RegionIndex): void {
+    if (this.of(o) === null) this.#electionOf(o).inquiry.want();
+  }
+
+  /** Another replica spoke of an epoch of this log. */
+  hear(o: RegionIndex, e: Epoch): void {
+    const log = this.#context.log(o);
+    if (e <= log.leaderEpoch) return;
+    log.heard = e;
+    this.#context.changed = true;
+    this.#onHeard(log);
+  }
+
+  probe(o: RegionIndex): Probe {
+    return this.#electionOf(o).probe;
   }
 
   all(): Leadership[] {
     return [...this.#leading.values()].filter((leadership) => this.of(leadership.log.o) === leadership);
   }
 
-  campaigning(o: RegionIndex): boolean {
-    return this.#candidates.get(o)?.campaigning ?? false;
+  /** What this replica does to get a leader for the log; null: nothing. */
+  electing(o: RegionIndex): "campaigning" | "pre-vote" | "cooldown" | null {
+    const { candidate, inquiry } = this.#electionOf(o);
+    return candidate.campaigning ? "campaigning" : inquiry.state;
   }
 
   advance(): void {
@@ -68,7 +138,27 @@ export class Leaderships {
       if (!leadership.deposed) leadership.depose();
       this.#leading.delete(o);
     }
-    for (const candidate of this.#candidates.values()) candidate.advance();
+    for (const { probe, inquiry, candidate } of this.#elections.values()) {
+      probe.advance();
+      inquiry.advance();
+      candidate.advance();
+    }
     for (const leadership of this.all()) leadership.advance();
+  }
+
+  #readiness(leadership: Leadership): Way {
+    const { log } = leadership;
+    // What a leader holds and has not applied (a dependency, an entry of newer code) it cannot judge by.
+    if (leadership.opened && log.applied === log.last.s) return { kind: "here", leadership };
+    leadership.hurry(log.last.s);
+    const cause = this.#applier.blockedOn(log);
+    if (cause !== null) this.#onBlocked(cause.o);
+    return WAIT;
+  }
+
+  #electionOf(o: RegionIndex): Election {
+    const election = this.#elections.get(o);
+    if (election === undefined) throw new Error(`no log of origin ${o} in this configuration`);
+    return election;
   }
 }

@@ -6,7 +6,7 @@ import { Anchor, type Settled } from "./anchor.ts";
 import type { Context } from "./context.ts";
 import type { Follower } from "./follower.ts";
 import type { Leadership } from "./leader.ts";
-import type { Leaderships } from "./leaderships.ts";
+import type { Leaderships, Seeker, Way } from "./leaderships.ts";
 import type { Position, RegionIndex } from "./position.ts";
 
 export class Levels {
@@ -32,18 +32,16 @@ export class Levels {
     const follower = this.#followers.get(home);
     // A question that came back later than the bound allows would come back as late again: the leader has to answer.
     const asked = follower?.freshSince(startedAt) ?? false;
-    const follows = this.#leaderships.of(home) === null && home !== this.#context.config.region;
+    const { region } = this.#context.config;
+    const follows = this.#leaderships.of(home) === null && this.#context.log(home).leader !== region;
     if (!follows || asked || boundMs <= 0) return "leader";
     follower?.wantFresh(startedAt);
     return "ask";
   }
 
-  /** The leadership of a log; `wait`: this region campaigns for it; `elsewhere`: somebody else leads it. */
-  leader(home: RegionIndex): Leadership | "wait" | "elsewhere" {
-    const leadership = this.#leaderships.want(home);
-    if (leadership !== null) return leadership;
-    const { region } = this.#context.config;
-    return home === region && this.#context.log(home).leader === region ? "wait" : "elsewhere";
+  /** Who leads a log. */
+  leader(home: RegionIndex, seeker: Seeker): Way {
+    return this.#leaderships.way(home, seeker);
   }
 
   leading(o: RegionIndex): Leadership | null {

@@ -31,6 +31,10 @@ export class Log implements LogKnowledge {
   /** Applying stops before an entry that this code does not understand. */
   parkedAt: number | null = null;
   parkedWhy = "";
+  /** Greatest epoch that others spoke of. Volatile: it only says whom to ask. */
+  heard: Epoch = 0;
+  /** When this instance last promised anything. Volatile: it only keeps two candidates from each other's way. */
+  promisedAt = -Infinity;
 
   constructor(
     o: RegionIndex,
@@ -59,9 +63,14 @@ export class Log implements LogKnowledge {
     return epochAt(this.epochs, this.base, s);
   }
 
+  /** The greatest epoch that this replica knows to have had a leader; 0: never opened. */
+  get leaderEpoch(): Epoch {
+    return Math.max(this.last.e, this.acceptor.leaderE, this.heard);
+  }
+
   /** Region that leads this log as far as this replica knows; the origin where it was never opened. */
   get leader(): RegionIndex {
-    return this.last.e === 0 ? this.o : leaderOf(Math.max(this.last.e, this.acceptor.leaderE));
+    return this.leaderEpoch === 0 ? this.o : leaderOf(this.leaderEpoch);
   }
 
   judge(rules: Rules, e: Epoch, s: number): Judgement {

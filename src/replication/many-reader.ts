@@ -15,6 +15,7 @@ import type { Levels } from "./level.ts";
 import type { OwnerRow } from "./message.ts";
 import type { Position, RegionIndex } from "./position.ts";
 import { answered, viewOf } from "./reader.ts";
+import { notLeader, sentOn, type Elsewhere } from "./redirect.ts";
 import type { ClientReply, ManyFacts, ReadManyRequest, ReadOutcome } from "./request.ts";
 import { coverage } from "./session.ts";
 import type { Waiter } from "./waiters.ts";
@@ -118,24 +119,25 @@ export class ManyReader {
     startedAt: number,
   ): Worked | null {
     const context = this.#context;
-    const { anchor, region } = context.config;
+    const { anchor } = context.config;
     const strangers = owners.includes(null);
     const certain = request.certain === true && strangers;
     const wanted = new Set(certain ? [...homes, anchor] : homes);
     const led = new Map<RegionIndex, Leadership>();
-    let waits = false;
+    const away = new Map<RegionIndex, Elsewhere>();
     for (const home of wanted) {
-      const leadership = this.#levels.leader(home);
-      if (leadership === "wait") waits = true;
-      else if (leadership !== "elsewhere") led.set(home, leadership);
+      const way = this.#levels.leader(home, { suspects: request.suspects, since: startedAt });
+      if (way.kind === "here") led.set(home, way.leadership);
+      else if (way.kind === "elsewhere") away.set(home, way);
     }
-    if (waits) return null;
-    if (certain && !led.has(anchor)) return empty({ kind: "not-leader", leader: context.log(anchor).leader });
-    const [home] = homes;
+    if (led.size + away.size < wanted.size) return null;
+    const anchorAway = certain ? away.get(anchor) : undefined;
+    if (anchorAway !== undefined) return empty(notLeader(anchorAway));
+    const [owner] = owners;
     // All in one log that somebody else leads: a redirect like that of a single read.
-    if (home !== undefined && homes.length === 1 && led.size === 0 && !strangers) {
-      if (home === region) return empty({ kind: "not-leader", leader: context.log(home).leader });
-      return empty({ kind: "moved", home, version: owners[0]?.version ?? 0 });
+    if (owner !== undefined && owner !== null && homes.length === 1 && led.size === 0 && !strangers) {
+      const way = away.get(owner.home);
+      if (way !== undefined) return empty(sentOn(context, owner, way));
     }
     const licence = {
       why: "leader",

@@ -14,7 +14,8 @@ export interface EpochStart {
 
 /**
  * What a leader that could acknowledge now says about the end of its log: nothing acknowledged before `echo` was read
- * from the follower's clock is beyond `s`, and no later entry has an hlc of `hlc` or less.
+ * from the follower's clock is beyond `s`, and no later entry of its epoch has an hlc of `hlc` or less. (What is beyond `s`
+ * may yet be cut off, and its clock readings with it.)
  */
 export interface Closed {
   readonly s: number;
@@ -98,19 +99,40 @@ export interface NeedSnapshot {
   readonly base: Tail;
 }
 
-/** Would you promise `b`? Changes nothing at the voter. */
+/** Any replica to a log's leader: are you there? Any answer at all says yes, overload too. */
+export interface Probe {
+  readonly type: "probe";
+  readonly o: RegionIndex;
+}
+export interface ProbeOk {
+  readonly type: "probe-ok";
+  /** Who leads the log as far as the answering replica knows, and the greatest epoch that it knows of. */
+  readonly leader: RegionIndex;
+  readonly e: Epoch;
+  /** It is there and cannot lead: it takes a snapshot over. */
+  readonly restoring: boolean;
+}
+
+/** Would you promise `b`, because the leader of epoch `e` is lost? The voter looks for itself; it changes nothing there. */
 export interface PreVote {
   readonly type: "pre-vote";
   readonly o: RegionIndex;
   readonly b: Epoch;
   readonly last: Tail;
+  readonly e: Epoch;
 }
 export interface PreVoteReply {
   readonly type: "pre-vote-reply";
+  /** The leader answered the voter's own probe. */
   readonly reachable: boolean;
+  /** What is left of the longest grant to anybody but the candidate. */
   readonly leaseRemainingMs: number;
   readonly willing: boolean;
   readonly promised: Epoch;
+  /** The greatest epoch that the voter knows of: the candidate may have missed a takeover. */
+  readonly e: Epoch;
+  /** What is left of the pause after the last takeover. */
+  readonly coolingMs: number;
 }
 
 /** R1. */
@@ -265,6 +287,7 @@ export interface ErasureRow extends Position {
 export type PeerRequest =
   | Append
   | Pull
+  | Probe
   | PreVote
   | Prepare
   | CloseNow
@@ -277,6 +300,7 @@ export type PeerReply =
   | AppendMismatch
   | PullOk
   | NeedSnapshot
+  | ProbeOk
   | PreVoteReply
   | Promise_
   | Nack

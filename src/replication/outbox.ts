@@ -64,8 +64,19 @@ export class Outbox {
   }
 
   advance(): void {
+    // What another region leads now is no longer this one's to bring about.
+    for (const [key, row] of this.#rows) {
+      if (this.#leaderships.of(row.o) !== null) continue;
+      this.#rows.delete(key);
+      this.#context.storage.deleteOutbox(row.o, row.dest);
+    }
     for (const leadership of this.#leaderships.all()) {
       if (!leadership.opened) continue;
+      // Its OPEN, and what it adopted, is there for everybody to take like a write.
+      if (!leadership.scheduled) {
+        leadership.scheduled = true;
+        this.onWritten(leadership);
+      }
       for (const peer of leadership.peers) this.#advanceDestination(leadership, peer);
     }
   }

@@ -14,11 +14,20 @@ import type { Leadership } from "./leader.ts";
 import type { Leaderships } from "./leaderships.ts";
 import type { Levels } from "./level.ts";
 import type { OwnerRow } from "./message.ts";
-import type { Position, RegionIndex } from "./position.ts";
-import type { ClientReply, HomeRequest, ItemView, ReadList, ReadRequest, ReceiptRequest } from "./request.ts";
+import type { RegionIndex } from "./position.ts";
+import type {
+  ClientReply,
+  HomeRequest,
+  ItemView,
+  LostPosition,
+  ReadList,
+  ReadRequest,
+  ReceiptRequest,
+} from "./request.ts";
 import { coverage } from "./session.ts";
 import type { StoredItem } from "./storage.ts";
 import type { Waiter } from "./waiters.ts";
+import { notLeader, sentOn } from "./redirect.ts";
 import { homeReply, isApplied, receiptOf } from "./writer.ts";
 import { wallOf } from "./hlc.ts";
 
@@ -76,6 +85,7 @@ export class Reader {
 
   /** Who is the user's home, and is it certain that there is none? */
   home(id: number, request: HomeRequest): Waiter {
+    const since = this.#context.now;
     let settled: Settled<ClientReply> | null = null;
     return {
       id,
@@ -85,13 +95,13 @@ export class Reader {
         const owner = this.#context.storage.owner(request.user);
         if (!request.certain)
           return owner === null ? { kind: "unknown-user" } : homeReply(this.#context, owner);
-        const { anchor, region } = this.#context.config;
-        const leadership = this.#leaderships.want(anchor);
-        if (leadership === null)
-          return anchor === region ? null : { kind: "not-leader", leader: this.#context.log(anchor).leader };
+        const { anchor } = this.#context.config;
+        const way = this.#leaderships.way(anchor, { suspects: request.suspects, since });
+        if (way.kind === "wait") return null;
+        if (way.kind === "elsewhere") return notLeader(way);
         const guard = new Anchor(
           this.#context,
-          leadership,
+          way.leadership,
           owner !== null && owner.o === anchor ? owner.s : 0,
         );
         const answer: ClientReply =
@@ -116,11 +126,10 @@ export class Reader {
       poll: () => {
         const log = this.#context.logs.get(position.o);
         if (log === undefined || position.s === 0) return { kind: "refused", reason: "no-receipt" };
-        const leadership = this.#leaderships.want(position.o);
-        if (leadership === null)
-          return position.o === this.#context.config.region
-            ? null
-            : { kind: "not-leader", leader: log.leader };
+        const way = this.#leaderships.way(position.o, { suspects: request.suspects, since: startedAt });
+        if (way.kind === "wait") return null;
+        if (way.kind === "elsewhere") return notLeader(way);
+        const { leadership } = way;
         if (anchor === null || anchor.over()) anchor = new Anchor(this.#context, leadership, 0);
         if (!anchor.holds()) return null;
         const concern = request.concern;
@@ -203,8 +212,8 @@ export class Reader {
       this.#levels.fetch(request.claim.o);
       return null;
     }
-    const log = context.log(owner.home);
-    const near = (why: string, lost: readonly Position[]) => this.#near(request, owner, why, lost, startedAt);
+    const near = (why: string, lost: readonly LostPosition[]) =>
+      this.#near(request, owner, why, lost, startedAt);
     if (request.stale === true)
       return answered(this.#answer(request, owner, null, "stale", [], startedAt).reply);
     const session = coverage(context, request.session.positions);
@@ -230,13 +239,10 @@ export class Reader {
       if (freshness === "fresh") return near("fresh", session.lost);
       if (freshness === "ask") return null;
     }
-    const leadership = this.#levels.leader(owner.home);
-    if (leadership === "wait") return null;
-    if (leadership === "elsewhere") {
-      if (owner.home !== context.config.region)
-        return answered({ kind: "moved", home: owner.home, version: owner.version });
-      return answered({ kind: "not-leader", leader: log.leader });
-    }
+    const way = this.#levels.leader(owner.home, { suspects: request.suspects, since: startedAt });
+    if (way.kind === "wait") return null;
+    if (way.kind === "elsewhere") return answered(sentOn(context, owner, way));
+    const { leadership } = way;
     const answer = this.#answer(request, owner, leadership, "leader", session.lost, startedAt);
     const committed = request.level === "strong" || request.committed;
     return committed
@@ -249,7 +255,7 @@ export class Reader {
     request: ReadRequest,
     owner: OwnerRow,
     why: string,
-    lost: readonly Position[],
+    lost: readonly LostPosition[],
     startedAt: number,
   ): Settled<ClientReply> {
     const answer = this.#answer(request, owner, null, why, lost, startedAt);
@@ -282,7 +288,7 @@ export class Reader {
     owner: OwnerRow,
     leadership: Leadership | null,
     why: string,
-    lost: readonly Position[],
+    lost: readonly LostPosition[],
     startedAt: number,
   ): Answer {
     const context = this.#context;

@@ -5,7 +5,7 @@
  * A turn: the event goes to the part that understands it; requests that waited for something are asked again; then
  * every part does what is due. Nothing here awaits, reads a clock, or draws a random number.
  */
-import { onPrepare } from "./acceptor.ts";
+import { onPrepare, wordOf } from "./acceptor.ts";
 import { Applier } from "./apply.ts";
 import { Compaction } from "./compaction.ts";
 import type { ReplicaConfig } from "./config.ts";
@@ -19,6 +19,7 @@ import { Eraser } from "./eraser.ts";
 import { Erasures } from "./erasure.ts";
 import { Feed } from "./feed.ts";
 import { Follower } from "./follower.ts";
+import { answerPreVote } from "./inquiry.ts";
 import { Leaderships } from "./leaderships.ts";
 import { Levels } from "./level.ts";
 import { Log } from "./log.ts";
@@ -30,6 +31,9 @@ import type {
   NeedSnapshot,
   PeerReply,
   PeerRequest,
+  PreVote,
+  Probe as PeerProbe,
+  ProbeOk,
   Pull,
   PullOk,
 } from "./message.ts";
@@ -105,18 +109,27 @@ export class Replica {
       this.#followers.set(
         log.o,
         new Follower(context, log, this.#applier, {
-          needSnapshot: (from) => this.#receiver.want(from),
           isWatched: () => this.#feed.watches(log.o),
+          onNeedSnapshot: (from) => this.#receiver.want(from),
+          // Half an image can lead nothing: somebody else has to find out.
+          onMissed: () => this.#receiver.restoring || this.#leaderships.miss(log.o),
         }),
       );
     }
-    this.#leaderships = new Leaderships(context, this.#applier, (from) => this.#receiver.want(from));
+    this.#leaderships = new Leaderships(context, this.#applier, {
+      onNeedSnapshot: (from) => this.#receiver.want(from),
+      onBlocked: (o) => this.#follower(o).want(),
+      onHeard: (log) => this.#follower(log.o).heardOf({ e: log.leaderEpoch, s: 0 }),
+    });
     this.#outbox = new Outbox(context, this.#leaderships);
     this.#receiver = new SnapshotReceiver(
       context,
       this.#applier,
       this.#followers,
-      (o) => this.#leaderships.want(o)?.hurry(context.log(o).last.s),
+      (o) => {
+        const way = this.#leaderships.way(o, { since: context.now });
+        if (way.kind === "here") way.leadership.hurry(context.log(o).last.s);
+      },
       this.#erasures,
     );
     this.#eraser = new Eraser(context, this.#erasures, this.#applier, () => this.#receiver.restoring);
@@ -225,6 +238,8 @@ export class Replica {
   }
 
   #advance(): void {
+    // A commit may have settled what an entry of another log waited for: that its dependency is lost.
+    this.#applier.applyWaiting();
     for (const log of this.#context.logs.values()) {
       const blocked = this.#applier.blockedOn(log);
       if (blocked !== null) this.#followers.get(blocked.o)?.heardOf({ e: blocked.e, s: blocked.s });
@@ -246,10 +261,11 @@ export class Replica {
   #onPeer(id: number, from: RegionIndex, message: PeerRequest): void {
     this.#receiver.stir();
     if (message.type === "close-now") return this.#onCloseNow(id, message);
+    if (message.type === "pre-vote") return this.#onPreVote(id, from, message);
     this.#context.emit({ type: "reply", id, message: this.#answer(from, message) });
   }
 
-  #answer(from: RegionIndex, message: Exclude<PeerRequest, CloseNow>): PeerReply {
+  #answer(from: RegionIndex, message: Exclude<PeerRequest, CloseNow | PreVote>): PeerReply {
     switch (message.type) {
       case "append":
         return this.#follower(message.o).onAppend(from, message);
@@ -268,10 +284,28 @@ export class Replica {
         return this.#receiver.restoring
           ? { type: "snapshot-unknown" }
           : snapshotChunk(this.#context, message);
-      case "pre-vote":
-        // Asked only by regions that may take another's log over, which this version does not do.
-        return { type: "unsupported" };
+      case "probe":
+        return this.#onProbe(message);
     }
+  }
+
+  #onProbe({ o }: PeerProbe): ProbeOk {
+    const log = this.#context.log(o);
+    return { type: "probe-ok", leader: log.leader, e: log.leaderEpoch, restoring: this.#receiver.restoring };
+  }
+
+  /** Answered once the voter has looked for itself. */
+  #onPreVote(id: number, from: RegionIndex, message: PreVote): void {
+    const { timing } = this.#context.config;
+    this.#leaderships.hear(message.o, message.e);
+    const log = this.#context.log(message.o);
+    const poll = answerPreVote(this.#context, log, this.#leaderships.probe(message.o), { from, message });
+    this.#waiters.addPeer({
+      id,
+      deadlineAt: this.#context.now + timing.callTimeoutMs,
+      poll,
+      expire: () => wordOf(this.#context, log, { candidate: from, missed: message.e, reachable: true }),
+    });
   }
 
   #onPull(message: Pull): PullOk | NeedSnapshot {
@@ -279,9 +313,9 @@ export class Replica {
     const { config, storage } = this.#context;
     if (!holds(message, log.base)) return { type: "need-snapshot", base: { e: log.base.e, s: log.base.s } };
     if (message.wantCommit) {
-      // Somebody waits for a commit that only a leader can bring: a home that was deposed and then forgotten campaigns.
-      const leadership = this.#leaderships.want(message.o);
-      if (leadership !== null && log.commit < log.last.s) leadership.hurry(log.last.s);
+      // Somebody waits for a commit that only a leader can bring: who was deposed and then forgotten campaigns.
+      const way = this.#leaderships.way(message.o, { since: this.#context.now });
+      if (way.kind === "here" && log.commit < log.last.s) way.leadership.hurry(log.last.s);
     }
     const agree = Math.min(
       log.last.s,
@@ -308,25 +342,26 @@ export class Replica {
   #onCloseNow(id: number, message: CloseNow): void {
     const context = this.#context;
     const log = context.log(message.o);
-    const notLeader: PeerReply = { type: "not-leader", leader: log.leader, promised: log.promised };
+    const since = context.now;
+    const notLeader = (): PeerReply => ({ type: "not-leader", leader: log.leader, promised: log.promised });
     let settled: Settled<PeerReply> | null = null;
     this.#waiters.addPeer({
       id,
       deadlineAt: context.now + context.config.timing.callTimeoutMs,
       poll: () => {
         if (settled !== null && !settled.over()) return settled.tell();
-        const leadership = this.#leaderships.want(message.o);
-        if (leadership === null) return message.o === context.config.region ? null : notLeader;
-        settled = new Anchor(context, leadership, 0).settle<PeerReply>({
+        const way = this.#leaderships.way(message.o, { since });
+        if (way.kind !== "here") return way.kind === "wait" ? null : notLeader();
+        settled = new Anchor(context, way.leadership, 0).settle<PeerReply>({
           type: "close-reply",
-          e: leadership.e,
+          e: way.leadership.e,
           last: log.last,
           commit: log.commit,
           hlc: log.hlc,
         });
         return settled.tell();
       },
-      expire: () => notLeader,
+      expire: notLeader,
     });
   }
 

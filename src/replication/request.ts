@@ -23,11 +23,19 @@ export interface SessionPosition extends Position {
   readonly durable: boolean;
 }
 
+/** A position that a failover lost. */
+export interface LostPosition extends Position {
+  /** First seq of its epoch that was cut off, which the session may have seen too; absent: its own. */
+  readonly from?: number;
+}
+
 interface Asked {
   /** Region that the edge placed the client in: the edge counts as part of it. */
   readonly from: RegionIndex;
   /** Instant (ms since 1970, the edge's clock translated by the shell into the replica's) after which nobody waits any more and a write is refused. */
   readonly deadlineAt: number;
+  /** A region that led the log in question as far as the edge knew, and did not answer: the replica looks for itself. */
+  readonly suspects?: RegionIndex;
 }
 
 export interface WriteRequest extends Asked {
@@ -386,14 +394,14 @@ export type ClientReply =
       readonly kind: "item";
       readonly item: ItemView | null;
       readonly facts: Facts;
-      readonly lost?: readonly Position[];
+      readonly lost?: readonly LostPosition[];
     }
   | {
       readonly kind: "list";
       readonly items: readonly ItemView[];
       /** Key to continue after; absent on the last page. */ readonly next?: string;
       readonly facts: Facts;
-      readonly lost?: readonly Position[];
+      readonly lost?: readonly LostPosition[];
     }
   /** `bytes`: of all values shown; where they are more than was asked for, no item carries its value. */
   | {
@@ -439,10 +447,20 @@ export type ClientReply =
 
 /** The edge has to go elsewhere. Nothing was done. */
 export type Redirect =
-  | { readonly kind: "moved"; readonly home: RegionIndex; readonly version: number }
+  | {
+      readonly kind: "moved";
+      readonly home: RegionIndex;
+      readonly version: number;
+      /** Who leads that home's log as far as is known; absent: the home itself. */ readonly leader?: RegionIndex;
+      /** Under which epoch; 0 or absent: unknown. */ readonly epoch?: number;
+    }
   | { readonly kind: "ask"; readonly to: RegionIndex }
   /** `leader`: who leads as far as is known. */
-  | { readonly kind: "not-leader"; readonly leader: RegionIndex | null }
+  | {
+      readonly kind: "not-leader";
+      readonly leader: RegionIndex | null;
+      /** Under which epoch; 0 or absent: unknown. */ readonly epoch?: number;
+    }
   /** This replica does not know the user; only the anchor's leader can say that there is none. */
   | { readonly kind: "unknown-user" }
   /** The token is not covered here within the wait. */
@@ -489,7 +507,7 @@ export type Refusal =
   | {
       readonly kind: "refused";
       readonly reason: "session-lost";
-      readonly lost: readonly Position[];
+      readonly lost: readonly LostPosition[];
       readonly facts: Facts;
     }
   /** The log no longer reaches back to the cursor. Listing what is there, and then following from the new one, misses nothing. */
@@ -530,7 +548,10 @@ export interface LogStatus {
   readonly base: number;
   /** Upper bound on how far behind this replica is; null where unknown. 0 at the leader. */
   readonly lagMs: number | null;
-  /** leading, following, campaigning, waiting (deferred acknowledgements), parked, restoring. */
+  /**
+   * leading, following, waiting (deferred acknowledgements), pre-vote (the leader is missed, the voters are asked), cooldown (the
+   * same, too soon after the last takeover), campaigning, parked, restoring.
+   */
   readonly state: string;
   /** At the leader: what each region has acknowledged. */
   readonly peers: readonly { readonly region: RegionIndex; readonly match: number; readonly state: string }[];

@@ -37,7 +37,27 @@ export interface Holding {
   readonly depsSettled: boolean;
 }
 
+/** What a voter knows when it is asked whether a log should have another leader. */
+export interface Evidence {
+  /** The present leader answered the voter's own probe. */
+  readonly reachable: boolean;
+  /** What is left of the lease that the voter granted to it. */
+  readonly leaseRemainingMs: number;
+  /** What is left of the pause after the last takeover. */
+  readonly coolingMs: number;
+  /** Somebody else has just been promised something: a campaign is under way. */
+  readonly rival: boolean;
+  /** The voter knows of a later epoch than the one whose leader is missed. */
+  readonly superseded: boolean;
+}
+
 export interface Rules {
+  /** How many voters decide: any two such sets have one in common. */
+  majority(voters: number): number;
+  /** May a takeover begin, as far as this voter can tell? It promises nothing by saying so. */
+  willing(evidence: Evidence, timing: Timing): boolean;
+  /** May it begin, with so many of the voters willing? */
+  mayCampaign(willing: number, voters: number): boolean;
   /** R1: a promise is given to a greater ballot only, and so never twice to the same. */
   acceptsPrepare(b: Epoch, promised: Epoch): boolean;
   /** R1: what is left of the longest grant to anybody but the candidate and this voter itself. */
@@ -110,6 +130,19 @@ export interface Rules {
 }
 
 export const RULES: Rules = {
+  majority: (voters) => Math.floor(voters / 2) + 1,
+
+  willing: (evidence, timing) =>
+    !evidence.reachable &&
+    !evidence.superseded &&
+    !evidence.rival &&
+    evidence.coolingMs === 0 &&
+    evidence.leaseRemainingMs <= timing.leaseGraceMs,
+
+  mayCampaign(willing, voters) {
+    return willing >= this.majority(voters);
+  },
+
   acceptsPrepare: (b, promised) => b > promised,
 
   leaseRemainingMs: (grants, o, candidate, self, now) =>

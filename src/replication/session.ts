@@ -4,18 +4,19 @@
  */
 import type { Context } from "./context.ts";
 import type { Position } from "./position.ts";
-import type { SessionPosition } from "./request.ts";
+import type { Log } from "./log.ts";
+import type { LostPosition, SessionPosition } from "./request.ts";
 
 export interface Coverage {
   readonly covered: boolean;
   /** The first position that is not covered. */
   readonly missing: Position | null;
-  readonly lost: readonly Position[];
+  readonly lost: readonly LostPosition[];
 }
 
 export function coverage(context: Context, positions: readonly SessionPosition[]): Coverage {
   let missing: Position | null = null;
-  const lost: Position[] = [];
+  const lost: LostPosition[] = [];
   for (const position of positions) {
     const log = context.logs.get(position.o);
     // An origin that this configuration does not have: nothing here can ever cover it.
@@ -24,8 +25,15 @@ export function coverage(context: Context, positions: readonly SessionPosition[]
       continue;
     }
     const judgement = log.judge(context.rules, position.e, position.s);
-    if (judgement === "lost") lost.push({ o: position.o, e: position.e, s: position.s });
+    if (judgement === "lost")
+      lost.push({ o: position.o, e: position.e, s: position.s, ...cutFrom(log, position) });
     else if (judgement !== "contained") missing ??= position;
   }
   return { covered: missing === null, missing, lost };
+}
+
+/** A session's position stands for all that it saw before in that epoch: what was cut off of it begins where the next epoch does. */
+function cutFrom(log: Log, { e }: Position): { from?: number } {
+  const next = log.epochs.find((epoch) => epoch.e > e);
+  return next === undefined ? {} : { from: next.start };
 }

@@ -30,7 +30,7 @@ function logStatus(context: Context, log: Log, parts: Parameters<typeof statusOf
   return {
     origin: log.o,
     leader: log.leader,
-    epoch: log.last.e,
+    epoch: log.leaderEpoch,
     head: log.last.s,
     applied: log.applied,
     committed: log.commit,
@@ -54,7 +54,8 @@ function logStatus(context: Context, log: Log, parts: Parameters<typeof statusOf
 function stateOf(context: Context, log: Log, parts: Parameters<typeof statusOf>[1]): string {
   if (parts.restoring) return "restoring";
   if (log.parkedAt !== null) return "parked";
-  if (parts.leaderships.campaigning(log.o)) return "campaigning";
+  const electing = parts.leaderships.electing(log.o);
+  if (electing !== null) return electing;
   const leadership = parts.leaderships.of(log.o);
   if (leadership === null) return "following";
   return leadership.opened && context.now >= leadership.ackAfter ? "leading" : "waiting";

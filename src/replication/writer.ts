@@ -24,6 +24,7 @@ import type { IdempotencyRow, OwnerRow } from "./message.ts";
 import { answersValues, decide, resultsOf } from "./operations.ts";
 import type { CrossPosition, Position, RegionIndex } from "./position.ts";
 import { RecentKeys } from "./recent-keys.ts";
+import { notLeader, sentOn } from "./redirect.ts";
 import type { ClaimRequest, ClientReply, Command, ImportResult, Receipt, WriteRequest } from "./request.ts";
 import { coverage } from "./session.ts";
 import type { Waiter } from "./waiters.ts";
@@ -93,16 +94,18 @@ export class Writer {
 
   /** The home of a user, claimed in the anchor's log by a majority (decision 11). */
   claim(id: number, request: ClaimRequest): Waiter {
+    const since = this.#context.now;
     let decided: Deciding = null;
     return {
       id,
       deadlineAt: request.deadlineAt,
       poll: () => {
         if (decided !== null && !decided.over()) return decided.tell();
-        const { anchor, region } = this.#context.config;
-        const leadership = this.#leaderships.want(anchor);
-        if (leadership === null)
-          return anchor === region ? null : { kind: "not-leader", leader: this.#context.log(anchor).leader };
+        const { anchor } = this.#context.config;
+        const way = this.#leaderships.way(anchor, { suspects: request.suspects, since });
+        if (way.kind === "wait") return null;
+        if (way.kind === "elsewhere") return notLeader(way);
+        const { leadership } = way;
         const owner = this.#context.storage.owner(request.user) ?? this.#appendClaim(leadership, request);
         const guard = new Anchor(this.#context, leadership, owner.o === anchor ? owner.s : 0);
         decided = guard.settle(homeReply(this.#context, owner));
@@ -123,14 +126,10 @@ export class Writer {
       this.#followers.get(request.claim.o)?.want();
       return WAIT;
     }
-    const leadership = this.#leaderships.want(owner.home);
-    if (leadership === null) {
-      if (owner.home === context.config.region && context.log(owner.home).leader === context.config.region)
-        return WAIT;
-      if (owner.home !== context.config.region)
-        return reply({ kind: "moved", home: owner.home, version: owner.version });
-      return reply({ kind: "not-leader", leader: context.log(owner.home).leader });
-    }
+    const way = this.#leaderships.way(owner.home, { suspects: request.suspects, since: startedAt });
+    if (way.kind === "wait") return WAIT;
+    if (way.kind === "elsewhere") return reply(sentOn(context, owner, way));
+    const { leadership } = way;
     const past = this.#replay(request, owner, leadership, startedAt);
     if (past !== null) return past;
     const session = coverage(context, request.session.positions);
@@ -597,7 +596,7 @@ export function homeReply(context: Context, owner: OwnerRow): ClientReply {
     home: owner.home,
     version: owner.version,
     leader: log.leader,
-    epoch: log.last.e,
+    epoch: log.leaderEpoch,
     position: { o: owner.o, e: owner.e, s: owner.s },
   };
 }

@@ -24,6 +24,8 @@ import type {
   Prepare,
   PreVote,
   PreVoteReply,
+  Probe,
+  ProbeOk,
   Progress,
   ProgressOk,
   Promise_,
@@ -98,6 +100,7 @@ const requestShape = choice<PeerRequest>("PeerRequest", {
       o: one(1, region),
       b: one(2, u53),
       last: one(3, tailShape),
+      e: one(4, u53),
     }),
   ],
   prepare: [
@@ -128,6 +131,7 @@ const requestShape = choice<PeerRequest>("PeerRequest", {
       bytesMax: one(3, u53),
     }),
   ],
+  probe: [15, tagged<Probe>("Probe", "probe", { o: one(1, region) })],
 });
 
 const replyShape = choice<PeerReply>("PeerReply", {
@@ -171,6 +175,8 @@ const replyShape = choice<PeerReply>("PeerReply", {
       leaseRemainingMs: one(2, s53),
       willing: one(3, flag),
       promised: one(4, u53),
+      e: one(5, u53),
+      coolingMs: one(6, u53),
     }),
   ],
   promise: [
@@ -222,6 +228,14 @@ const replyShape = choice<PeerReply>("PeerReply", {
   ],
   "snapshot-unknown": [14, tagged<SnapshotUnknown>("SnapshotUnknown", "snapshot-unknown", {})],
   unsupported: [15, tagged<Unsupported>("Unsupported", "unsupported", {})],
+  "probe-ok": [
+    16,
+    tagged<ProbeOk>("ProbeOk", "probe-ok", {
+      leader: one(1, region),
+      e: one(2, u53),
+      restoring: one(3, flag),
+    }),
+  ],
 });
 
 export function encodePeerRequest(envelope: Envelope, message: PeerRequest): Uint8Array<ArrayBuffer> {

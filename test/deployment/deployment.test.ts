@@ -64,6 +64,13 @@ test("session keys can be changed: the first signs, all verify", () => {
   ]);
 });
 
+test("a leader is missed sooner where no lease has to be waited for", () => {
+  expect(readDeployment(PRODUCTION).timing).toMatchObject({ probeMs: 1_000, cooldownMs: 10_000 });
+  expect(readDeployment({ ...PRODUCTION, LEASE_MS: "0" }).timing.probeMs).toBe(500);
+  const chosen = readDeployment({ ...PRODUCTION, LEASE_MS: "0", PROBE_MS: "300", COOLDOWN_MS: "0" });
+  expect(chosen.timing).toMatchObject({ probeMs: 300, cooldownMs: 0 });
+});
+
 describe("a bad value is refused by the name of its variable", () => {
   test.each<[string, Record<string, unknown>]>([
     ["NAMESPACES", { NAMESPACES: "" }],
@@ -82,6 +89,8 @@ describe("a bad value is refused by the name of its variable", () => {
     ["LEASE_MS", { LEASE_MS: "-1" }],
     ["LEASE_MS", { LEASE_MS: "200" }],
     ["CLOCK_BOUND_MS", { CLOCK_BOUND_MS: "soon" }],
+    ["PROBE_MS", { PROBE_MS: "49" }],
+    ["COOLDOWN_MS", { COOLDOWN_MS: "3600001" }],
     ["WRITE_CONCERN", { WRITE_CONCERN: "most" }],
     ["WRITE_CONCERN", { WRITE_CONCERN: "other:all" }],
     ["AUTH_MODE", { AUTH_MODE: "none" }],

@@ -182,6 +182,65 @@ describe("a write", () => {
     expect(regions.asked[3]?.request).toMatchObject({ suspects: WEUR });
   });
 
+  it("asks another replica as soon as the leader is silent, and goes back when that one finds it there", async () => {
+    const { send, regions } = bench((asked) => {
+      if (asked.to.region === WEUR) return regions.asked.length === 2 ? silence(asked) : written();
+      return { kind: "moved", home: WEUR, version: 1, leader: WEUR, epoch: 16 };
+    });
+    await put(send);
+    const response = await settled(put(send));
+    expect(response.status).toBe(201);
+    expect(regions.route).toBe("write@0 write@0 write@1 write@0");
+    expect(regions.asked[2]?.request).toMatchObject({ suspects: WEUR });
+    expect(await problemOf(response)).not.toHaveProperty("type");
+  });
+
+  it("learns the new leader from whoever knows it, with its epoch, and stays with it", async () => {
+    const { send, regions } = bench(({ to }) => {
+      if (regions.asked.length === 1) return written();
+      if (to.region === WEUR) return unavailable("refused", false);
+      if (to.region === ENAM) return { kind: "moved", home: WEUR, version: 1, leader: APAC, epoch: 34 };
+      return written({ facts: { leader: APAC, epoch: 34 } });
+    });
+    await put(send);
+    await put(send);
+    await put(send);
+    expect(regions.route).toBe("write@0 write@0 write@0 write@1 write@2 write@2");
+  });
+
+  it("does not follow a replica that has missed the takeover", async () => {
+    const { send, regions } = bench(({ to }) => {
+      if (to.region === APAC && regions.asked.length < 3)
+        return written({ facts: { leader: APAC, epoch: 34 } });
+      if (to.region === WEUR) return { kind: "not-leader", leader: APAC, epoch: 34 };
+      if (to.region === APAC) return regions.asked.length < 6 ? unavailable("timeout", false) : written();
+      return { kind: "moved", home: WEUR, version: 1, leader: WEUR, epoch: 16 };
+    });
+    await put(send);
+    expect(regions.route).toBe("write@0 write@2");
+    const response = await settled(put(send));
+    expect(response.status).toBe(201);
+    // enam still takes weur for the leader; this isolate knows better, and waits for apac or whoever follows it.
+    expect(regions.asked.some(({ request }) => request.suspects === APAC)).toBe(true);
+  });
+
+  it("is not for certain refused by a new leader when the old one had logged it", async () => {
+    const reply = written() as Extract<ClientReply, { kind: "written" }>;
+    const lost = { o: WEUR, e: 16, s: 10, from: 8 };
+    const { send, regions } = bench(() =>
+      regions.asked.length === 1
+        ? { ...reply, kind: "concern-timeout" }
+        : { kind: "refused", reason: "session-lost", lost: [lost], facts: facts() },
+    );
+    const response = await settled(put(send, { "Ithaca-Write-Concern": "majority" }));
+    expect(response.status).toBe(409);
+    expect(await problemOf(response)).toMatchObject({
+      type: "/problems/session-lost",
+      definite: false,
+      lost: [{ from: "weur.16.8", to: "weur.16.10" }],
+    });
+  });
+
   it("ends in doubt when the leader was deposed under it and none follows", async () => {
     const { send } = bench(() => ({ kind: "outcome-unknown" }));
     const response = await settled(put(send));

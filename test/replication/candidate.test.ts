@@ -1,7 +1,7 @@
 /** Becoming the leader of a log (R1, R3, R6). */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Effect } from "../../src/replication/effect.ts";
-import type { Append, PeerReply, Promise_, PullOk } from "../../src/replication/message.ts";
+import type { Append, PeerReply, PreVoteReply, Promise_, PullOk } from "../../src/replication/message.ts";
 import { entryCodec } from "../../src/wire/entry-codec.ts";
 import { callsIn, Cluster, Node, START, Story, writeOf } from "./harness.ts";
 
@@ -27,10 +27,9 @@ class Campaign {
     return this;
   }
 
-  want(): this {
-    return this.take(
-      this.node.client(writeOf(this.node.now, "anna", "a", "1", { deadlineAt: START + 60_000 })).effects,
-    );
+  want(fields: { suspects?: number } = {}): this {
+    const request = writeOf(this.node.now, "anna", "a", "1", { deadlineAt: START + 60_000, ...fields });
+    return this.take(this.node.client(request).effects);
   }
 
   wake(ms = this.wakeAt - this.node.now): this {
@@ -53,6 +52,20 @@ class Campaign {
           : { type: "answer", call: call.call, from: to, message },
       ),
     );
+  }
+
+  /** What a voter says before a campaign. */
+  word(to: number, fields: Partial<PreVoteReply> = {}): this {
+    return this.answer(to, "pre-vote", {
+      type: "pre-vote-reply",
+      reachable: false,
+      leaseRemainingMs: 0,
+      willing: true,
+      promised: 0,
+      e: 0,
+      coolingMs: 0,
+      ...fields,
+    });
   }
 
   promise(to: number, fields: Partial<Promise_> = {}): this {
@@ -151,12 +164,12 @@ describe("a campaign", () => {
     expect(pauses).toEqual([150, 300, 600, 1_200, 2_000, 2_000]);
   });
 
-  test("goes beyond the ballot that a refusal names", () => {
+  test("goes beyond the ballot that a refusal names, once the voters are willing", () => {
     campaign
       .want()
       .answer(1, "prepare", { type: "nack", promised: 16 * 7 + 2 })
       .answer(2, "prepare", null);
-    campaign.wake();
+    campaign.wake().word(1).word(2);
     expect(campaign.ballot).toBe(16 * 8);
   });
 
@@ -167,7 +180,7 @@ describe("a campaign", () => {
       b: 18,
     });
     campaign.promise(1);
-    campaign.wake(10_000);
+    campaign.wake(10_000).word(1).word(2);
     expect(campaign.appends).toEqual([]);
     expect(campaign.ballot).toBe(32);
   });
@@ -308,7 +321,12 @@ describe("R6: acknowledgements wait for the leases of others", () => {
   test("what was granted here counts too, and a restart does not forget", () => {
     const mine = new Story(0).open(16).open(18);
     node.peer(2, mine.append(0, 2, { grant: true }));
-    campaign.want().holding(1, mine).holding(2, mine);
+    // Region 2 led last: whoever wants another leader says that it does not answer.
+    campaign.want({ suspects: 2 });
+    campaign.wake().wake();
+    node.now = START;
+    campaign.word(1).word(2);
+    campaign.holding(1, mine).holding(2, mine);
     const [row] = node.storage.leaderships();
     expect(row!.ackAfter).toBe(START + Math.ceil(3_753 * 1.001));
     node.start();
@@ -316,7 +334,7 @@ describe("R6: acknowledgements wait for the leases of others", () => {
   });
 
   test("a write is told only then, and is sent before", () => {
-    const cluster = new Cluster();
+    const cluster = new Cluster({ timing: { leaseGraceMs: 10_000 } });
     cluster.home("anna", 0);
     cluster.run(1_000);
     // Region 2 holds a lease on region 0's log: voter 1 has granted it.

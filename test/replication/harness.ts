@@ -716,7 +716,8 @@ export class Cluster {
     const cut = parcel.kind === "request" || parcel.kind === "reply" ? this.#obstacle(parcel) : undefined;
     if (cut !== undefined && (parcel.kind === "request" || parcel.kind === "reply")) {
       const caller = parcel.kind === "request" ? parcel.from : parcel.to;
-      const timeoutMs = this.node(0).config.timing.callTimeoutMs;
+      const timeoutMs =
+        parcel.kind === "request" ? parcel.timeoutMs : this.node(0).config.timing.callTimeoutMs;
       const late = cut === "timeout" ? timeoutMs : (this.#options.latencyMs ?? 10);
       const failed = { kind: "failed", reason: cut, call: parcel.call, from: parcel.to, to: caller } as const;
       this.flight.push(this.#stamped({ ...failed, generation: parcel.generation }, late));
@@ -951,6 +952,10 @@ export function describeMessage(message: PeerRequest | PeerReply | Batch): strin
       return `${span(message.prev, message.entries)}; committed ${message.commit}, log ends at ${place(message.last)}`;
     case "need-snapshot":
       return `gone: my log begins after ${place(message.base)}`;
+    case "probe":
+      return `are you there?`;
+    case "probe-ok":
+      return message.restoring ? "restoring" : "here";
     case "pre-vote":
       return `would you promise ${epoch(message.b)}?`;
     case "pre-vote-reply":

@@ -48,8 +48,8 @@ test("a retry waits for what the first attempt depended on", () => {
   cluster.wrote(1, "ben", "old", "0", { concern: "all" });
   cluster.run(20_000);
   evictedWhileIdle();
-  // The claim's log has no leader to be had, and region 1 does not know the claim to be committed.
-  cluster.isolate(0);
+  // Region 1 does not reach the claim's leader, region 2 does, and neither knows the claim to be committed.
+  cluster.cut(0, 1);
   const mark = { key: "k", fingerprint: new Uint8Array(1), by: "client" } as const;
   const keyed = { concern: "majority", idempotency: mark } as const;
   expect(cluster.log(1, 0).committed).toBeLessThan(cluster.log(1, 0).head);

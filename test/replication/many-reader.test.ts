@@ -161,7 +161,7 @@ describe("session", () => {
     expect(answer(2, ["anna/a"], "session", { session: seen(lost) })).toEqual({
       kind: "items-lost",
       servedBy: 2,
-      lost: [lost],
+      lost: [{ ...lost, from: 1 }],
     });
     expect(answer(2, ["anna/a"], "session", { session: seen(lost), reportLost: true })).toMatchObject({
       kind: "items",
@@ -199,7 +199,13 @@ describe("leader and strong", () => {
   test("are redirected like a single read where all are at home in one log that another leads", () => {
     settled();
     for (const level of ["leader", "strong"] as const)
-      expect(answer(1, ["anna/a", "anna/b"], level)).toEqual({ kind: "moved", home: 0, version: 1 });
+      expect(answer(1, ["anna/a", "anna/b"], level)).toEqual({
+        kind: "moved",
+        home: 0,
+        version: 1,
+        leader: 0,
+        epoch: 16,
+      });
   });
 
   test("the anchor's leader says for certain that somebody has no home, and nobody else does", () => {
@@ -209,6 +215,7 @@ describe("leader and strong", () => {
     expect(answer(1, ["carl/a", "ben/a"], "leader", { certain: true })).toEqual({
       kind: "not-leader",
       leader: 0,
+      epoch: 16,
     });
   });
 

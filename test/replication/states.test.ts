@@ -30,7 +30,7 @@ const STATES: Record<State, () => Node> = {
 
   /** It leads, and may not acknowledge before another's lease has ended. */
   waiting: () => {
-    const cluster = new Cluster();
+    const cluster = new Cluster({ timing: { leaseGraceMs: 100_000 } });
     cluster.home("anna", 0);
     cluster.wrote(0, "anna", "a", "1", { concern: "all" });
     cluster.run(100);
@@ -133,7 +133,8 @@ const PEER_MESSAGES: { [T in PeerRequest["type"]]: (node: Node) => Extract<PeerR
     bytesMax: 1_000,
     wantCommit: true,
   }),
-  "pre-vote": () => ({ type: "pre-vote", o: 0, b: 50, last: { e: 0, s: 0 } }),
+  "pre-vote": () => ({ type: "pre-vote", o: 0, b: 50, last: { e: 0, s: 0 }, e: 34 }),
+  probe: () => ({ type: "probe", o: 0 }),
   prepare: () => ({ type: "prepare", o: 0, b: 50, transfer: false }),
   "close-now": () => ({ type: "close-now", o: 0 }),
   progress: () => ({ type: "progress", o: 0, e: 16, match: 1, storeId: "x", inc: 1 }),
@@ -153,8 +154,9 @@ const PEER_ANSWERS: Record<PeerRequest["type"], Record<State, PeerReply["type"]>
   append: always("append-ok"),
   // A restored log begins at its base.
   pull: always("pull-ok", { restoring: "need-snapshot" }),
-  // Reserved for regions that take another's log over.
-  "pre-vote": always("unsupported"),
+  // Whoever can answer at all can say whether it would have another leader, and that it is there.
+  "pre-vote": always("pre-vote-reply"),
+  probe: always("probe-ok"),
   prepare: always("promise"),
   // Only a leader that may acknowledge says how far its log is.
   "close-now": always("not-leader", { leading: "close-reply" }),

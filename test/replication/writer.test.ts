@@ -58,14 +58,14 @@ describe("whose write it is", () => {
 
   test("a user's of another region is that region's", () => {
     settled();
-    expect(answer(2, "anna", "a")).toEqual({ kind: "moved", home: 0, version: 1 });
-    expect(answer(0, "ben", "a")).toEqual({ kind: "moved", home: 1, version: 1 });
+    expect(answer(2, "anna", "a")).toEqual({ kind: "moved", home: 0, version: 1, leader: 0, epoch: 16 });
+    expect(answer(0, "ben", "a")).toEqual({ kind: "moved", home: 1, version: 1, leader: 1, epoch: 0 });
   });
 
   test("of a log that somebody else leads goes to whom is known to lead it", () => {
     settled();
     takeover((story) => story);
-    expect(answer(0, "anna", "a")).toEqual({ kind: "not-leader", leader: 2 });
+    expect(answer(0, "anna", "a")).toEqual({ kind: "not-leader", leader: 2, epoch: 34 });
   });
 
   test("waits for the claim that the edge has just made", () => {
@@ -356,9 +356,12 @@ describe("idempotency", () => {
     cluster.run(1_000);
     const theirs = keyed("theirs", "same", "edge");
     takeover((story) => story.put("anna", "a", "theirs", { principal: "anna", ...theirs }));
-    // Who asks makes region 0 the leader again.
-    expect(answer(0, "anna", "b")).toEqual({ kind: "not-leader", leader: 2 });
-    cluster.run(1_000);
+    expect(answer(0, "anna", "b")).toEqual({ kind: "not-leader", leader: 2, epoch: 34 });
+    // Region 0 leads again, once the one that took over is lost in its turn.
+    cluster.crash(2);
+    cluster.run(10_000);
+    cluster.write(0, "anna", "b", "1", { suspects: 2 });
+    cluster.run(4_000);
     expect(cluster.log(0, 0)).toMatchObject({ leader: 0, state: "leading" });
     expect(answer(0, "anna", "a", theirs)).toMatchObject({ kind: "written", replayed: true });
     expect(answer(0, "anna", "a", keyed("mine", "same", "edge"))).toMatchObject({ replayed: true });
@@ -565,7 +568,7 @@ describe("claims", () => {
 
   test("are the anchor's to decide", () => {
     settled();
-    expect(claim(1, "carl", 1).reply).toEqual({ kind: "not-leader", leader: 0 });
+    expect(claim(1, "carl", 1).reply).toEqual({ kind: "not-leader", leader: 0, epoch: 16 });
     cluster.isolate(0);
     const late = claim(0, "dora", 0);
     cluster.run(6_000);

@@ -36,10 +36,14 @@ export function describeMessage(message: PeerRequest | PeerReply | Batch): strin
       return `pull-ok prev ${tail(message.prev)} +${message.entries.length} last ${tail(message.last)} commit ${message.commit}`;
     case "need-snapshot":
       return `need-snapshot base ${tail(message.base)}`;
+    case "probe":
+      return `probe o${message.o}`;
+    case "probe-ok":
+      return `probe-ok e${message.e}${message.restoring ? " restoring" : ""}`;
     case "pre-vote":
       return `pre-vote o${message.o} b${message.b}`;
     case "pre-vote-reply":
-      return `pre-vote-reply ${message.willing ? "willing" : "unwilling"}`;
+      return `pre-vote-reply ${message.willing ? "willing" : "unwilling"}${message.reachable ? " reached" : ""} lease ${message.leaseRemainingMs} cooling ${message.coolingMs} e${message.e}`;
     case "prepare":
       return `prepare o${message.o} b${message.b}`;
     case "promise":

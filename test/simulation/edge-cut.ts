@@ -6,7 +6,7 @@ import { isLostIn, neededOf, type CutPart } from "../../src/replication/cut.ts";
 import { samePosition, type Position } from "../../src/replication/position.ts";
 import type { ClientReply, ManyFacts, ReadManyRequest, SessionPart } from "../../src/replication/request.ts";
 import type { Cluster } from "./cluster.ts";
-import { HOPS_MAX, NEAR_WAIT_MS, PAUSE_MS, type Edge } from "./edge.ts";
+import { NEAR_WAIT_MS, PAUSE_MS, type Edge } from "./edge.ts";
 import type { Undated } from "./host.ts";
 import { all, sleep, type Task } from "./task.ts";
 
@@ -56,7 +56,6 @@ interface Gathered {
 }
 
 const BYTES_MAX = 1_000_000;
-const ATTEMPT_MS_MIN = 800;
 const NEAR_LEVELS: readonly string[] = ["prefix", "eventual", "bounded"];
 
 export class CutReader {
@@ -137,17 +136,15 @@ export class CutReader {
   *#askLeader(group: Group): Task<Gathered> {
     const level = this.#question.level === "strong" ? "strong" : "leader";
     const request = this.#request(group, level, 0);
-    for (let hop = 0; hop < HOPS_MAX && this.#left() >= 10; hop++) {
-      const reply = yield* this.#leaderSays(group, request);
-      if (reply?.kind === "items") return yield* this.#sorted({ ...group, near: false }, reply, false);
-      if (reply?.kind === "items-lost")
-        return failedWith({ kind: "lost", partition: group.partition, lost: reply.lost });
-      // Moved, all of them: the homes that were known are not theirs.
-      if (reply?.kind === "moved") {
-        for (const { user } of group.reads) this.#edge.forgetHome(user);
-        return yield* this.#ask(this.#groups(group.reads, false, group.needs));
-      }
+    const reply = yield* this.#leaderSays(group, request);
+    if (reply?.kind === "items") return yield* this.#sorted({ ...group, near: false }, reply, false);
+    if (reply?.kind === "items-lost")
+      return failedWith({ kind: "lost", partition: group.partition, lost: reply.lost });
+    // Moved, all of them: the homes that were known are not theirs.
+    if (reply?.kind === "moved" && this.#left() >= 10) {
+      for (const { user } of group.reads) this.#edge.forgetHome(user);
       yield* sleep(this.#cluster.timeline, PAUSE_MS);
+      return yield* this.#ask(this.#groups(group.reads, false, group.needs));
     }
     return failedWith({ kind: "failed", reason: "no-leader" });
   }
@@ -156,16 +153,7 @@ export class CutReader {
     const { partition, home } = group;
     if (home === "anchor")
       return yield* this.#edge.anchorSays(partition, { ...request, certain: true }, this.#deadline);
-    const target = this.#edge.leaderOf(partition, home);
-    // A slice of the time, as the real edge gives it: a lost call must not take all of it.
-    const sliceMs = Math.min(this.#left(), Math.max(ATTEMPT_MS_MIN, this.#left() / 4));
-    const end = yield* this.#edge.ask(target, partition, request, sliceMs);
-    if (end.end === "failed") {
-      this.#edge.forgetLeader(partition, home);
-      return null;
-    }
-    if (end.answer.kind === "moved" && end.answer.home !== home) return end.answer;
-    return this.#edge.redirected(partition, group.reads[0]?.user ?? "", home, end.answer) ? null : end.answer;
+    return yield* this.#edge.leaderSays(partition, home, request, this.#deadline);
   }
 
   *#sorted(group: Group, reply: ItemsReply, atHand: boolean): Task<Gathered> {

@@ -23,14 +23,22 @@ export interface EdgeAnswer {
   readonly unsure: boolean;
 }
 
-export const HOPS_MAX = 8;
-export const PAUSE_MS = 120;
-export const NEAR_WAIT_MS = 300;
-
 interface KnownHome {
   readonly home: number;
   readonly version: number;
 }
+
+const HOPS_MAX = 40;
+/** An attempt has a slice of the caller's time, so that there is time to go elsewhere. */
+const SLICE_MS_MIN = 250;
+
+/** Whom to ask for a log's leader, and whom to tell it is missed. */
+interface Aim {
+  readonly target: number;
+  readonly suspects?: number;
+}
+export const PAUSE_MS = 120;
+export const NEAR_WAIT_MS = 300;
 
 export class Edge {
   readonly region: number;
@@ -47,7 +55,7 @@ export class Edge {
 
   *write(
     partition: number,
-    asIs: Omit<Undated<WriteRequest>, "op" | "from" | "claim">,
+    asIs: Omit<Undated<WriteRequest>, "op" | "from" | "claim" | "suspects">,
     budgetMs: number,
   ): Task<EdgeAnswer> {
     // A client without a key gets one for the time of this request, so that the network may repeat it.
@@ -55,6 +63,9 @@ export class Edge {
     const deadline = this.#cluster.timeline.now + budgetMs;
     let claim: Position | undefined;
     let unsure = false;
+    let aim: Aim | null = null;
+    /** A write that is durable and waits for its concern: whatever comes after, this is known. */
+    let durable: ClientReply | null = null;
     for (let hop = 0; hop < HOPS_MAX; hop++) {
       const left = deadline - this.#cluster.timeline.now;
       if (left < 10) break;
@@ -65,32 +76,41 @@ export class Edge {
         claim = claimed;
         continue;
       }
+      aim ??= this.#aim(partition, known.home);
       const asked: Undated<WriteRequest> = {
         ...request,
         op: "write",
         from: this.region,
         ...(claim === undefined ? {} : { claim }),
+        ...suspicion(aim),
       };
-      const target = this.#leaders.get(`${partition}/${known.home}`) ?? known.home;
-      const end = yield* this.ask(target, partition, asked, left);
+      const end = yield* this.ask(aim.target, partition, asked, slice(left));
       if (end.end === "failed") {
-        this.#leaders.delete(`${partition}/${known.home}`);
+        aim = this.#elsewhere(partition, known.home, aim);
         unsure = true;
         yield* sleep(this.#cluster.timeline, PAUSE_MS);
         continue;
       }
-      const reply = end.answer;
+      const reply: ClientReply = end.answer;
       if (reply.kind === "outcome-unknown") return { reply: null, unsure: true };
+      if (reply.kind === "concern-timeout") {
+        durable = reply;
+        // Whoever leads next may refuse what this one has logged, and it may yet be seen here.
+        unsure = true;
+      }
       if (reply.kind === "unknown-user") this.#homes.delete(request.user);
-      else if (!this.redirected(partition, request.user, known.home, reply)) return { reply, unsure };
+      else if (isUnable(reply)) aim = this.#elsewhere(partition, known.home, aim);
+      else if (isRedirect(reply)) aim = this.#redirected(partition, request.user, known.home, reply, aim);
+      else if (!isNotYet(reply)) return { reply, unsure };
+      else if (left < 2 * SLICE_MS_MIN) return { reply: durable ?? reply, unsure };
       yield* sleep(this.#cluster.timeline, PAUSE_MS);
     }
-    return { reply: unsure ? null : { kind: "refused", reason: "no-leader" }, unsure };
+    return { reply: durable ?? (unsure ? null : { kind: "refused", reason: "no-leader" }), unsure };
   }
 
   *read(
     partition: number,
-    request: Omit<Undated<ReadRequest>, "op" | "from" | "waitMs" | "claim">,
+    request: Omit<Undated<ReadRequest>, "op" | "from" | "waitMs" | "claim" | "suspects">,
     hasToken: boolean,
     budgetMs: number,
   ): Task<EdgeAnswer> {
@@ -122,21 +142,31 @@ export class Edge {
         return { reply: end.end === "answer" ? end.answer : null, unsure: false };
       if (level === "session") level = "leader";
     }
+    let aim: Aim | null = null;
     for (let hop = 0; hop < HOPS_MAX; hop++) {
       const left = deadline - this.#cluster.timeline.now;
       if (left < 10) break;
-      const known =
+      const known: KnownHome | "nobody" | null =
         this.#homes.get(request.user) ?? (yield* this.#findHome(partition, request.user, deadline));
       if (known === "nobody") return { reply: { kind: "refused", reason: "no-user" }, unsure: false };
       if (known === null) break;
-      const asked: Undated<ReadRequest> = { ...request, level, op: "read", from: this.region, waitMs: 0 };
-      const target = this.#leaders.get(`${partition}/${known.home}`) ?? known.home;
-      const end = yield* this.ask(target, partition, asked, left);
+      aim ??= this.#aim(partition, known.home);
+      const asked: Undated<ReadRequest> = {
+        ...request,
+        level,
+        op: "read",
+        from: this.region,
+        waitMs: 0,
+        ...suspicion(aim),
+      };
+      const end = yield* this.ask(aim.target, partition, asked, slice(left));
       if (end.end === "answer") {
-        if (end.answer.kind === "unknown-user") this.#homes.delete(request.user);
-        if (!this.redirected(partition, request.user, known.home, end.answer) && !isRedirect(end.answer))
-          return { reply: end.answer, unsure: false };
-      } else this.#leaders.delete(`${partition}/${known.home}`);
+        const reply: ClientReply = end.answer;
+        if (reply.kind === "unknown-user") this.#homes.delete(request.user);
+        else if (isUnable(reply)) aim = this.#elsewhere(partition, known.home, aim);
+        else if (isRedirect(reply)) aim = this.#redirected(partition, request.user, known.home, reply, aim);
+        else if (!isNotYet(reply) || left < 2 * SLICE_MS_MIN) return { reply, unsure: false };
+      } else aim = this.#elsewhere(partition, known.home, aim);
       yield* sleep(this.#cluster.timeline, PAUSE_MS);
     }
     return { reply: null, unsure: false };
@@ -144,19 +174,24 @@ export class Edge {
 
   *erase(partition: number, user: string, id: Uint8Array, budgetMs: number): Task<EdgeAnswer> {
     const deadline = this.#cluster.timeline.now + budgetMs;
+    let aim: Aim | null = null;
     for (let hop = 0; hop < HOPS_MAX; hop++) {
       const left = deadline - this.#cluster.timeline.now;
       if (left < 10) break;
-      const known = this.#homes.get(user) ?? (yield* this.#findHome(partition, user, deadline));
+      const known: KnownHome | "nobody" | null =
+        this.#homes.get(user) ?? (yield* this.#findHome(partition, user, deadline));
       if (known === "nobody") return { reply: { kind: "refused", reason: "no-user" }, unsure: false };
       if (known === null) break;
-      const target = this.#leaders.get(`${partition}/${known.home}`) ?? known.home;
-      const end = yield* this.ask(target, partition, { op: "erase", user, id, from: this.region }, left);
+      aim ??= this.#aim(partition, known.home);
+      const asked: Undated = { op: "erase", user, id, from: this.region, ...suspicion(aim) };
+      const end = yield* this.ask(aim.target, partition, asked, slice(left));
       if (end.end === "answer") {
-        if (end.answer.kind === "unknown-user") this.#homes.delete(user);
-        if (!this.redirected(partition, user, known.home, end.answer) && !isRedirect(end.answer))
-          return { reply: end.answer, unsure: false };
-      } else this.#leaders.delete(`${partition}/${known.home}`);
+        const reply: ClientReply = end.answer;
+        if (reply.kind === "unknown-user") this.#homes.delete(user);
+        else if (isUnable(reply)) aim = this.#elsewhere(partition, known.home, aim);
+        else if (isRedirect(reply)) aim = this.#redirected(partition, user, known.home, reply, aim);
+        else if (!isNotYet(reply) || left < 2 * SLICE_MS_MIN) return { reply, unsure: false };
+      } else aim = this.#elsewhere(partition, known.home, aim);
       yield* sleep(this.#cluster.timeline, PAUSE_MS);
     }
     return { reply: null, unsure: true };
@@ -167,29 +202,25 @@ export class Edge {
     request: Omit<Undated<ReceiptRequest>, "op" | "from">,
     budgetMs: number,
   ): Task<EdgeAnswer> {
-    const asked: Undated<ReceiptRequest> = { ...request, op: "receipt", from: this.region };
-    const end = yield* this.ask(request.position.o, partition, asked, budgetMs);
-    return { reply: end.end === "answer" ? end.answer : null, unsure: false };
-  }
-
-  knownHome(user: string): number | undefined {
-    return this.#homes.get(user)?.home;
-  }
-
-  learnHome(user: string, home: number, version: number): void {
-    this.#homes.set(user, { home, version });
-  }
-
-  forgetHome(user: string): void {
-    this.#homes.delete(user);
-  }
-
-  leaderOf(partition: number, home: number): number {
-    return this.#leaders.get(`${partition}/${home}`) ?? home;
-  }
-
-  forgetLeader(partition: number, home: number): void {
-    this.#leaders.delete(`${partition}/${home}`);
+    const deadline = this.#cluster.timeline.now + budgetMs;
+    const o = request.position.o;
+    let aim = this.#aim(partition, o);
+    for (let hop = 0; hop < HOPS_MAX; hop++) {
+      const left = deadline - this.#cluster.timeline.now;
+      if (left < 10) break;
+      const asked: Undated<ReceiptRequest> = {
+        ...request,
+        op: "receipt",
+        from: this.region,
+        ...suspicion(aim),
+      };
+      const end = yield* this.ask(aim.target, partition, asked, slice(left));
+      if (end.end === "failed" || isUnable(end.answer)) aim = this.#elsewhere(partition, o, aim);
+      else if (isRedirect(end.answer)) aim = this.#redirected(partition, "", o, end.answer, aim);
+      else if (!isNotYet(end.answer) || left < 2 * SLICE_MS_MIN) return { reply: end.answer, unsure: false };
+      yield* sleep(this.#cluster.timeline, PAUSE_MS);
+    }
+    return { reply: null, unsure: false };
   }
 
   /** Of the region at hand: what is committed is the same everywhere. */
@@ -264,34 +295,72 @@ export class Edge {
     return known;
   }
 
-  *anchorSays(partition: number, request: Undated, deadline: number): Task<ClientReply | null> {
-    const anchor = this.#cluster.anchorOf(partition);
+  anchorSays(partition: number, request: Undated, deadline: number): Task<ClientReply | null> {
+    return this.leaderSays(partition, this.#cluster.anchorOf(partition), request, deadline);
+  }
+
+  /** What whoever leads a log says, or that the user is at home elsewhere. */
+  *leaderSays(partition: number, o: number, request: Undated, deadline: number): Task<ClientReply | null> {
+    const user = "user" in request ? request.user : "";
+    let aim = this.#aim(partition, o);
     for (let hop = 0; hop < HOPS_MAX; hop++) {
       const left = deadline - this.#cluster.timeline.now;
       if (left < 10) return null;
-      const target = this.#leaders.get(`${partition}/${anchor}`) ?? anchor;
-      const end = yield* this.ask(target, partition, request, left);
-      if (end.end === "answer" && !this.redirected(partition, "", anchor, end.answer)) return end.answer;
-      if (end.end === "failed") this.#leaders.delete(`${partition}/${anchor}`);
+      const end = yield* this.ask(aim.target, partition, { ...request, ...suspicion(aim) }, slice(left));
+      if (end.end === "failed" || isUnable(end.answer)) aim = this.#elsewhere(partition, o, aim);
+      else if (end.answer.kind === "moved" && end.answer.home !== o) return end.answer;
+      else if (isRedirect(end.answer)) aim = this.#redirected(partition, user, o, end.answer, aim);
+      else if (!isNotYet(end.answer) || left < 2 * SLICE_MS_MIN) return end.answer;
       yield* sleep(this.#cluster.timeline, PAUSE_MS);
     }
     return null;
   }
 
-  /** Takes a redirect to heart; false when the reply is none. */
-  redirected(partition: number, user: string, home: number, reply: ClientReply): boolean {
-    const log = `${partition}/${home}`;
+  knownHome(user: string): number | undefined {
+    return this.#homes.get(user)?.home;
+  }
+
+  learnHome(user: string, home: number, version: number): void {
+    this.#homes.set(user, { home, version });
+  }
+
+  forgetHome(user: string): void {
+    this.#homes.delete(user);
+  }
+
+  /** Whoever leads the log as far as is known. */
+  #aim(partition: number, o: number): Aim {
+    return { target: this.#leaders.get(`${partition}/${o}`) ?? o };
+  }
+
+  /** Nobody answered: another region is asked, and told who is missed. */
+  #elsewhere(partition: number, o: number, { target, suspects = target }: Aim): Aim {
+    this.#leaders.delete(`${partition}/${o}`);
+    const { regions } = this.#cluster;
+    let next = target === this.region ? target + 1 : suspects === target ? this.region : target + 1;
+    while (next % regions === suspects || next % regions === target) next += 1;
+    return { target: next % regions, suspects };
+  }
+
+  /** Follows where the answer points. */
+  #redirected(
+    partition: number,
+    user: string,
+    o: number,
+    reply: ClientReply,
+    { target, suspects }: Aim,
+  ): Aim {
     if (reply.kind === "moved") {
-      this.#homes.set(user, { home: reply.home, version: reply.version });
-      this.#leaders.delete(log);
-      return true;
+      if (user !== "") this.#homes.set(user, { home: reply.home, version: reply.version });
+      if (reply.home !== o) return this.#aim(partition, reply.home);
     }
-    if (reply.kind !== "not-leader") return false;
-    // A leader that has no replica here (the usurper) cannot be asked: only the log's own region campaigns.
-    if (reply.leader !== null && reply.leader < this.#cluster.regions && reply.leader !== home)
-      this.#leaders.set(log, reply.leader);
-    else this.#leaders.delete(log);
-    return true;
+    if (reply.kind !== "moved" && reply.kind !== "not-leader") return { target };
+    const leader = reply.leader ?? o;
+    // A leader that has no replica here (the usurper) cannot be asked.
+    if (leader >= this.#cluster.regions || leader === target) return { target, suspects: leader };
+    this.#leaders.set(`${partition}/${o}`, leader);
+    if (leader === suspects) this.#cluster.tally.add("suspicions refuted");
+    return { target: leader };
   }
 
   *ask(region: number, partition: number, request: Undated, leftMs: number): Task<CallEnd<ClientReply>> {
@@ -299,6 +368,25 @@ export class Edge {
       this.#cluster.ask(this.region, region, partition, request, leftMs, resume),
     );
   }
+}
+
+function slice(leftMs: number): number {
+  return Math.min(leftMs, Math.max(SLICE_MS_MIN, leftMs / 3));
+}
+
+function suspicion({ suspects }: Aim): { suspects?: number } {
+  return suspects === undefined ? {} : { suspects };
+}
+
+/** Whoever said this was asked for less time than the caller has, and may say otherwise when asked again. */
+function isNotYet(reply: ClientReply): boolean {
+  if (reply.kind === "concern-timeout") return true;
+  return reply.kind === "refused" && (reply.reason === "no-leader" || reply.reason === "read-timeout");
+}
+
+/** It takes a snapshot over: for who needs a leader it is as good as lost. */
+function isUnable(reply: ClientReply): boolean {
+  return reply.kind === "refused" && reply.reason === "not-ready";
 }
 
 function isRedirect(reply: ClientReply): boolean {

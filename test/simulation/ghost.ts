@@ -49,8 +49,10 @@ export class LogGhost {
   readonly reigns: Reign[] = [];
   /** Positions that some replica declared lost. */
   readonly lost = new Map<string, string>();
-  /** Greatest hlc that a leader said no later entry would stay under. */
-  closedHlc = 0;
+  /** By epoch: the greatest hlc that its leader said no later entry of it would stay under. */
+  readonly closedHlc = new Map<Epoch, number>();
+  /** Ballots under which replicas campaigned. */
+  readonly ballots = new Set<Epoch>();
   /** Greatest epoch that acknowledged or answered as leader. */
   actedEpoch: Epoch = 0;
 

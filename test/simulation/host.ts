@@ -103,6 +103,8 @@ export class Host implements Endpoint {
   #replica: Replica | null = null;
   /** Counts instances: what belongs to an older one is dropped. */
   generation = 0;
+  /** When the object was last known to be away. */
+  awayAt = -Infinity;
   #down = false;
   #nextId = 1;
   #peers = new Map<number, Caller<PeerReply>>();
@@ -135,6 +137,10 @@ export class Host implements Endpoint {
   }
   get partition(): number {
     return this.config.partition;
+  }
+  /** It was down, or lost an instance, since then. */
+  wasAwaySince(since: number): boolean {
+    return this.#down || this.awayAt >= since;
   }
   get isDown(): boolean {
     return this.#down;
@@ -229,6 +235,7 @@ export class Host implements Endpoint {
     transcript.line(timeline.now, `${this.name} crashes ${why}, down ${downMs} ms`);
     tally.add("crashes");
     this.generation++;
+    this.awayAt = timeline.now + downMs;
     this.#distortion.crashed?.(this.driver);
     this.#replica = null;
     timeline.cancel(this.#wake);

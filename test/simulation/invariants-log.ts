@@ -30,11 +30,9 @@ export function entriesAreWhatTheirWriterWrote(turn: Turn): void {
           );
         if (entry.o !== o || entry.e !== row.e || entry.s !== row.s)
           turn.fail("I1 single writer", `${place} says that it is ${entry.o}.${entry.e}.${entry.s}`);
-        if (turn.clocksKept && entry.hlc <= log.closedHlc)
-          turn.fail(
-            "I18 clocks of a log grow",
-            `${place} has hlc ${entry.hlc}, and ${log.closedHlc} was closed`,
-          );
+        const closed = log.closedHlc.get(row.e) ?? 0;
+        if (turn.clocksKept && entry.hlc <= closed)
+          turn.fail("I18 clocks of a log grow", `${place} has hlc ${entry.hlc}, and ${closed} was closed`);
       }
       if (
         Buffer.compare(known.raw.bytes, row.bytes) !== 0 &&
@@ -341,7 +339,8 @@ export function onlyTheStoredIsSent(turn: Turn): void {
   for (const effect of turn.effects) {
     if (effect.type === "call" && effect.message.type === "append" && effect.message.closed !== undefined) {
       const log = ghost.log(host.partition, effect.message.o);
-      log.closedHlc = Math.max(log.closedHlc, effect.message.closed.hlc);
+      const { e, closed } = effect.message;
+      log.closedHlc.set(e, Math.max(log.closedHlc.get(e) ?? 0, closed.hlc));
     }
     const sent =
       effect.type === "call" && effect.message.type === "append"

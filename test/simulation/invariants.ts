@@ -43,6 +43,7 @@ import {
   onlyTheStoredIsSent,
   promisesNeverDecrease,
 } from "./invariants-log.ts";
+import { takeoversHaveAReason } from "./invariants-takeover.ts";
 import { stateIsWhatWasApplied } from "./state-check.ts";
 import type { Answered, Turn } from "./turn.ts";
 
@@ -126,7 +127,10 @@ export class Invariants implements Observer {
     const deltas = this.#ghost.mirrors(host).map((mirror) => mirror.sync(host.driver, dirty));
     for (const { o, appended, removed, baseBefore, baseAfter } of deltas) {
       if (removed.length > 0) tally.add("entries cut off", removed.length);
-      if (appended.some((row) => row.prevE !== row.e && row.e % 16 === host.region)) tally.add("elections");
+      const opened = appended.find((row) => row.prevE !== row.e && row.e % 16 === host.region);
+      if (opened !== undefined) tally.add("elections");
+      if (opened !== undefined && (opened.prevE === 0 ? o : opened.prevE % 16) !== host.region)
+        tally.add("takeovers by replicas");
       if (appended.length > 0 && event.type === "answer" && event.message.type === "pull-ok")
         tally.add("gaps repaired by pull");
       if (appended.length > 0 && event.type === "batch") tally.add("entries by queue", appended.length);
@@ -152,6 +156,7 @@ export class Invariants implements Observer {
       fail: (invariant, what) => this.#ghost.fail(invariant, what),
     };
     for (const invariant of INVARIANTS) invariant(turn);
+    takeoversHaveAReason(turn, this.#cluster.network);
     for (const effect of effects) if (effect.type === "reply") requests.delete(effect.id);
     const turns = (this.#turns.get(host) ?? 0) + 1;
     this.#turns.set(host, turns);

@@ -40,6 +40,23 @@ export function someLogIsLeaderless(cluster: Cluster, ghost: Ghost): boolean {
   );
 }
 
+/** A log that lost its leader to the faults needs a campaign or two; candidates that keep each other from it need ever more. */
+const CAMPAIGNS_MAX = 6;
+
+/** L3: once nothing is wrong any more, leadership comes to rest. `before`: campaigns for each log until then. */
+export function leadershipRests(cluster: Cluster, ghost: Ghost, before: readonly number[]): void {
+  for (const [log, campaigns] of campaignsSeen(ghost).entries()) {
+    const more = campaigns - (before[log] ?? 0);
+    cluster.tally.add("campaigns after the faults", more);
+    if (more > CAMPAIGNS_MAX)
+      ghost.fail("L3 leadership comes to rest", `log ${log} saw ${more} campaigns after the faults`);
+  }
+}
+
+export function campaignsSeen(ghost: Ghost): number[] {
+  return ghost.logs.flat().map((log) => log.ballots.size);
+}
+
 /** L1: the logs of all replicas are one, everything is applied, nothing waits. */
 export function replicasAgree(cluster: Cluster, ghost: Ghost): void {
   for (const hosts of cluster.hosts) {

@@ -132,6 +132,21 @@ const remembered: Schedule = {
 };
 
 const MUTANTS: readonly Mutant[] = [
+  mutant(
+    "asks-without-looking",
+    "PreVote: voters are willing without having looked for themselves",
+    "links",
+    {
+      willing: (evidence, timing) => RULES.willing({ ...evidence, reachable: false }, timing),
+    },
+  ),
+  mutant("counts-itself-twice", "PreVote: one willing voter fewer than a majority is enough", "links", {
+    mayCampaign: (willing, voters) => willing >= RULES.majority(voters) - 1,
+  }),
+  mutant("opens-with-a-minority", "R3: a candidate adopts and opens with its own promise alone", takeovers, {
+    majority: () => 1,
+    mayCampaign: (willing, voters) => willing >= RULES.majority(voters),
+  }),
   mutant("promises-anybody", "R1: promises a ballot that is not greater than the last", "takeovers", {
     acceptsPrepare: () => true,
   }),

@@ -37,6 +37,8 @@ export class Network {
   readonly #tally: Tally;
   #faults: NetworkFaults;
   readonly #base: number[][] = [];
+  /** When something was last amiss with a message from one region to another. */
+  readonly #troubles = new Map<number, number>();
   /** Directed cuts, and how many faults hold each. */
   readonly #cuts = new Map<number, number>();
 
@@ -77,6 +79,11 @@ export class Network {
 
   heal(): void {
     this.#cuts.clear();
+  }
+
+  /** A message from one of the two to the other was lost, cut off or slow since then. */
+  wereApartSince(a: number, b: number, since: number): boolean {
+    return [a * 64 + b, b * 64 + a].some((link) => (this.#troubles.get(link) ?? -Infinity) >= since);
   }
 
   isCut(from: number, to: number): boolean {
@@ -121,15 +128,21 @@ export class Network {
     if (from !== to) {
       if (this.#random.chance(loss) || (replication && appendLoss > 0 && this.#random.chance(appendLoss))) {
         this.#tally.add("messages lost");
+        this.#troubles.set(from * 64 + to, this.#timeline.now);
         return;
       }
     }
     let delay = (this.#base[from]?.[to] ?? 50) + this.#random.unit() * (from === to ? 1 : jitterMs);
-    if (from !== to && slow > 0 && this.#random.chance(slow)) delay += this.#random.between(...slowMs);
+    if (from !== to && slow > 0 && this.#random.chance(slow)) {
+      delay += this.#random.between(...slowMs);
+      this.#troubles.set(from * 64 + to, this.#timeline.now + delay);
+    }
     this.#timeline.after(delay, () => {
       // A cut stops what is on its way too.
-      if (this.isCut(from, to)) this.#tally.add("messages cut off");
-      else arrive();
+      if (this.isCut(from, to)) {
+        this.#tally.add("messages cut off");
+        this.#troubles.set(from * 64 + to, this.#timeline.now);
+      } else arrive();
     });
   }
 }

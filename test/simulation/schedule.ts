@@ -85,11 +85,14 @@ const BASE: Schedule = {
   partitions: [1, 2],
   faults: LOSSY,
   workload: WORKLOAD,
-  timing: { retainMs: 20_000, pinMs: 30_000 },
+  timing: { retainMs: 20_000, pinMs: 30_000, cooldownMs: 300, cooldownMsMax: 2_000 },
   limits: TIGHT,
   clocksKept: true,
   durationMs: 30_000,
 };
+
+/** Candidates do not wait for the lease before theirs to end: their acknowledgements have to (R6). */
+const EAGER: Partial<Timing> = { leaseGraceMs: 60_000 };
 
 const SCHEDULES: readonly Schedule[] = [
   BASE,
@@ -120,6 +123,7 @@ const SCHEDULES: readonly Schedule[] = [
   {
     ...BASE,
     name: "takeovers",
+    timing: { ...BASE.timing, ...EAGER },
     // Homes that are cut off go on acknowledging under their leases; the others go on without them.
     faults: {
       ...LOSSY,
@@ -145,6 +149,7 @@ const SCHEDULES: readonly Schedule[] = [
   {
     ...BASE,
     name: "leases",
+    timing: { ...BASE.timing, ...EAGER },
     // Nothing is lost and nobody crashes, so that the same homes are cut off and taken over again and again, and come back.
     regions: [3],
     partitions: [1],
@@ -186,6 +191,28 @@ const SCHEDULES: readonly Schedule[] = [
       thinkMs: [5, 400],
       concerns: { local: 5, one: 1, majority: 3 },
       actions: { transfer: 6, count: 4, merge: 3, batch: 3, read: 2, list: 1, put: 1 },
+    },
+  },
+  {
+    ...BASE,
+    name: "links",
+    // Nothing is lost but what is cut: links that break while everybody else reaches everybody, and regions that are cut off.
+    // What one region sees is not what the others see, and who takes over needs a reason.
+    regions: [3],
+    partitions: [1],
+    faults: {
+      ...CALM,
+      network: { ...CALM.network, delayMs: [5, 25], cutsPerSecond: 0.12, cutMs: [3_000, 9_000] },
+      clock: LOSSY.clock,
+      clockJumpsPerSecond: 0.3,
+    },
+    workload: {
+      ...WORKLOAD,
+      users: 3,
+      thinkMs: [20, 900],
+      opsPerDevice: 40,
+      budgetMs: [1_500, 4_000],
+      roam: 0.3,
     },
   },
   {

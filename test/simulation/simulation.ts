@@ -13,7 +13,13 @@ import { Ghost } from "./ghost.ts";
 import type { Distortion } from "./host.ts";
 import { Invariants } from "./invariants.ts";
 import { Leaver, seeToErasures } from "./leaver.ts";
-import { fallsSilent, replicasAgree, someLogIsLeaderless } from "./liveness.ts";
+import {
+  campaignsSeen,
+  fallsSilent,
+  leadershipRests,
+  replicasAgree,
+  someLogIsLeaderless,
+} from "./liveness.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Random } from "./random.ts";
 import type { Schedule } from "./schedule.ts";
@@ -87,6 +93,7 @@ export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunO
   nemesis.stop();
   cluster.transcript.line(timeline.now, "the faults are over");
   cluster.heal();
+  const campaigns = campaignsSeen(ghost);
   const finishBy = timeline.now + FINISH_MS;
   while (busy.size > 0 && timeline.nextAt < finishBy && !isBad()) timeline.step();
   for (const reader of readers) reader.stop();
@@ -112,6 +119,7 @@ export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunO
     tally.add("rounds to bring back leaders");
     finish(touchEveryLog(cluster, edges, devices, ghost, round));
   }
+  if (!isBad()) leadershipRests(cluster, ghost, campaigns);
   for (const reader of readers) if (!isBad()) finish(reader.finish(ghost));
   if (!isBad()) replicasAgree(cluster, ghost);
   if (!isBad()) for (const host of cluster.allHosts()) invariants.checkState(host);

@@ -26,7 +26,14 @@ export async function eraseUser(exchange: Exchange, form: PathForm): Promise<Res
   // The same for every attempt, so that they are one erasure.
   const id = randomBytes(ID_BYTES);
   const outcome = await askHomeLeader(journey, {
-    make: (hop: Hop): EraseRequest => ({ op: "erase", user, id, from, deadlineAt: hop.deadlineAt }),
+    make: ({ deadlineAt, suspects }: Hop): EraseRequest => ({
+      op: "erase",
+      user,
+      id,
+      from,
+      deadlineAt,
+      ...(suspects === undefined ? {} : { suspects }),
+    }),
     claimant: null,
   });
   if (outcome.kind !== "erasing") {

@@ -1,0 +1,17 @@
+/** Where a request is sent on to when another region leads the log that it needs. */
+import type { Context } from "./context.ts";
+import type { Way } from "./leaderships.ts";
+import type { OwnerRow } from "./message.ts";
+import type { Redirect } from "./request.ts";
+
+export type Elsewhere = Extract<Way, { kind: "elsewhere" }>;
+
+export function notLeader({ leader, epoch }: Elsewhere): Redirect {
+  return { kind: "not-leader", leader, epoch };
+}
+
+/** Who asked in another region than the home may not know the home either. */
+export function sentOn(context: Context, owner: OwnerRow, { leader, epoch }: Elsewhere): Redirect {
+  if (owner.home === context.config.region) return { kind: "not-leader", leader, epoch };
+  return { kind: "moved", home: owner.home, version: owner.version, leader, epoch };
+}
