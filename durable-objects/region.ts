@@ -33,6 +33,7 @@ import { ReplicaHost } from "./replica-host.ts";
 import { replicaConfig } from "./replica-config.ts";
 import { isAddressedTo, parseObjectName, type ReplicaName } from "./replica-name.ts";
 import { Signer } from "./signer.ts";
+import { postOf, SinkCourier } from "./sink-courier.ts";
 import { ObjectSqlDriver } from "./sql-driver.ts";
 import { TicketBook } from "./ticket-book.ts";
 import { ObjectTransport, type RegionNamespace } from "./transport.ts";
@@ -96,6 +97,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
         core,
         storage: ctx.storage,
         correspondent: this.#correspondent,
+        courier: new SinkCourier({ deployment, self: name, where, post: postOf(env) }),
         clock: this.#clock,
         pendingMax: PENDING_MAX,
         alarmAt: await ctx.storage.getAlarm(),

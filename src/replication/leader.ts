@@ -66,6 +66,8 @@ export interface Peer {
   /** Number of the last append sent when `inc` was first seen. */
   incSeenAt: number;
   amnesiac: boolean;
+  /** State of the sinks that it was told and has acknowledged. */
+  toldSinks: number;
 }
 
 export class Leadership {
@@ -122,6 +124,7 @@ export class Leadership {
       inc: 0,
       incSeenAt: 0,
       amnesiac: false,
+      toldSinks: 0,
     }));
   }
 
@@ -260,6 +263,7 @@ export class Leadership {
     const grant = config.timing.leaseMs > 0 && this.#renewalDue();
     const number = ++this.#sends;
     const commit = log.commit;
+    const sinks = log.sinks.version;
     const message: Append = {
       type: "append",
       o: log.o,
@@ -272,6 +276,7 @@ export class Leadership {
       ...(this.leaseValid() ? { closed: { s: log.last.s, hlc: log.hlc, echo: peer.stamp } } : {}),
       grant,
       pv: PROTOCOL_VERSION,
+      sinks: peer.toldSinks < sinks ? log.sinks.marks() : [],
     };
     const through = page?.entries.at(-1)?.s ?? prev;
     if (inline) peer.next = through + 1;
@@ -283,7 +288,7 @@ export class Leadership {
     this.#context.call(peer.region, message, (reply) => {
       peer.inFlight -= 1;
       peer.inFlightBytes -= bytes;
-      this.#onAnswer(peer, { number, sentAt: now, grant, commit }, reply);
+      this.#onAnswer(peer, { number, sentAt: now, grant, commit, sinks }, reply);
     });
   }
 
@@ -294,6 +299,7 @@ export class Leadership {
       readonly sentAt: number;
       readonly grant: boolean;
       readonly commit: number;
+      readonly sinks: number;
     },
     reply: PeerReply | null,
   ): void {
@@ -309,6 +315,7 @@ export class Leadership {
       peer.eager = reply.eager === true;
       this.#matched(peer, reply.match);
       if (reply.match >= sent.commit) peer.toldCommit = Math.max(peer.toldCommit, sent.commit);
+      peer.toldSinks = Math.max(peer.toldSinks, sent.sinks);
       if (sent.grant && !peer.amnesiac) this.#granted(peer, sent.sentAt);
       return;
     }
@@ -371,6 +378,8 @@ export class Leadership {
     if (inc <= peer.inc) return;
     peer.inc = inc;
     peer.incSeenAt = this.#sends;
+    // It may have forgotten what it was told last, or have become code that understands it.
+    peer.toldSinks = 0;
   }
 
   #granted(peer: Peer, sentAt: number): void {

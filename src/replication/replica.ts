@@ -38,6 +38,7 @@ import type { RegionIndex } from "./position.ts";
 import { Reader } from "./reader.ts";
 import type { ClientReply, ClientRequest } from "./request.ts";
 import { RULES, type Rules } from "./rules.ts";
+import { Sinks } from "./sink.ts";
 import { SnapshotReceiver } from "./snapshot-receiver.ts";
 import { beginSnapshot, snapshotChunk } from "./snapshot-source.ts";
 import { statusOf } from "./status.ts";
@@ -69,6 +70,7 @@ export class Replica {
   readonly #leaderships: Leaderships;
   readonly #outbox: Outbox;
   readonly #receiver: SnapshotReceiver;
+  readonly #sinks: Sinks;
   readonly #compaction: Compaction;
   readonly #writer: Writer;
   readonly #reader: Reader;
@@ -89,11 +91,13 @@ export class Replica {
     const bases = storage.bases();
     const epochs = storage.epochs();
     const acceptors = storage.acceptors();
+    const sinks = storage.sinks();
     for (const o of config.voters) {
       const log = new Log(o, storage, {
         base: bases.find((row) => row.o === o),
         epochs: epochs.filter((row) => row.o === o).map(({ e, start }) => ({ e, start })),
         acceptor: acceptors.find((row) => row.o === o),
+        sinks: sinks.filter((row) => row.o === o),
       });
       context.logs.set(o, log);
       context.hlc = Math.max(context.hlc, log.hlc);
@@ -128,6 +132,10 @@ export class Replica {
       this.#followers,
       (leadership) => this.#outbox.onWritten(leadership),
       this.#erasures,
+    this.#sinks = new Sinks(context, this.#leaderships);
+    this.#compaction = new Compaction(context, this.#leaderships, this.#sinks);
+    this.#writer = new Writer(context, this.#applier, this.#leaderships, this.#followers, (leadership) =>
+      this.#outbox.onWritten(leadership),
     );
     this.#erasing = new EraseRequests({
       context,
@@ -185,6 +193,8 @@ export class Replica {
         return this.#onBatch(event.id, event.messages);
       case "enqueued":
         return context.endEnqueue(event.call, event.ok);
+      case "delivered":
+        return context.endDelivery(event.call, event.end);
       case "client":
         return this.#onClient(event.id, event.request);
       case "subscribe":
@@ -222,6 +232,7 @@ export class Replica {
     }
     this.#applier.applyWaiting();
     this.#outbox.start();
+    this.#sinks.start();
   }
 
   #advance(): void {
@@ -241,6 +252,7 @@ export class Replica {
       if (this.#leaderships.of(follower.log.o) === null) follower.advance();
     }
     this.#compaction.advance();
+    this.#sinks.advance();
   }
 
   #onPeer(id: number, from: RegionIndex, message: PeerRequest): void {
@@ -352,6 +364,7 @@ export class Replica {
   #onClient(id: number, request: ClientRequest): void {
     const refuse = (reply: ClientReply): void => this.#context.emit({ type: "respond", id, reply });
     if (request.op === "status") return refuse({ kind: "status", status: this.status() });
+    if (request.op === "sink") return refuse(this.#sinks.control(request));
     this.#receiver.stir();
     if (this.#receiver.restoring) return refuse({ kind: "refused", reason: "not-ready" });
     const { pendingRequestsMax, pendingBytesMax } = this.#context.config.limits;
@@ -387,6 +400,7 @@ export class Replica {
     return statusOf(this.#context, {
       leaderships: this.#leaderships,
       followers: this.#followers,
+      sinks: this.#sinks,
       restoring: this.#receiver.restoring,
     });
   }

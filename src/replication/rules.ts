@@ -83,6 +83,8 @@ export interface Rules {
       readonly applied: number;
       readonly pinned: number;
       readonly matches: readonly number[];
+      /** What follows is still to be delivered to a sink. */
+      readonly held: number;
     },
   ): boolean;
   /** Is a snapshot's image whole: is everything it may show committed? */
@@ -107,6 +109,10 @@ export interface Rules {
   checkHolds(wanted: Position | null, present: Position | null): boolean;
   /** Which ops of an entry are applied: all or nothing. */
   opsApplied(ops: readonly Op[]): readonly Op[];
+  /** How far a log may be delivered to sinks: a change that was told can never be taken back. */
+  sinkLimit(log: { readonly commit: number; readonly applied: number; readonly head: number }): number;
+  /** Does a sink's place move on before the receiver has taken the batch? */
+  deliveredWhenSent(): boolean;
 }
 
 export const RULES: Rules = {
@@ -168,6 +174,7 @@ export const RULES: Rules = {
     s <= bounds.commit &&
     s <= bounds.applied &&
     s <= bounds.pinned &&
+    s <= bounds.held &&
     bounds.matches.every((match) => s <= match),
 
   imageWhole: (until, commitOf) => until.every((position) => commitOf(position.o) >= position.s),
@@ -191,4 +198,8 @@ export const RULES: Rules = {
     wanted === null || present === null ? wanted === present : samePosition(wanted, present),
 
   opsApplied: (ops) => ops,
+
+  sinkLimit: (log) => Math.min(log.commit, log.applied),
+
+  deliveredWhenSent: () => false,
 };

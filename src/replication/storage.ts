@@ -85,6 +85,24 @@ export interface OutboxRow {
   readonly stage: number;
   readonly nextAt: number;
 }
+/** How far one log's changes are with one sink. */
+export interface SinkRow {
+  readonly o: RegionIndex;
+  readonly name: string;
+  /** How often it was set to another place by hand. */
+  readonly round: number;
+  /** Everything through this seq was delivered, or is none of its business. */
+  readonly delivered: number;
+  /** `lost`: what follows `delivered` is no longer kept. Both wait for somebody to resume them. */
+  readonly state: "active" | "parked" | "lost";
+  /** End of the batch that failed, so that it is the same batch again; 0 where none did. */
+  readonly through: number;
+  /** Failures of that batch in a row. */
+  readonly attempts: number;
+  /** When it is tried again. */
+  readonly nextAt: number;
+  readonly error: string;
+}
 export interface PinRow {
   readonly id: string;
   readonly until: number;
@@ -211,6 +229,8 @@ export interface Storage {
   outbox(): OutboxRow[];
   putOutbox(row: OutboxRow): void;
   deleteOutbox(o: RegionIndex, dest: RegionIndex): void;
+  sinks(): SinkRow[];
+  putSink(row: SinkRow): void;
   pins(): PinRow[];
   putPin(row: PinRow): void;
   deletePin(id: string): void;

@@ -26,6 +26,7 @@ import type {
   OutboxRow,
   PinRow,
   RestoreRow,
+  SinkRow,
   Storage,
   StoredItem,
   UndoImage,
@@ -42,6 +43,8 @@ import { filterOf, mayHold } from "./user-filter.ts";
 
 /** A row may hold 2 MB on the platform (2,000,000 B to be safe), and the local runtime would take more: so we measure. */
 const ROW_BYTES_MAX = 1_900_000;
+/** By their number in the table. */
+const SINK_STATES: readonly SinkRow["state"][] = ["active", "parked", "lost"];
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 const ITEM_COLUMNS = `user, key, o, e, s, hlc, owner_version, tombstone, expires_at, content_type, size, xdeps, mark`;
@@ -608,6 +611,41 @@ export class SqlStorage implements Storage {
 
   deleteOutbox(o: number, dest: number): void {
     this.#sql.run(`DELETE FROM outbox WHERE o = ? AND dest = ?`, o, dest);
+  }
+
+  sinks(): SinkRow[] {
+    return this.#sql
+      .rows(`SELECT o, name, round, delivered, state, through, attempts, next_at, error FROM sinks`)
+      .map((r) => ({
+        o: num(r[0]),
+        name: str(r[1]),
+        round: num(r[2]),
+        delivered: num(r[3]),
+        state: SINK_STATES[num(r[4])] ?? "parked",
+        through: num(r[5]),
+        attempts: num(r[6]),
+        nextAt: num(r[7]),
+        error: str(r[8]),
+      }));
+  }
+
+  putSink(row: SinkRow): void {
+    this.#sql.run(
+      `INSERT INTO sinks(o, name, round, delivered, state, through, attempts, next_at, error)
+       VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT(o, name) DO UPDATE SET round = excluded.round, delivered = excluded.delivered,
+         state = excluded.state, through = excluded.through, attempts = excluded.attempts,
+         next_at = excluded.next_at, error = excluded.error`,
+      row.o,
+      row.name,
+      integer(row.round),
+      integer(row.delivered),
+      SINK_STATES.indexOf(row.state),
+      integer(row.through),
+      row.attempts,
+      integer(row.nextAt),
+      row.error,
+    );
   }
 
   pins(): PinRow[] {

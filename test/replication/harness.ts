@@ -10,9 +10,10 @@ import {
   DEFAULT_TIMING,
   type Limits,
   type ReplicaConfig,
+  type SinkConfig,
   type Timing,
 } from "../../src/replication/config.ts";
-import type { CallFailure, Effect, Event } from "../../src/replication/effect.ts";
+import type { CallFailure, DeliveryEnd, Effect, Event, SinkBatch } from "../../src/replication/effect.ts";
 import { EntryKind, OpKind, PROTOCOL_VERSION } from "../../src/replication/entry.ts";
 import type { Entry, EntryCodec, RawEntry } from "../../src/replication/entry.ts";
 import { HLC_EPOCH_MS, hlcAt } from "../../src/replication/hlc.ts";
@@ -72,6 +73,7 @@ export interface NodeOptions {
   readonly anchor?: RegionIndex;
   readonly timing?: Partial<Timing>;
   readonly limits?: Partial<Limits>;
+  readonly sinks?: readonly SinkConfig[];
   readonly rules?: Rules;
   readonly codec?: EntryCodec;
 }
@@ -85,6 +87,7 @@ export function configOf(options: NodeOptions): ReplicaConfig {
     anchor: options.anchor ?? 0,
     timing: { ...DEFAULT_TIMING, ...options.timing },
     limits: { ...DEFAULT_LIMITS, ...options.limits },
+    sinks: options.sinks ?? [],
   };
 }
 
@@ -316,6 +319,7 @@ export class Story {
       commit: 0,
       grant: false,
       pv: PROTOCOL_VERSION,
+      sinks: [],
       ...fields,
     };
   }
@@ -366,6 +370,7 @@ export type Parcel =
   | { readonly kind: "batch"; readonly message: Batch }
   | { readonly kind: "progress"; readonly message: PeerRequest }
   | { readonly kind: "enqueued"; readonly ok: boolean; readonly call: number }
+  | { readonly kind: "delivered"; readonly end: DeliveryEnd; readonly call: number }
   | { readonly kind: "sync"; readonly sync: number };
 export type Sent = Parcel & {
   readonly from: RegionIndex;
@@ -413,6 +418,9 @@ export class Cluster {
     readonly to: RegionIndex;
     readonly messages: readonly Batch[];
   }[] = [];
+  readonly delivered: { readonly from: RegionIndex; readonly sink: string; readonly batch: SinkBatch }[] = [];
+  /** What a receiver says to a batch; null: nothing. */
+  receives: (sink: string, batch: SinkBatch) => DeliveryEnd | null = () => ({ ok: true });
   /** Everything that happened: a measure of silence. */
   turns = 0;
   readonly #options: ClusterOptions;
@@ -661,6 +669,9 @@ export class Cluster {
         case "enqueue":
           this.#enqueue(region, effect);
           break;
+        case "deliver":
+          this.#toSink(region, effect);
+          break;
         case "sync":
           this.#send(region, region, { kind: "sync", sync: effect.sync }, this.#options.syncMs ?? 1);
           break;
@@ -697,6 +708,14 @@ export class Cluster {
           break;
       }
     }
+  }
+
+  /** Into the receiver's hands; what it says to that is on its way at once. */
+  #toSink(region: RegionIndex, effect: Extract<Effect, { type: "deliver" }>): void {
+    const { call, sink, batch } = effect;
+    this.delivered.push({ from: region, sink, batch });
+    const end = this.receives(sink, batch);
+    if (end !== null) this.#send(region, region, { kind: "delivered", end, call }, 5);
   }
 
   #enqueue(region: RegionIndex, effect: Extract<Effect, { type: "enqueue" }>): void {
@@ -779,6 +798,9 @@ export class Cluster {
         return void this.step(to, { type: "failed", call: parcel.call, from, reason: parcel.reason });
       case "enqueued":
         if (host.up && mine) this.step(to, { type: "enqueued", call: parcel.call, ok: parcel.ok });
+        return;
+      case "delivered":
+        if (host.up && mine) this.step(to, { type: "delivered", call: parcel.call, end: parcel.end });
         return;
       case "sync":
         if (host.up && mine) this.step(to, { type: "synced", sync: parcel.sync });
@@ -1015,6 +1037,8 @@ function describeRequest(request: ClientRequest): string {
       return `how far is the erasure at ${place(request.position)}?`;
     case "status":
       return "status";
+    case "sink":
+      return `${request.action.kind} ${request.name}`;
   }
 }
 

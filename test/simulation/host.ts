@@ -26,6 +26,7 @@ import { describeEffect, describeEvent } from "./describe.ts";
 import type { CrashFaults } from "./faults.ts";
 import type { Network } from "./network.ts";
 import type { Queue, QueueBytes } from "./queue.ts";
+import type { Receiver } from "./receiver.ts";
 import type { Random } from "./random.ts";
 import type { Tally } from "./tally.ts";
 import type { Planned, Timeline } from "./timeline.ts";
@@ -48,6 +49,7 @@ export interface Surroundings {
   readonly transcript: Transcript;
   readonly codec: EntryCodec;
   queue(region: number): Queue;
+  readonly receiver: Receiver;
   host(region: number, partition: number): Endpoint | null;
   /** After a committed turn, before its effects are performed. */
   turned(host: Host, event: Event, effects: readonly Effect[], now: number): void;
@@ -412,6 +414,11 @@ export class Host implements Endpoint {
         timeline.after(ms, () => alive({ type: "synced", sync: effect.sync }));
         return;
       }
+      case "deliver":
+        this.#world.receiver.take(this.partition, effect, (end) =>
+          alive({ type: "delivered", call: effect.call, end }),
+        );
+        return;
       case "wake": {
         timeline.cancel(this.#wake);
         this.#wake = timeline.after(this.clock.realUntil(effect.at, timeline.now), () => {

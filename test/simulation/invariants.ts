@@ -43,6 +43,7 @@ import {
   onlyTheStoredIsSent,
   promisesNeverDecrease,
 } from "./invariants-log.ts";
+import { SinkWatch } from "./sinks.ts";
 import { stateIsWhatWasApplied } from "./state-check.ts";
 import type { Answered, Turn } from "./turn.ts";
 
@@ -97,6 +98,7 @@ export class Invariants implements Observer {
   /** Requests of other replicas that were not answered yet, by number. */
   readonly #requests = new Map<Host, Map<number, PeerRequest>>();
   readonly #turns = new Map<Host, number>();
+  readonly sinks = new SinkWatch();
 
   constructor(cluster: Cluster, ghost: Ghost, clocksKept: boolean) {
     this.#cluster = cluster;
@@ -152,6 +154,7 @@ export class Invariants implements Observer {
       fail: (invariant, what) => this.#ghost.fail(invariant, what),
     };
     for (const invariant of INVARIANTS) invariant(turn);
+    this.sinks.watch(turn, dirty);
     for (const effect of effects) if (effect.type === "reply") requests.delete(effect.id);
     const turns = (this.#turns.get(host) ?? 0) + 1;
     this.#turns.set(host, turns);

@@ -131,6 +131,25 @@ const remembered: Schedule = {
   workload: { ...snapshots.workload, readers: 8 },
 };
 
+/** Receivers that are slow and often away, and logs that are not kept for long. */
+const slowReceivers: Schedule = {
+  ...scheduleNamed("sinks"),
+  name: "slow-receivers",
+  timing: { ...scheduleNamed("sinks").timing, retainMs: 300 },
+  limits: { ...scheduleNamed("sinks").limits, compactEveryEntries: 3 },
+  faults: {
+    ...scheduleNamed("sinks").faults,
+    receiver: { ...scheduleNamed("sinks").faults.receiver, delayMs: [200, 700], outage: 0.1, gone: 0 },
+  },
+};
+
+/** Logs taken over while their leader is cut off, so that what it had written is cut off too. */
+const contested: Schedule = {
+  ...takeovers,
+  name: "contested-sinks",
+  sinks: scheduleNamed("sinks").sinks,
+};
+
 const MUTANTS: readonly Mutant[] = [
   mutant("promises-anybody", "R1: promises a ballot that is not greater than the last", "takeovers", {
     acceptsPrepare: () => true,
@@ -265,6 +284,15 @@ const MUTANTS: readonly Mutant[] = [
         ),
     },
   ),
+  mutant("compacts-past-sinks", "a leader drops what is still to be delivered", slowReceivers, {
+    mayCompact: (s, bounds) => RULES.mayCompact(s, { ...bounds, held: Infinity }),
+  }),
+  mutant("delivers-uncommitted", "a sink is sent what no majority holds yet", contested, {
+    sinkLimit: (log) => log.head,
+  }),
+  mutant("counts-sent-as-delivered", "a sink moves on before its receiver has taken the batch", "sinks", {
+    deliveredWhenSent: () => true,
+  }),
   mutant("serves-half-an-image", "a snapshot is read before the logs have made it whole", "snapshots", {
     imageWhole: () => true,
   }),

@@ -6,7 +6,7 @@
  */
 import { beforeEach, describe, expect, test } from "vitest";
 import type { IdempotencyRow, ItemRow, OwnerRow } from "../../src/replication/message.ts";
-import type { LogRow, UndoImage } from "../../src/replication/storage.ts";
+import type { LogRow, SinkRow, UndoImage } from "../../src/replication/storage.ts";
 import { prefixEnd } from "../../src/storage/key-range.ts";
 import { migrate } from "../../src/storage/schema.ts";
 import type { SqlDriver } from "../../src/storage/sql-driver.ts";
@@ -269,6 +269,32 @@ export function describeStorage(backEnd: string, withDriver: WithDriver): void {
           expect(storage.epochs()).toEqual([
             { o: 0, e: 16, start: 1 },
             { o: 1, e: 16, start: 1 },
+          ]);
+        }),
+      );
+
+      test(
+        "how far sinks are",
+        withStorage((storage) => {
+          const row: SinkRow = {
+            o: 0,
+            name: "orders",
+            round: MAX,
+            delivered: MAX,
+            state: "active",
+            through: MAX,
+            attempts: 3,
+            nextAt: MAX,
+            error: "it answered 500",
+          };
+          storage.putSink({ ...row, round: 0, delivered: 0, state: "lost", error: "" });
+          storage.putSink(row);
+          storage.putSink({ ...row, o: 1, state: "parked" });
+          storage.putSink({ ...row, name: "search", state: "lost" });
+          expect(storage.sinks()).toEqual([
+            row,
+            { ...row, name: "search", state: "lost" },
+            { ...row, o: 1, state: "parked" },
           ]);
         }),
       );
