@@ -6,7 +6,7 @@
 import { toBase64 } from "../src/api/base64.ts";
 import { sinkMessages, type SinkMessage } from "../src/api/sink-text.ts";
 import { regionAt, type Deployment } from "../src/deployment/deployment.ts";
-import type { SinkSetting } from "../src/deployment/sink-setting.ts";
+import type { SinkSetting, SinkTarget } from "../src/deployment/sink-setting.ts";
 import type { DeliveryEnd, Event, SinkBatch } from "../src/replication/effect.ts";
 import { reportIncident } from "./incident.ts";
 import { chunksOf, QUEUE_MESSAGE_BYTES_MAX } from "./queue-chunks.ts";
@@ -55,7 +55,7 @@ export class SinkCourier {
       return await this.#request(sink.target.url, sink.target.secrets, message, signal);
     } catch (error) {
       if (signal.aborted) return { ok: false, error: `no answer within ${timeoutMs} ms` };
-      reportIncident("sink-unreachable", where, error);
+      reportIncident("sink-unreachable", where, new Error(`${name}: ${reasonOf(error, sink.target)}`));
       return { ok: false, error: "could not be reached" };
     }
   }
@@ -131,6 +131,12 @@ async function signature(secret: string, signed: Uint8Array): Promise<string> {
 function secretBytes(secret: string): Uint8Array {
   if (!secret.startsWith(ENCODED)) return UTF8.encode(secret);
   return Uint8Array.from(atob(secret.slice(ENCODED.length)), (character) => character.codePointAt(0)!);
+}
+
+/** An address may hold a secret of the receiver's: it is for no log. */
+function reasonOf(error: unknown, target: SinkTarget): string {
+  const reason = error instanceof Error ? error.message : String(error);
+  return target.kind === "https" ? reason.replaceAll(target.url, "the address") : reason;
 }
 
 function endOf({ status, headers }: Response): DeliveryEnd {

@@ -60,6 +60,7 @@ export const PATH = {
     "notes/today",
   ),
   position: path("position", "The `position` of a receipt", PositionText, "weur.16.42"),
+  sink: path("name", "The name of a sink", z.string(), "orders"),
   fault: path("id", "The id of a fault", z.string(), "8f14e45fceea167a"),
   erasure: path("id", "The id that erasing a user answered"),
   problem: path("name", "The name of a problem", z.string(), "session-lost"),

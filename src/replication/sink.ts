@@ -141,7 +141,9 @@ export class Sinks {
         outcome: "gone",
         logs: [{ origin: log.o, position: placeAt(log, log.base.s) }],
       };
-    if (position.s > log.commit || log.epochAt(position.s) !== position.e)
+    // What was delivered is committed, whatever a restart has forgotten of the commit position.
+    const committed = Math.max(log.commit, row.delivered);
+    if (position.s > committed || placeAt(log, position.s).e !== position.e)
       return { kind: "sink", outcome: "no-position", logs: [] };
     log.sinks.put({ ...fresh(row), round: row.round + 1, delivered: position.s });
     this.#flights.delete(keyOf(log, name));
