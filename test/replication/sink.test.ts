@@ -385,6 +385,26 @@ describe("a successor", () => {
     expect(status(1)).toMatchObject({ leads: false, state: "unknown" });
   });
 
+  test("delivers from there, and not from where the log begins", () => {
+    cluster = new Cluster();
+    const node = new Node({ region: 1, sinks: [ORDERS] });
+    const story = new Story(0)
+      .open(16)
+      .claim("anna", 0)
+      .put("anna", "orders/1", "a")
+      .put("anna", "orders/2", "b");
+    node.peer(0, story.append(0, 4, { commit: 4, sinks: [{ name: "orders", round: 2, s: 3 }] }));
+    // It has taken the log over: its OPEN is in everybody's log.
+    story.open(33);
+    node.batch(story.batch(4, 5, { e: 33, commit: 5 }));
+    node.storage.putLeadership({ o: 0, e: 33, opened: true, ackAfter: 0, leaseUntil: 0 });
+    const delivered = node.start().flatMap((effect) => (effect.type === "deliver" ? [effect.batch] : []));
+    expect(delivered).toMatchObject([
+      { round: 2, after: 3, through: { e: 33, s: 5 }, changes: [{ key: "orders/2" }] },
+    ]);
+    node.close();
+  });
+
   test("is told a replay, too: a later round counts whatever its place", () => {
     cluster = new Cluster();
     const node = new Node({ region: 1, sinks: [ORDERS] });

@@ -70,6 +70,11 @@ const REGRESSIONS: readonly Regression[] = [
     schedule: scheduleNamed("calm"),
     seeds: [84],
   },
+  {
+    story: "a parked sink that was resumed skipped what had been compacted meanwhile, without a word",
+    schedule: scheduleNamed("sinks"),
+    seeds: [3],
+  },
 ];
 
 test.each(REGRESSIONS)("$story", { timeout: 60_000 }, ({ schedule, seeds }) => {

@@ -44,6 +44,16 @@ const FLOORS_OF: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   snapshots: { "snapshots taken over": 10, compactions: 200 },
   clocks: { "clock jumps": 500 },
   exposure: { "writes refused: rpo-bound": 1 },
+  sinks: {
+    "batches taken by sinks": 2_000,
+    "batches refused by receivers": 200,
+    "answers of receivers lost": 40,
+    "batches taken late": 30,
+    "outages of receivers": 15,
+    "replays of sinks: done": 15,
+    "excuses of sinks": 3,
+    "checked: deliveries to sinks: repeated": 300,
+  },
 };
 
 test.each(scheduleNames())("%s", { timeout: 60_000 }, (name) => {
