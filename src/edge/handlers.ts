@@ -17,7 +17,6 @@ import { listRegions } from "./routes/region.ts";
 import { createTicket } from "./routes/ticket.ts";
 import { docs, getProblem, health, listProblems, metrics, openApi } from "./routes/service.ts";
 import { controlSink, listSinks } from "./routes/sink.ts";
-import { getProblem, health, listProblems, metrics, openApi } from "./routes/service.ts";
 import { transact } from "./routes/transaction.ts";
 
 export type Handler = (exchange: Exchange, form: PathForm) => Response | Promise<Response>;

@@ -124,7 +124,8 @@ export class Replica {
       this.#erasures,
     );
     this.#eraser = new Eraser(context, this.#erasures, this.#applier, () => this.#receiver.restoring);
-    this.#compaction = new Compaction(context, this.#leaderships);
+    this.#sinks = new Sinks(context, this.#leaderships);
+    this.#compaction = new Compaction(context, this.#leaderships, this.#sinks);
     this.#writer = new Writer(
       context,
       this.#applier,
@@ -132,10 +133,6 @@ export class Replica {
       this.#followers,
       (leadership) => this.#outbox.onWritten(leadership),
       this.#erasures,
-    this.#sinks = new Sinks(context, this.#leaderships);
-    this.#compaction = new Compaction(context, this.#leaderships, this.#sinks);
-    this.#writer = new Writer(context, this.#applier, this.#leaderships, this.#followers, (leadership) =>
-      this.#outbox.onWritten(leadership),
     );
     this.#erasing = new EraseRequests({
       context,

@@ -273,7 +273,6 @@ export type ClientRequest =
   | ClaimRequest
   | EraseRequest
   | ErasureRequest
-  | StatusRequest;
   | StatusRequest
   | SinkRequest;
 

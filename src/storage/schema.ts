@@ -74,6 +74,9 @@ const MIGRATIONS: readonly Migration[] = [
       `CREATE TABLE erasures(o INTEGER, e INTEGER, s INTEGER, hlc INTEGER NOT NULL, id BLOB NOT NULL, digest BLOB NOT NULL, stage INTEGER NOT NULL, log INTEGER NOT NULL, through INTEGER NOT NULL, done_at INTEGER NOT NULL, PRIMARY KEY(o, e, s)) WITHOUT ROWID`,
       // 1: of an erased user; its chain hash was computed from bytes that are gone.
       `ALTER TABLE log ADD COLUMN redacted INTEGER`,
+    ],
+  },
+  {
     id: 6,
     statements: [
       // How far each log's changes are with each sink. through: the end of a batch that failed, so that it is the same batch again.

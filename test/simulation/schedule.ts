@@ -341,6 +341,9 @@ const SCHEDULES: readonly Schedule[] = [
     timing: { ...BASE.timing, retainMs: 8_000, pinMs: 6_000 },
     faults: { ...LOSSY, takeover: { ...LOSSY.takeover, perSecond: 0.4 } },
     workload: { ...WORKLOAD, leavers: 4, opsPerDevice: 8 },
+  },
+  {
+    ...BASE,
     name: "sinks",
     sinks: SINKS,
     workload: { ...WORKLOAD, actions: { put: 12, cas: 2, delete: 2, read: 2 }, opsPerDevice: 20 },
