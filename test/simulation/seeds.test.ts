@@ -32,7 +32,7 @@ const FLOORS_OF: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   },
   transactions: {
     "transactions acknowledged": 300,
-    "writes refused: check-failed": 30,
+    "writes refused: check-failed": 10,
     "checked: transfers: transfers": 100,
     "checked: transfers: cuts": 100,
     "checked: accumulation: adds": 100,
