@@ -11,7 +11,7 @@ import { PATH } from "./parameter.ts";
 import { PROBLEM_CONTENT_TYPE, PROBLEMS, type ProblemName } from "./problem.ts";
 import type { PathForm } from "./path-form.ts";
 import { problemSchema } from "./problem-schema.ts";
-import { problemHeaders, successHeaders } from "./response-header.ts";
+import { problemHeaders, SOCKET_HEADERS, successHeaders } from "./response-header.ts";
 import type { Answer, RouteContract, RouteId } from "./route.ts";
 import { Problem } from "./schema.ts";
 
@@ -145,7 +145,7 @@ function responsesOf(
   for (const [status, answer] of Object.entries(route.answers)) {
     const make = () => ({
       description: answer.description,
-      headers: components.headers(headersOf(route, answer)),
+      headers: components.headers(status === "101" ? SOCKET_HEADERS : headersOf(route, answer)),
       ...(answer.body === undefined
         ? {}
         : {

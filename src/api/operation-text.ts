@@ -128,18 +128,6 @@ export const OPERATION_TEXTS: Partial<Record<RouteId, OperationText>> = {
       answer: { items: [{ user: "alice", key: "notes/never-written", found: false }] },
     },
   },
-  openLive: {
-    description:
-      "The changes of `listChanges` as they are committed. Each message is a page as JSON text, `{changes, cursor}`: whole transactions, in order. The first comes at once, with what there is after `after` (perhaps nothing); a message without changes only brings a newer cursor. Keep the last cursor: after the socket has closed, for whatever reason, open another with `after` that cursor, in any region, and nothing is missed. A message may come a second time after a crash: its positions tell. The client says nothing but, if it likes, the text `ping`, which is answered `pong`; anything else closes the socket with 1008. It is closed with 4410 when the cursor has expired meanwhile: `listChanges` with it then answers what to do. It is closed with 1011 where an injected fault cuts it off. A request without `Upgrade: websocket` is 400. Browsers: the page's origin has to be allowed as for CORS, or be the server's own; who may follow is judged when the socket opens. An idle socket costs nothing.",
-  },
-  createTicket: {
-    description:
-      "Whoever may read all of a user's keys may have a ticket for that user's live feed or changes, and hand it to a client that cannot send headers: `?ticket=` in place of Authorization. Whoever brings it counts as placed where it was made, unless the request says otherwise. A ticket that was used, or whose minute is over, is 401.",
-  },
-  listChanges: {
-    description:
-      "Committed changes only, so none is ever taken back; in the order in which they were made, none twice and none left out, from whatever region is near. A page answers with a cursor, and `after` that cursor the next one begins, in any region, also after a failover; a page without changes may have a new cursor too, so keep it. Without `after` it begins with the user's first write. With `waitMs` the answer comes as soon as there is a change: ask again with its cursor at once, and nothing is missed in between. Changes are kept for a day: 410 `cursor-expired` carries a new cursor, and listing the items with that answer's Ithaca-Session, then following from its cursor, misses nothing. 404 until the user has a home, by a first write or by choosing one.",
-  },
   getReceipt: {
     description:
       "A receipt says where a write stood when it was answered; this says where it stands now. `state` is `pending` until a majority holds it, then `committed`; `lost` when a failover cut it off before, and `divergent` names what was kept of it. `waitMs` waits until the `concern` is met (a majority, unless given), and answers the receipt as it is when the time is over. A position that was never issued, or that is another user's, is 404.",
@@ -147,6 +135,53 @@ export const OPERATION_TEXTS: Partial<Record<RouteId, OperationText>> = {
       path: "/v1/users/alice/receipts/$POSITION?waitMs=2000",
       status: 200,
       answer: { ...RECEIPT, durableIn: ["weur", "enam"], committed: true, state: "committed" },
+    },
+  },
+  listChanges: {
+    description:
+      "Committed changes only, so none is ever taken back; in the order in which they were made, none twice and none left out, from whatever region is near. A page answers with a cursor, and `after` that cursor the next one begins, in any region, also after a failover; a page without changes may have a new cursor too, so keep it. Without `after` it begins with the user's first write. With `waitMs` the answer comes as soon as there is a change: ask again with its cursor at once, and nothing is missed in between. Changes are kept for a day: 410 `cursor-expired` carries a new cursor, and listing the items with that answer's Ithaca-Session, then following from its cursor, misses nothing. 404 until the user has a home, by a first write or by choosing one.",
+    example: {
+      path: "/v1/users/alice/changes?limit=10&waitMs=1000&values=true",
+      status: 200,
+      answer: {
+        changes: [
+          {
+            position: "weur.16.2",
+            key: "notes/today",
+            op: "put",
+            version: "weur.16.2",
+            at: AT,
+            contentType: "application/json",
+            value: { text: "hello" },
+          },
+        ],
+        cursor: "f1.0.CgdkZWZhdWx0EgVhbGljZRgBIAEoETAC-H8B.hIhbHB1If6Awu55ZgA8IYQ",
+      },
+    },
+  },
+  openLive: {
+    description:
+      "The changes of `listChanges` as they are committed. Each message is a page as JSON text, `{changes, cursor}`: whole transactions, in order. The first comes at once, with what there is after `after` (perhaps nothing); a message without changes only brings a newer cursor. Keep the last cursor: after the socket has closed, for whatever reason, open another with `after` that cursor, in any region, and nothing is missed. A message may come a second time after a crash: its positions tell. The client says nothing but, if it likes, the text `ping`, which is answered `pong`; anything else closes the socket with 1008. It is closed with 4410 when the cursor has expired meanwhile: `listChanges` with it then answers what to do. It is closed with 1011 where an injected fault cuts it off. A request without `Upgrade: websocket` is 400. Browsers: the page's origin has to be allowed as for CORS, or be the server's own; who may follow is judged when the socket opens. An idle socket costs nothing.",
+    example: {
+      path: "/v1/users/alice/live?after=$CURSOR",
+      headers: {
+        Connection: "Upgrade",
+        Upgrade: "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+      },
+      status: 101,
+    },
+  },
+  createTicket: {
+    description:
+      "Whoever may read all of a user's keys may have a ticket for that user's live feed or changes, and hand it to a client that cannot send headers: `?ticket=` in place of Authorization. Whoever brings it counts as placed where it was made, unless the request says otherwise. A ticket that was used, or whose minute is over, is 401.",
+    example: {
+      path: "/v1/tickets",
+      headers: JSON_TYPE,
+      body: { path: "/v1/users/alice/live" },
+      status: 200,
+      answer: { ticket: "t1.0.CgVhbGljZRIEbGl2ZQ.Zm9yIGV4YW1wbGUgb25seQ" },
     },
   },
   deleteItem: {

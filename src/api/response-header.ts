@@ -98,6 +98,9 @@ export function successHeaders(answer: {
   return { always: [...OF_EVERY_ANSWER, ...(perUser ? (["Vary"] as const) : []), ...more], maybe: [] };
 }
 
+/** A socket was opened: what there is to say is said over it. */
+export const SOCKET_HEADERS: HeaderUse = { always: [HEADER.requestId], maybe: [] };
+
 /** A refusal that was decided at a replica tells what an answer tells; one that was decided before knows none of it. */
 export function problemHeaders(status: number, data: boolean): HeaderUse {
   const always: ResponseHeaderName[] = [...OF_EVERY_ANSWER, "Vary"];

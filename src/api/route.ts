@@ -261,7 +261,7 @@ export const ROUTES = {
     path: "/v1/tickets",
     tag: "changes",
     summary: "A ticket for a client that cannot send headers: good once, for a minute",
-    parameters: [...ROUTING_HEADERS],
+    parameters: [PLACED_IN],
     request: schema.TicketRequest,
     answers: { 200: { description: "The ticket", body: schema.Ticket } },
     problems: ["invalid-request", "unauthenticated", "forbidden", "not-found"],

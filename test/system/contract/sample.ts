@@ -9,6 +9,15 @@ const FAULT = JSON.stringify({ kind: "delay", region: "enam", peer: "apac", ms: 
 
 const AS_PATCH = { headers: { "Content-Type": "application/merge-patch+json" } } as const;
 
+const AS_SOCKET = {
+  headers: {
+    Connection: "Upgrade",
+    Upgrade: "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+  },
+} as const;
+
 const TRANSACTION = JSON.stringify({
   checks: [{ key: "never", version: null }],
   writes: [
@@ -40,7 +49,15 @@ export const SAMPLES: Samples = {
   readMany: ({ user }) => ({
     method: "POST",
     path: "/v1/read",
-    body: reads({ user, key: "k" }, { user: "nobody", key: "none" }),
+    body: reads({ user, key: "k" }, { user, key: "none" }),
+    ...AS_JSON,
+  }),
+  listChanges: ({ user }) => ({ method: "GET", path: of(user, "/changes?limit=2&values=true") }),
+  openLive: ({ user }) => ({ method: "GET", path: of(user, "/live"), ...AS_SOCKET }),
+  createTicket: ({ user }) => ({
+    method: "POST",
+    path: "/v1/tickets",
+    body: JSON.stringify({ path: of(user, "/live") }),
     ...AS_JSON,
   }),
   getReceipt: ({ user, position }) => ({ method: "GET", path: of(user, `/receipts/${position}`) }),

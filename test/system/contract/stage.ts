@@ -5,6 +5,7 @@
 import { createHmac } from "node:crypto";
 import { SignJWT } from "jose";
 import { expect } from "vitest";
+import type { Position } from "../../../src/replication/position.ts";
 import { encodeSessionToken } from "../../../src/wire/session-codec.ts";
 import type { Reply } from "../support/http.ts";
 import { startRuntime, type Runtime } from "../support/runtime.ts";
@@ -16,6 +17,9 @@ const SESSION_SECRET = "another secret of the contract test, for its sessions";
 /** Requests that a replica keeps waiting before it says that it is busy: few, so that a test can fill it. */
 export const PENDING_MAX = 60;
 
+/** How long a log keeps what is no longer needed. */
+export const LOG_RETAIN_MS = 1_500;
+
 const VARS = {
   SESSION_SECRET,
   // A fault is put on every replica: fewer of them are told sooner.
@@ -25,6 +29,7 @@ const VARS = {
   LEASE_MS: "15000",
   // How old a write without a majority may be before the next at `local` is refused.
   RPO_MS_MAX: "3000",
+  LOG_RETAIN_MS: String(LOG_RETAIN_MS),
   PENDING_REQUESTS_MAX: String(PENDING_MAX),
 };
 
@@ -54,13 +59,19 @@ export class Stage {
   readonly user = "wilma";
   /** Of the write of `k`. */
   readonly position: string;
+  /** A user of another partition, whose log this one's has nothing to do with. */
+  readonly elsewhere: string;
   #count = 0;
 
-  private constructor([open, guarded, drillsOff]: readonly [Runtime, Runtime, Runtime], position: string) {
+  private constructor(
+    [open, guarded, drillsOff]: readonly [Runtime, Runtime, Runtime],
+    { position, elsewhere }: { readonly position: string; readonly elsewhere: string },
+  ) {
     this.#open = open;
     this.#guarded = guarded;
     this.#drillsOff = drillsOff;
     this.position = position;
+    this.elsewhere = elsewhere;
   }
 
   static async begin(): Promise<Stage> {
@@ -70,12 +81,13 @@ export class Stage {
       startRuntime({ ...VARS, DRILLS: "off" }),
     ]);
     const [{ store }, guarded] = runtimes;
-    await store.settle("wilma", "weur");
+    const partition = await store.settle("wilma", "weur");
     const written = await store.put("wilma", "k", '{"a":1}', { ...AS_JSON, concern: "all" });
     const own = { token: await tokenOf(CLAIMS.own), ...AS_JSON };
     const inGuarded = await guarded.store.put("wilma", "k", '{"a":1}', own);
     expect(inGuarded.status, inGuarded.text).toBe(201);
-    return new Stage(runtimes, written.receipt.position);
+    const elsewhere = await settledOutside(store, partition);
+    return new Stage(runtimes, { position: written.receipt.position, elsewhere });
   }
 
   async end(): Promise<void> {
@@ -107,14 +119,24 @@ export class Stage {
     return send(this.#drillsOff.store, sample, {});
   }
 
-  /** Signed, so that it is taken for ours; of an epoch that never was, so that what it saw is found to be lost. */
-  async lostSession(): Promise<string> {
+  /** Of an epoch that never was, so that what it saw is found to be lost. */
+  lostSession(): Promise<string> {
+    return this.#sessionThatSaw({ o: 0, e: 1, s: 5 });
+  }
+
+  /** It saw what is not there yet. */
+  futureSession(): Promise<string> {
+    return this.#sessionThatSaw({ o: 0, e: 16, s: 1_000_000 });
+  }
+
+  /** Signed, so that it is taken for ours. */
+  async #sessionThatSaw(position: Position): Promise<string> {
     const { partition } = (await this.store.request("GET", `/v1/users/${this.user}/home`)).home;
     const body = encodeSessionToken({
       version: 1,
       namespace: "default",
       mapVersion: 1,
-      positions: [{ p: partition, o: 0, e: 1, s: 5, durable: false }],
+      positions: [{ p: partition, ...position, durable: false }],
       seenAt: 0,
       issuedAt: Date.now(),
     });
@@ -122,6 +144,13 @@ export class Stage {
     const mac = createHmac("sha256", SESSION_SECRET).update(head).digest().subarray(0, 16);
     return `${head}.${mac.toString("base64url")}`;
   }
+}
+
+async function settledOutside(store: Store, partition: number): Promise<string> {
+  for (const name of ["barney", "betty", "dino", "pebbles", "hoppy"]) {
+    if ((await store.settle(name, "weur")) !== partition) return name;
+  }
+  throw new Error("they are all in one partition");
 }
 
 function send(store: Store, { method, path, headers, body }: Sample, more: Asked): Promise<Reply> {
