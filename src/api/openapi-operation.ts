@@ -194,7 +194,10 @@ function problemsOf(components: Components, route: RouteContract): Json {
   const statuses = [...byStatus].toSorted(([a], [b]) => a - b);
   return {
     ...Object.fromEntries(
-      statuses.map(([status, names]) => [status, problemAnswerOf(components, status, names, data)]),
+      statuses.map(([status, names]) => [
+        status,
+        problemAnswerOf(components, route, { status, names, data }),
+      ]),
     ),
     default: components.refer("responses", "problem", () => ({
       description: "Any other problem: its `type` leads to a page that explains it",
@@ -206,13 +209,14 @@ function problemsOf(components: Components, route: RouteContract): Json {
 
 function problemAnswerOf(
   components: Components,
-  status: number,
-  names: readonly ProblemName[],
-  data: boolean,
+  { problemMembers }: RouteContract,
+  answer: { readonly status: number; readonly names: readonly ProblemName[]; readonly data: boolean },
 ): Reference {
-  const key = `${data ? "data" : "problem"}.${status}.${names.toSorted().join(".")}`;
+  const { status, names, data } = answer;
+  const parts = [data ? "data" : "problem", status, ...names.toSorted()];
+  const key = [...parts, ...(problemMembers === undefined ? [] : [problemMembers.suffix])].join(".");
   return components.refer("responses", key, () => {
-    const [only, ...others] = names.map((name) => components.schema(problemSchema(name)));
+    const [only, ...others] = names.map((name) => components.schema(problemSchema(name, problemMembers)));
     return {
       description: names
         .map((name) => `[\`${name}\`](/problems/${name}): ${PROBLEMS[name].title}`)

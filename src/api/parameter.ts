@@ -62,7 +62,12 @@ export const PATH = {
   position: path("position", "The `position` of a receipt", PositionText, "weur.16.42"),
   sink: path("name", "The name of a sink", z.string(), "orders"),
   fault: path("id", "The id of a fault", z.string(), "8f14e45fceea167a"),
-  erasure: path("id", "The id that erasing a user answered"),
+  erasure: path(
+    "id",
+    "The id that erasing a user answered",
+    z.string(),
+    "e1.0.CgdkZWZhdWx0.Zm9yIGV4YW1wbGUgb25seQ",
+  ),
   problem: path("name", "The name of a problem", z.string(), "session-lost"),
 } as const;
 

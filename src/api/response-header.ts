@@ -106,9 +106,11 @@ export function problemHeaders(status: number, data: boolean): HeaderUse {
   const always: ResponseHeaderName[] = [...OF_EVERY_ANSWER, "Vary"];
   if (status === 401) always.push("WWW-Authenticate");
   if (status === 405) always.push("Allow");
-  if (status === 415) always.push("Accept-Patch");
+
   if (status === 429 || status === 503) always.push(HEADER.retryAfter);
   if (!data) return { always, maybe: [] };
   const maybe = [...OF_DATA.always, ...OF_DATA.maybe].filter((name) => name !== "Vary");
-  return { always, maybe: status === 412 ? [...maybe, HEADER.etag] : maybe };
+  if (status === 412) maybe.push(HEADER.etag);
+  if (status === 415) maybe.push("Accept-Patch");
+  return { always, maybe };
 }

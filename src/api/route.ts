@@ -23,6 +23,7 @@ import {
   type Parameter,
 } from "./parameter.ts";
 import type { ProblemName } from "./problem.ts";
+import type { OperationMembers } from "./problem-schema.ts";
 import type { ResponseHeaderName } from "./response-header.ts";
 import * as schema from "./schema.ts";
 import type { Tag } from "./tag.ts";
@@ -56,6 +57,8 @@ export interface RouteContract {
   readonly requestType?: string;
   readonly answers: Readonly<Record<number, Answer>>;
   readonly problems: readonly ProblemName[];
+  /** Members that its problems may have beside their own. */
+  readonly problemMembers?: OperationMembers;
   /** No token needed. */
   readonly open?: boolean;
   /** Needs the scope admin. */
@@ -291,6 +294,7 @@ export const ROUTES = {
     request: schema.ImportLine,
     requestType: NDJSON_CONTENT_TYPE,
     answers: { 200: { description: "What became of the lines", body: schema.ImportResult, data: true } },
+    problemMembers: { suffix: "OfImport", members: schema.ImportBroken },
     problems: [
       ...ASKING,
       "unsupported-media-type",
@@ -317,8 +321,10 @@ export const ROUTES = {
     path: "/v1/erasures/{id}",
     tag: "transfer",
     summary: "How far an erasure is; regions go on with it when they are asked",
-    parameters: [PATH.erasure],
-    answers: { 200: { description: "Answers in 2 s whatever is down", body: schema.Erasure } },
+    parameters: [PATH.erasure, PLACED_IN],
+    answers: {
+      200: { description: "Answers in 2 s whatever is down", body: schema.Erasure, headers: ["Vary"] },
+    },
     problems: ["invalid-request", "unauthenticated", "not-found", "internal"],
   },
   getReceipt: {

@@ -244,6 +244,12 @@ export const ImportResult = z
   })
   .meta({ id: "ImportResult" });
 
+/** What the problem that an import broke off with tells of what was done before. */
+export const ImportBroken = {
+  ...ImportResult.partial().shape,
+  line: z.int().optional().meta({ description: "The first line that is not known to be done" }),
+};
+
 export const ErasureBegun = z
   .object({ erasure: z.string().meta({ description: "Id of the erasure; names nobody" }) })
   .meta({ id: "ErasureBegun" });

@@ -13,6 +13,7 @@ import { BY_PROBLEM, type Provocation, type Table } from "./contract/provocation
 import { SAMPLES } from "./contract/sample.ts";
 import { during, SITUATIONS, type Situation } from "./contract/situation.ts";
 import { Stage, type Sample } from "./contract/stage.ts";
+import { TRANSFER } from "./contract/transfer.ts";
 import type { Reply } from "./support/http.ts";
 
 interface Row {
@@ -25,7 +26,7 @@ interface Row {
 /** The forms of a path other than the first take and answer the same: they have a test of their own. */
 const OTHER_FORMS = ["me", "namespaces"];
 
-const BY_OPERATION: Table = { ...ITEMS, ...FEEDS, ...CONTROL };
+const BY_OPERATION: Table = { ...ITEMS, ...FEEDS, ...TRANSFER, ...CONTROL };
 
 let stage: Stage;
 let document: ApiDocument;

@@ -9,6 +9,9 @@ const FAULT = JSON.stringify({ kind: "delay", region: "enam", peer: "apac", ms: 
 
 const AS_PATCH = { headers: { "Content-Type": "application/merge-patch+json" } } as const;
 
+const AS_LINES = { headers: { "Content-Type": "application/x-ndjson" } } as const;
+const LINES = '{"key":"imported/1","value":{"a":1}}\n{"key":"imported/2","valueBase64":"aGk="}\n{"key":""}\n';
+
 const AS_SOCKET = {
   headers: {
     Connection: "Upgrade",
@@ -60,6 +63,10 @@ export const SAMPLES: Samples = {
     body: JSON.stringify({ path: of(user, "/live") }),
     ...AS_JSON,
   }),
+  exportItems: ({ user }) => ({ method: "GET", path: of(user, "/export?after=j") }),
+  importItems: ({ user }) => ({ method: "POST", path: of(user, "/import"), body: LINES, ...AS_LINES }),
+  eraseUser: () => ({ method: "DELETE", path: "/v1/users/nobody" }),
+  getErasure: () => ({ method: "GET", path: "/v1/erasures/none" }),
   getReceipt: ({ user, position }) => ({ method: "GET", path: of(user, `/receipts/${position}`) }),
   getHome: ({ user }) => ({ method: "GET", path: of(user, "/home") }),
   putHome: ({ user }) => ({ method: "PUT", path: of(user, "/home"), body: '{"region":"weur"}' }),
