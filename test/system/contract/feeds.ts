@@ -42,7 +42,7 @@ const afterExpired = (ask: (stage: Stage, sample: Sample) => Promise<Reply>): Pr
   });
 
 const future = well(async (stage, sample) =>
-  stage.ask(sample, { ...SHORT, session: await stage.futureSession() }),
+  stage.ask(sample, { ...SHORT, timeoutMs: 5_000, session: await stage.futureSession() }),
 );
 
 /** As many sockets as a user may have, and one more. */

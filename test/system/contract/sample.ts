@@ -10,7 +10,6 @@ const FAULT = JSON.stringify({ kind: "delay", region: "enam", peer: "apac", ms: 
 const AS_PATCH = { headers: { "Content-Type": "application/merge-patch+json" } } as const;
 
 const AS_LINES = { headers: { "Content-Type": "application/x-ndjson" } } as const;
-const LINES = '{"key":"imported/1","value":{"a":1}}\n{"key":"imported/2","valueBase64":"aGk="}\n{"key":""}\n';
 
 const AS_SOCKET = {
   headers: {
@@ -64,7 +63,12 @@ export const SAMPLES: Samples = {
     ...AS_JSON,
   }),
   exportItems: ({ user }) => ({ method: "GET", path: of(user, "/export?after=j") }),
-  importItems: ({ user }) => ({ method: "POST", path: of(user, "/import"), body: LINES, ...AS_LINES }),
+  importItems: (stage) => ({
+    method: "POST",
+    path: of(stage.user, "/import"),
+    body: `{"key":"${stage.fresh("imported")}","value":{"a":1}}\n{"key":"i/2","valueBase64":"aGk="}\n{"key":""}\n`,
+    ...AS_LINES,
+  }),
   eraseUser: () => ({ method: "DELETE", path: "/v1/users/nobody" }),
   getErasure: () => ({ method: "GET", path: "/v1/erasures/none" }),
   getReceipt: ({ user, position }) => ({ method: "GET", path: of(user, `/receipts/${position}`) }),
