@@ -7,6 +7,7 @@
  *  1. Commit the transaction. When it throws, throw the replica away and start anew from storage: what is in its memory
  *     may not match, and nothing of this turn was said to anybody.
  *  2. `alarm`: set the durable alarm in the same transaction where the platform allows it, else before anything is sent.
+ *     One that rings earlier stays: whoever wants the later one asks again then.
  *  3. Send `reply`, `respond`, `feed`, `call`, `enqueue` and `batch-done` in the order they stand, none of them before what the
  *     turn wrote is durable (on Durable Objects the output gate sees to it). A `call` that ends comes back as one
  *     `answer` or one `failed`, an `enqueue` as one `enqueued`.

@@ -8,6 +8,7 @@
  */
 import { Anchor, type Settled } from "./anchor.ts";
 import type { Context } from "./context.ts";
+import { OpKind } from "./entry.ts";
 import { factsOf, Shown } from "./facts.ts";
 import { live } from "./items-seen.ts";
 import type { Leadership } from "./leader.ts";
@@ -168,8 +169,9 @@ export class Reader {
     const bytes = row?.bytes ?? cut?.entry;
     if (bytes === undefined) return { kind: "refused", reason: "no-receipt" };
     const entry = context.codec.decode(bytes);
-    if (entry.user !== request.user || entry.ops.length === 0)
-      return { kind: "refused", reason: "no-receipt" };
+    // What the leader reclaimed by itself nobody was given a receipt for.
+    const asked = entry.ops.some(({ kind }) => kind !== OpKind.expire);
+    if (entry.user !== request.user || !asked) return { kind: "refused", reason: "no-receipt" };
     if (cut === null) shown.position(context, position);
     const single = entry.ops.length === 1 ? entry.ops[0]!.key : undefined;
     const base = receiptOf(
@@ -287,7 +289,7 @@ export class Reader {
   ): Answer {
     const context = this.#context;
     const shown = new Shown();
-    const at = Math.max(context.now, request.session.seenAt);
+    const at = context.rules.readsAt(context.now, request.session.seenAt);
     const log = context.log(owner.home);
     // What is not there may have been deleted so long ago that no tombstone is left of it.
     const nothing = (): void => shown.position(context, { o: owner.home, ...log.base.reclaimed });

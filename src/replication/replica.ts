@@ -13,6 +13,7 @@ import { Context, type Hash } from "./context.ts";
 import type { Effect, Event } from "./effect.ts";
 import type { EntryCodec } from "./entry.ts";
 import { divergencePoint, holds } from "./epoch-table.ts";
+import { Expiry } from "./expiry.ts";
 import { Anchor, type Settled } from "./anchor.ts";
 import { EraseRequests } from "./erase-request.ts";
 import { Eraser } from "./eraser.ts";
@@ -72,6 +73,7 @@ export class Replica {
   readonly #receiver: SnapshotReceiver;
   readonly #sinks: Sinks;
   readonly #compaction: Compaction;
+  readonly #expiry: Expiry;
   readonly #writer: Writer;
   readonly #reader: Reader;
   readonly #manyReader: ManyReader;
@@ -126,6 +128,13 @@ export class Replica {
     this.#eraser = new Eraser(context, this.#erasures, this.#applier, () => this.#receiver.restoring);
     this.#sinks = new Sinks(context, this.#leaderships);
     this.#compaction = new Compaction(context, this.#leaderships, this.#sinks);
+    this.#expiry = new Expiry(
+      context,
+      this.#applier,
+      this.#leaderships,
+      () => this.#receiver.restoring,
+      (leadership) => this.#outbox.onWritten(leadership),
+    );
     this.#writer = new Writer(
       context,
       this.#applier,
@@ -203,8 +212,10 @@ export class Replica {
       case "alarm":
         context.alarmFired();
         this.#receiver.onAlarm();
+        this.#expiry.onAlarm();
         return this.#outbox.onAlarm();
       case "wake":
+        this.#expiry.onWake();
         return context.woken();
     }
   }
@@ -243,6 +254,7 @@ export class Replica {
       if (this.#leaderships.of(o) === null) this.#followers.get(o)?.needCommit();
     if (!this.#receiver.restoring) this.#feed.advance();
     this.#receiver.advance();
+    this.#expiry.advance();
     this.#leaderships.advance();
     this.#outbox.advance();
     for (const follower of this.#followers.values()) {

@@ -17,7 +17,7 @@ import {
   type RegionIndex,
   type Tail,
 } from "./position.ts";
-import type { GrantRow } from "./storage.ts";
+import type { ExpiredItem, GrantRow } from "./storage.ts";
 
 /** What a leader knows of itself when it asks whether it may acknowledge. */
 export interface Standing {
@@ -113,6 +113,14 @@ export interface Rules {
   sinkLimit(log: { readonly commit: number; readonly applied: number; readonly head: number }): number;
   /** Does a sink's place move on before the receiver has taken the batch? */
   deliveredWhenSent(): boolean;
+  /** What expires at this instant or before may be reclaimed by an entry written at `now`: the entry's own time is no earlier. */
+  reclaimsThrough(now: number): number;
+  /** Of what a log's leader finds expired, what its entry names: all, since it was looked up in the turn that writes the entry. */
+  reclaims(found: readonly ExpiredItem[]): readonly ExpiredItem[];
+  /** At which instant a reader judges what is expired: never before one that its session has seen pass. */
+  readsAt(now: number, seenAt: number): number;
+  /** Does an answer that shows a tombstone tell the time at which the item was gone? */
+  tellsTime(): boolean;
 }
 
 export const RULES: Rules = {
@@ -202,4 +210,12 @@ export const RULES: Rules = {
   sinkLimit: (log) => Math.min(log.commit, log.applied),
 
   deliveredWhenSent: () => false,
+
+  reclaimsThrough: (now) => now,
+
+  reclaims: (found) => found,
+
+  readsAt: (now, seenAt) => Math.max(now, seenAt),
+
+  tellsTime: () => true,
 };

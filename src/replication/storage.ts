@@ -130,6 +130,14 @@ export interface ListQuery {
 export interface StoredItem extends ItemRow {
   readonly size: number;
 }
+/** An item whose time has come. */
+export interface ExpiredItem {
+  readonly user: string;
+  readonly key: string;
+  readonly expiresAt: number;
+  /** Of its value. */
+  readonly size: number;
+}
 export interface DivergentRow extends Position {
   readonly applied: boolean;
   readonly foundAt: number;
@@ -214,6 +222,13 @@ export interface Storage {
   deleteItem(user: string, key: string): void;
   /** Items in byte order of their keys, tombstones included, without their values. */
   list(query: ListQuery): StoredItem[];
+  /**
+   * When the first item that the origin's log wrote expires; Infinity when none ever does. An answer of `exactBelow` or
+   * later may be too early, where the item was replaced since.
+   */
+  earliestExpiry(o: RegionIndex, exactBelow: number): number;
+  /** Items that the origin's log wrote and that expire at `through` or before, the earliest first. */
+  expiredItems(o: RegionIndex, through: number, rowsMax: number): ExpiredItem[];
   owner(user: string): OwnerRow | null;
   putOwner(row: OwnerRow): void;
   deleteOwner(user: string): void;

@@ -3,9 +3,9 @@
  *
  * Written for the bill as much as for the reader: the platform charges for each row written, an index entry counts as a
  * row, and a table with a rowid and a text key counts twice. So every table is WITHOUT ROWID (or keyed by one integer),
- * none has a secondary index, and what one write needs stands in as few rows as can be: the log row carries the undo
- * image and the commit position known when it was written; the head, the applied position and the clock are read off
- * the log's last row. A plain put at its leader writes two rows, log and item.
+ * the one secondary index holds only the items that expire, and what one write needs stands in as few rows as can be: the
+ * log row carries the undo image and the commit position known when it was written; the head, the applied position and
+ * the clock are read off the log's last row. A plain put at its leader writes two rows, log and item.
  */
 import type { SqlDriver } from "./sql-driver.ts";
 
@@ -44,6 +44,14 @@ const MIGRATIONS: readonly Migration[] = [
       // Entries that a truncation cut off.
       `CREATE TABLE divergent(o INTEGER, e INTEGER, s INTEGER, applied INTEGER NOT NULL, found_at INTEGER NOT NULL, entry BLOB NOT NULL, undo BLOB, PRIMARY KEY(o, e, s)) WITHOUT ROWID`,
       `CREATE TABLE poison(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, error TEXT NOT NULL, raw BLOB NOT NULL)`,
+    ],
+  },
+  {
+    id: 2,
+    statements: [
+      // What expires, and when, by the log that wrote it: whoever leads that log reclaims it. An item that never expires is
+      // not in it and pays nothing; undo, snapshots and rows of before this migration need nobody to keep it in step.
+      `CREATE INDEX items_expiring ON items(o, expires_at) WHERE expires_at > 0`,
     ],
   },
   {

@@ -18,6 +18,7 @@ import type {
   DivergentRow,
   EpochRow,
   ErasureWork,
+  ExpiredItem,
   GrantRow,
   LeadershipRow,
   ListQuery,
@@ -34,7 +35,7 @@ import type {
 } from "../replication/storage.ts";
 import { EntryTail } from "./entry-tail.ts";
 import { ItemsRead } from "./items-read.ts";
-import { prefixEnd } from "./key-range.ts";
+import { rangeOf } from "./key-range.ts";
 import { Scrubber } from "./scrub.ts";
 import { decodeRestore, encodeRestore } from "./restore-codec.ts";
 import type { SqlDriver, SqlValue } from "./sql-driver.ts";
@@ -59,6 +60,8 @@ export class SqlStorage implements Storage {
   readonly #owners = new Map<string, OwnerRow>();
   /** A write judges its conditions by what is there, and then replaces it. */
   readonly #itemsRead = new ItemsRead();
+  /** Of each origin that was asked for: no item of its log expires before this. Exact when it was looked up, and lowered since. */
+  readonly #expiries = new Map<number, number>();
   readonly #stretchEntries: number;
 
   /** `stretchEntries` is fixed for the life of a database; the simulator's are short. */
@@ -463,6 +466,8 @@ export class SqlStorage implements Storage {
 
   putItem(row: ItemRow): void {
     this.#itemsRead.forget(row.user, row.key);
+    if (row.expiresAt > 0 && row.expiresAt < (this.#expiries.get(row.o) ?? 0))
+      this.#expiries.set(row.o, row.expiresAt);
     this.#sql.run(
       `INSERT INTO items(${ITEM_COLUMNS}, value) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT(user, key) DO UPDATE SET o = excluded.o, e = excluded.e, s = excluded.s, hlc = excluded.hlc,
@@ -491,27 +496,42 @@ export class SqlStorage implements Storage {
   }
 
   list(query: ListQuery): StoredItem[] {
-    const conditions = [`user = ?`];
-    const params: SqlValue[] = [query.user];
-    const bound = (condition: string, value: string | undefined | null): void => {
-      if (value === undefined || value === null) return;
-      conditions.push(condition);
-      params.push(value);
-    };
-    if (query.prefix !== "") {
-      bound(`key >= ?`, query.prefix);
-      bound(`key < ?`, prefixEnd(query.prefix));
-    }
-    bound(`key >= ?`, query.start);
-    bound(`key < ?`, query.end);
-    bound(query.reverse ? `key < ?` : `key > ?`, query.after);
+    const { from, beyond, to } = rangeOf(query);
+    const below = to === null ? "" : "AND key < ?";
     return this.#sql
       .rows(
-        `SELECT ${ITEM_COLUMNS} FROM items WHERE ${conditions.join(" AND ")} ORDER BY key ${query.reverse ? "DESC" : "ASC"} LIMIT ?`,
-        ...params,
+        `SELECT ${ITEM_COLUMNS} FROM items WHERE user = ? AND key ${beyond ? ">" : ">="} ? ${below}
+         ORDER BY key ${query.reverse ? "DESC" : "ASC"} LIMIT ?`,
+        query.user,
+        from,
+        ...(to === null ? [] : [to]),
         query.rowsMax,
       )
       .map(itemRow);
+  }
+
+  earliestExpiry(o: number, exactBelow: number): number {
+    const known = this.#expiries.get(o);
+    if (known !== undefined && known >= exactBelow) return known;
+    const r = this.#sql.rows(
+      `SELECT expires_at FROM items WHERE o = ? AND expires_at > 0 ORDER BY expires_at LIMIT 1`,
+      o,
+    )[0];
+    const earliest = r === undefined ? Infinity : num(r[0]);
+    this.#expiries.set(o, earliest);
+    return earliest;
+  }
+
+  expiredItems(o: number, through: number, rowsMax: number): ExpiredItem[] {
+    return this.#sql
+      .rows(
+        `SELECT user, key, expires_at, size FROM items
+         WHERE o = ? AND expires_at > 0 AND expires_at <= ? ORDER BY expires_at LIMIT ?`,
+        o,
+        through,
+        rowsMax,
+      )
+      .map((r) => ({ user: str(r[0]), key: str(r[1]), expiresAt: num(r[2]), size: num(r[3]) }));
   }
 
   owner(user: string): OwnerRow | null {
@@ -846,6 +866,7 @@ export class SqlStorage implements Storage {
     this.#scrubber.noteSize();
     this.#owners.clear();
     this.#itemsRead.clear();
+    this.#expiries.clear();
     this.#sql.run(`DELETE FROM items`);
     this.#sql.run(`DELETE FROM owners`);
     this.#sql.run(`DELETE FROM idempotency`);

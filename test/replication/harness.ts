@@ -104,9 +104,14 @@ export class Node {
   constructor(options: NodeOptions = {}) {
     this.#options = options;
     this.config = configOf(options);
-    this.driver.transaction(() => migrate(this.driver, START));
+    this.migrate();
     this.storage = new SqlStorage(this.driver);
     this.start();
+  }
+
+  /** As a host does before every start. */
+  migrate(): void {
+    this.driver.transaction(() => migrate(this.driver, START));
   }
 
   /** A new instance over the same storage. Other code may take over: `options` replace the first ones. */
@@ -400,6 +405,8 @@ interface Host {
   up: boolean;
   wakeAt: number;
   alarmAt: number;
+  /** By how much its clock is ahead of the table's. */
+  skewMs: number;
 }
 
 export class Cluster {
@@ -440,6 +447,7 @@ export class Cluster {
       up: true,
       wakeAt: Infinity,
       alarmAt: Infinity,
+      skewMs: 0,
     }));
   }
 
@@ -470,6 +478,16 @@ export class Cluster {
     for (const other of this.hosts.keys()) if (other !== region) this.cut(region, other, reason);
   }
 
+  /** Its clock is ahead of the others' from now on, or behind them. */
+  skew(region: RegionIndex, ms: number): void {
+    this.hosts[region]!.skewMs = ms;
+  }
+
+  /** What a region's clock reads. */
+  clock(region: RegionIndex): number {
+    return this.now + this.hosts[region]!.skewMs;
+  }
+
   /** The instance is gone, its storage stays. */
   crash(region: RegionIndex): void {
     const host = this.hosts[region]!;
@@ -483,7 +501,7 @@ export class Cluster {
     if (this.hosts[region]!.up) this.crash(region);
     const host = this.hosts[region]!;
     host.up = true;
-    host.node.now = this.now;
+    host.node.now = this.clock(region);
     this.#note(`      ${name(region)} starts`);
     this.#perform(region, host.node.start(options));
     this.#deliverQueued();
@@ -573,7 +591,7 @@ export class Cluster {
     const host = this.hosts[region]!;
     if (!host.up) throw new Error(`${name(region)} is down`);
     this.turns += 1;
-    const effects = host.node.step(event, this.now);
+    const effects = host.node.step(event, this.clock(region));
     this.#perform(region, effects);
     return effects;
   }
@@ -602,7 +620,7 @@ export class Cluster {
     value: string,
     fields: Partial<WriteRequest> = {},
   ): Ask {
-    return this.client(region, writeOf(this.now, user, key, value, fields));
+    return this.client(region, writeOf(this.clock(region), user, key, value, fields));
   }
 
   read(
@@ -612,7 +630,7 @@ export class Cluster {
     level: ReadLevel,
     fields: Partial<ReadRequest> = {},
   ): Ask {
-    return this.client(region, readOf(this.now, user, key, level, fields));
+    return this.client(region, readOf(this.clock(region), user, key, level, fields));
   }
 
   readMany(
@@ -653,10 +671,10 @@ export class Cluster {
     for (const effect of effects) {
       switch (effect.type) {
         case "alarm":
-          host.alarmAt = effect.at;
+          host.alarmAt = Math.min(host.alarmAt, effect.at - host.skewMs);
           break;
         case "wake":
-          host.wakeAt = effect.at;
+          host.wakeAt = effect.at - host.skewMs;
           break;
         case "call":
           this.#send(region, effect.to, {

@@ -113,6 +113,8 @@ export class Host implements Endpoint {
   readonly #sockets = new Map<number, Socket>();
   #wake: Planned | null = null;
   #alarm: Planned | null = null;
+  /** The alarm whose turn this is: it counts as pending until the turn has lived. */
+  #ringing: Planned | null = null;
 
   constructor(
     world: Surroundings,
@@ -467,10 +469,10 @@ export class Host implements Endpoint {
 
   #setAlarm(at: number, now: number): void {
     const { timeline } = this.#world;
+    const dueAt = timeline.now + this.clock.realUntil(at, timeline.now) + (at > now ? 0 : 1);
+    if (this.#alarm !== null && this.#alarm.at <= dueAt && this.#alarm !== this.#ringing) return;
     timeline.cancel(this.#alarm);
-    this.#alarm = timeline.after(this.clock.realUntil(at, timeline.now) + (at > now ? 0 : 1), () =>
-      this.#ring(),
-    );
+    this.#alarm = timeline.at(dueAt, () => this.#ring());
   }
 
   /** At least once: an alarm whose turn failed, or whose instance died, rings again. */
@@ -478,7 +480,9 @@ export class Host implements Endpoint {
     const { timeline, random, tally } = this.#world;
     tally.add("alarms");
     const ringing = this.#alarm;
+    this.#ringing = ringing;
     const lived = this.#step({ type: "alarm" });
+    this.#ringing = null;
     // The turn may have set a new alarm, which replaces this one.
     if (this.#alarm !== ringing) return;
     const again = !lived || random.chance(this.#faults.betweenEffects);
