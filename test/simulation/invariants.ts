@@ -23,11 +23,16 @@ import {
   writesFollowReads,
 } from "./invariants-answers.ts";
 import {
+  nothingExpiredIsShown,
+  onlyTheExpiredIsReclaimed,
+  timesAreTold,
+  writesJudgeAtTheirOwnTime,
+} from "./invariants-expiry.ts";
+import {
   boundedReadsAreFresh,
   compactionWaitsForFollowers,
   doorbellsAreAnswered,
   exposureIsBounded,
-  nothingExpiredIsShown,
   pinsAreKept,
 } from "./invariants-time.ts";
 import { erasuresWaitForAMajority } from "./erasures.ts";
@@ -71,6 +76,9 @@ const INVARIANTS: readonly Invariant[] = [
   writesFollowReads,
   boundedReadsAreFresh,
   nothingExpiredIsShown,
+  writesJudgeAtTheirOwnTime,
+  onlyTheExpiredIsReclaimed,
+  timesAreTold,
   exposureIsBounded,
   doorbellsAreAnswered,
   compactionWaitsForFollowers,
@@ -87,6 +95,7 @@ interface Open {
   readonly askedAt: number;
   readonly generation: number;
   readonly overdueAt: number;
+  lowestNow: number;
 }
 
 export class Invariants implements Observer {
@@ -116,6 +125,7 @@ export class Invariants implements Observer {
       askedAt: now,
       generation: host.generation,
       overdueAt: now + leftMs + DEADLINE_SLACK_MS + 2 * this.#cluster.faults.clock.jumpMsMax,
+      lowestNow: host.now(),
     });
   }
 
@@ -123,6 +133,7 @@ export class Invariants implements Observer {
     if (this.#ghost.problems.length > 0) return;
     const { timeline, tally } = this.#cluster;
     const requests = this.#requestsOf(host);
+    for (const open of this.#open.get(host)?.values() ?? []) open.lowestNow = Math.min(open.lowestNow, now);
     if (event.type === "peer") requests.set(event.id, event.message);
     const dirty = host.driver.takeDirty();
     const deltas = this.#ghost.mirrors(host).map((mirror) => mirror.sync(host.driver, dirty));
@@ -151,6 +162,7 @@ export class Invariants implements Observer {
       clocksKept: this.#clocksKept,
       timing: this.#cluster.timing,
       limits: this.#cluster.limits,
+      tally,
       fail: (invariant, what) => this.#ghost.fail(invariant, what),
     };
     for (const invariant of INVARIANTS) invariant(turn);
@@ -195,7 +207,8 @@ export class Invariants implements Observer {
       const asked = open?.get(effect.id);
       if (asked === undefined) return [];
       open?.delete(effect.id);
-      return [{ request: asked.request, reply: effect.reply, askedAt: asked.askedAt }];
+      const { request, askedAt, lowestNow } = asked;
+      return [{ request, reply: effect.reply, askedAt, lowestNow }];
     });
   }
 

@@ -7,6 +7,7 @@
 import { lackingOf, neededOf } from "../../src/replication/cut.ts";
 import { judge } from "../../src/replication/epoch-table.ts";
 import { type Rules, RULES } from "../../src/replication/rules.ts";
+import type { ExpiredItem } from "../../src/replication/storage.ts";
 import { WORKLOAD } from "./client.ts";
 import type { Distortion } from "./host.ts";
 import { type Schedule, scheduleNamed } from "./schedule.ts";
@@ -149,6 +150,19 @@ const contested: Schedule = {
   name: "contested-sinks",
   sinks: scheduleNamed("sinks").sinks,
 };
+
+/** Finds in one turn and reclaims in a later one, whatever has been written there since. */
+function reclaimsInTwoTurns(): Partial<Rules> {
+  const found = new Map<string, readonly ExpiredItem[]>();
+  return {
+    reclaims: (due) =>
+      [...new Set(due.map(({ user }) => user))].flatMap((user) => {
+        const before = found.get(user) ?? [];
+        found.set(user, before.length > 0 ? [] : due.filter((item) => item.user === user));
+        return before;
+      }),
+  };
+}
 
 const MUTANTS: readonly Mutant[] = [
   mutant("promises-anybody", "R1: promises a ballot that is not greater than the last", "takeovers", {
@@ -301,6 +315,22 @@ const MUTANTS: readonly Mutant[] = [
   }),
   mutant("feeds-past-gaps", "the change feed goes on where the log no longer reaches back to", remembered, {
     feedExpired: () => false,
+  }),
+  mutant("reclaims-early", "what will expire in a moment is reclaimed now", "expiry", {
+    reclaimsThrough: (now) => now + 1_500,
+  }),
+  mutant(
+    "reclaims-what-was-rewritten",
+    "a leader reclaims what it found expired in an earlier turn, without looking again",
+    "expiry",
+    reclaimsInTwoTurns(),
+  ),
+  mutant("never-reclaims", "what has expired stays where it is", "expiry", { reclaims: () => [] }),
+  mutant("reads-by-its-clock", "a reader forgets the time that its session has seen", "expiry", {
+    readsAt: (now) => now,
+  }),
+  mutant("keeps-the-time", "whoever finds an item reclaimed is not told when that was", "expiry", {
+    tellsTime: () => false,
   }),
   mutant(
     "ignores-doorbells",

@@ -324,6 +324,25 @@ const SCHEDULES: readonly Schedule[] = [
   },
   {
     ...BASE,
+    name: "expiry",
+    // What lives for seconds, written again and again, where clocks are seconds apart and sessions roam between them.
+    faults: {
+      ...LOSSY,
+      network: { ...LOSSY.network, appendLoss: 0.3 },
+      clock: { ...LOSSY.clock, offsetMsMax: 3_000 },
+    },
+    workload: {
+      ...WORKLOAD,
+      users: 3,
+      opsPerDevice: 24,
+      roam: 0.4,
+      tokenless: 0.15,
+      levels: { leader: 4, session: 2, prefix: 2, eventual: 3 },
+      actions: { put: 2, read: 1, expiring: 8 },
+    },
+  },
+  {
+    ...BASE,
     name: "exposure",
     timing: { ...BASE.timing, rpoMsMax: 2_000 },
     faults: {

@@ -43,6 +43,7 @@ const FLOORS_OF: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   queues: { "entries by queue": 100, "batches buffered": 5, "gaps repaired by pull": 50 },
   snapshots: { "snapshots taken over": 10, compactions: 200 },
   clocks: { "clock jumps": 500 },
+  expiry: { "items reclaimed": 200, "expiring items gone": 100, "expiring items there": 100 },
   exposure: { "writes refused: rpo-bound": 1 },
   sinks: {
     "batches taken by sinks": 2_000,

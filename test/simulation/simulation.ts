@@ -13,7 +13,7 @@ import { Ghost } from "./ghost.ts";
 import type { Distortion } from "./host.ts";
 import { Invariants } from "./invariants.ts";
 import { Leaver, seeToErasures } from "./leaver.ts";
-import { fallsSilent, replicasAgree, someLogIsLeaderless } from "./liveness.ts";
+import { expiredIsReclaimed, fallsSilent, replicasAgree, someLogIsLeaderless } from "./liveness.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Random } from "./random.ts";
 import type { Schedule } from "./schedule.ts";
@@ -117,6 +117,7 @@ export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunO
   for (const reader of readers) if (!isBad()) finish(reader.finish(ghost));
   if (cluster.sinks.length > 0) finish(resumeSinks(cluster));
   if (!isBad()) replicasAgree(cluster, ghost);
+  if (!isBad()) expiredIsReclaimed(cluster, ghost);
   if (!isBad()) for (const host of cluster.allHosts()) invariants.checkState(host);
   if (!isBad()) nothingOfTheErasedIsLeft(cluster, ghost, leavers);
   const problems = [...ghost.problems];

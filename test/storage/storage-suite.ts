@@ -1128,6 +1128,8 @@ function delegating(driver: SqlDriver): SqlDriver {
   return {
     rows: (sql, ...params) => driver.rows(sql, ...params),
     run: (sql, ...params) => driver.run(sql, ...params),
+    bytesInUse: () => driver.bytesInUse(),
+    journalBytes: driver.journalBytes,
     transaction: (work) => driver.transaction(work),
   };
 }
