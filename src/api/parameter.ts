@@ -79,7 +79,10 @@ export const QUERY = {
   start: query("start", "Only keys from here on, this one included"),
   end: query("end", "Only keys before this one"),
   limit: query("limit", "Items on a page", integer(1, LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT)),
-  cursor: query("cursor", "The cursor of the page before; give the other parameters again"),
+  cursor: query(
+    "cursor",
+    "The cursor of the page before; `prefix`, `start`, `end` and `reverse` have to be the same again",
+  ),
   reverse: query("reverse", "From the last key to the first", z.boolean().default(false)),
   values: query("values", "With values", z.boolean().default(false)),
   after: query("after", "A `cursor` of an earlier answer; absent: from the user's first write on"),

@@ -138,7 +138,8 @@ const ListedItem = z
 
 export const ItemList = z.object({ items: z.array(ListedItem), cursor: z.string().optional() }).meta({
   id: "ItemList",
-  description: "A page of items in byte order of their keys; no cursor on the last one",
+  description:
+    "A page of items in byte order of their keys. A page may be short, or empty, and still have a cursor: it ends early at 4 MiB, and where much was deleted or has expired. The last one has none",
 });
 
 export const ReadManyRequest = z

@@ -340,6 +340,7 @@ export const pageCursor: fc.Arbitrary<PageCursor> = fc.record({
   reverse: fc.boolean(),
   floor: few(position),
   seenAt: u53,
+  range: bytes,
 });
 
 export const feedCursor: fc.Arbitrary<FeedCursor> = fc.record({
