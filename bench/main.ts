@@ -11,6 +11,7 @@ import { cost } from "./parts/cost.ts";
 import { cut } from "./parts/cut.ts";
 import { feed } from "./parts/feed.ts";
 import { lag } from "./parts/lag.ts";
+import { list } from "./parts/list.ts";
 import { memory } from "./parts/memory.ts";
 import type { Part } from "./parts/part.ts";
 import { throughput } from "./parts/throughput.ts";
@@ -24,6 +25,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   transactions: transactionCost,
   lag,
   feed,
+  list,
   cost,
   cut,
   "catch-up": catchUp,
