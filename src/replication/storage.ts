@@ -222,6 +222,8 @@ export interface Storage {
   deleteItem(user: string, key: string): void;
   /** Items in byte order of their keys, tombstones included, without their values. */
   list(query: ListQuery): StoredItem[];
+  /** Values by key, of the keys that are there. */
+  values(user: string, keys: readonly string[]): ReadonlyMap<string, Uint8Array>;
   /**
    * When the first item that the origin's log wrote expires; Infinity when none ever does. An answer of `exactBelow` or
    * later may be too early, where the item was replaced since.

@@ -510,6 +510,18 @@ export class SqlStorage implements Storage {
       .map(itemRow);
   }
 
+  values(user: string, keys: readonly string[]): Map<string, Uint8Array> {
+    const values = new Map<string, Uint8Array>();
+    for (let n = 0; n < keys.length; n += VALUES_AT_ONCE) {
+      const some = keys.slice(n, n + VALUES_AT_ONCE);
+      // Filled up with one that is asked for anyway: a statement for each number would be compiled anew.
+      const last = some.at(-1)!;
+      while (some.length < VALUES_AT_ONCE) some.push(last);
+      for (const r of this.#sql.rows(VALUES_QUERY, user, ...some)) values.set(str(r[0]), blob(r[1]));
+    }
+    return values;
+  }
+
   earliestExpiry(o: number, exactBelow: number): number {
     const known = this.#expiries.get(o);
     if (known !== undefined && known >= exactBelow) return known;
@@ -1002,6 +1014,10 @@ const FEW_ROWS = 32;
 const PAGE_ROWS = 256;
 /** What an item takes in a message beside its value, roughly. */
 const ITEM_OVERHEAD_BYTES = 150;
+
+/** Keys of one look-up: a statement has at most 100 parameters, and the user is one. */
+const VALUES_AT_ONCE = 50;
+const VALUES_QUERY = `SELECT key, value FROM items WHERE user = ? AND key IN (${Array(VALUES_AT_ONCE).fill("?").join(", ")})`;
 
 interface ScanPlace {
   readonly table: "owners" | "idempotency" | "items";

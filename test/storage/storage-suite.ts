@@ -734,6 +734,22 @@ export function describeStorage(backEnd: string, withDriver: WithDriver): void {
       );
 
       test(
+        "are given their values by key, however many, and none for what is not there",
+        filled((storage) => {
+          const value = (n: number): Uint8Array => new Uint8Array(n % 7).fill(n);
+          for (let n = 0; n < 120; n++) storage.putItem(item("v", `k${n}`, { value: value(n) }));
+          for (const count of [0, 1, 49, 50, 51, 100, 120]) {
+            const asked = Array.from({ length: count }, (_, n) => `k${119 - n}`);
+            const found = storage.values("v", ["nothing", ...asked]);
+            expect([...found.keys()].toSorted()).toEqual(asked.toSorted());
+            for (const key of asked) expect(found.get(key)).toEqual(value(Number(key.slice(1))));
+          }
+          expect(storage.values("u", KEYS_IN_ORDER).size).toBe(KEYS_IN_ORDER.length);
+          expect(storage.values("nobody", ["k1"]).size).toBe(0);
+        }),
+      );
+
+      test(
         "seek by the primary key, from one bound to the other, in both directions",
         withStorage((_, driver) => {
           const plans: string[] = [];
