@@ -5,6 +5,7 @@
  * components and each form refers to it; only what differs, who is meant, is in the operation itself.
  */
 import { curlOf } from "./curl.ts";
+import { NDJSON_CONTENT_TYPE } from "./header.ts";
 import type { Components, Json, Reference } from "./openapi-components.ts";
 import { OPERATION_TEXTS, type OperationText } from "./operation-text.ts";
 import { PATH } from "./parameter.ts";
@@ -65,17 +66,17 @@ export interface OperationPlace {
 export function operationOf(components: Components, place: OperationPlace): Json {
   const { id, route, form } = place;
   const { suffix, tag, summary, description } = FORMS[form];
-  const text: OperationText | undefined = OPERATION_TEXTS[id];
+  const text = OPERATION_TEXTS[id];
   return {
     operationId: `${id}${suffix}`,
     tags: [tag ?? route.tag],
     summary: `${route.summary}${summary}`,
-    description: description(id) || (text?.description ?? route.summary),
+    description: description(id) || text.description,
     ...securityOf(route),
     ...parametersOf(components, route, form),
     ...requestOf(components, place, text),
     responses: responsesOf(components, place, text),
-    ...(text === undefined || tag !== null ? {} : codeSampleOf(route, text)),
+    ...(tag !== null ? {} : codeSampleOf(route, text)),
   };
 }
 
@@ -122,25 +123,17 @@ function parametersOf(components: Components, route: RouteContract, form: PathFo
   return { parameters: parameters.map((each) => components.parameter(each)) };
 }
 
-function requestOf(
-  components: Components,
-  { id, route, form }: OperationPlace,
-  text: OperationText | undefined,
-): Json {
+function requestOf(components: Components, { id, route, form }: OperationPlace, text: OperationText): Json {
   const { request } = route;
   if (request === undefined) return {};
   const make = () => ({
     required: true,
-    content: contentOf(components, request, route.requestType, text?.example?.body),
+    content: contentOf(components, request, route.requestType, text.example?.body),
   });
   return { requestBody: form === "plain" ? make() : components.refer("requestBodies", id, make) };
 }
 
-function responsesOf(
-  components: Components,
-  { id, route, form }: OperationPlace,
-  text: OperationText | undefined,
-): Json {
+function responsesOf(components: Components, { id, route, form }: OperationPlace, text: OperationText): Json {
   const responses: Record<string, Json | Reference> = {};
   for (const [status, answer] of Object.entries(route.answers)) {
     const make = () => ({
@@ -153,7 +146,7 @@ function responsesOf(
               components,
               answer.body,
               answer.type,
-              text?.example?.status === Number(status) ? text.example.answer : undefined,
+              text.example?.status === Number(status) ? text.example.answer : undefined,
             ),
           }),
     });
@@ -169,7 +162,8 @@ function headersOf(route: RouteContract, { data = false, headers = [] }: Answer)
 type Body = Exclude<Answer["body"], undefined>;
 
 function contentOf(components: Components, body: Body, type: string | undefined, example: unknown): Json {
-  const shown = example === undefined ? {} : { example };
+  const shown =
+    example === undefined ? {} : { example: type === NDJSON_CONTENT_TYPE ? firstLine(example) : example };
   switch (body) {
     case "bytes":
       return { [type ?? "*/*"]: { schema: {} } };
@@ -180,6 +174,11 @@ function contentOf(components: Components, body: Body, type: string | undefined,
     default:
       return { [type ?? "application/json"]: { schema: components.schema(body), ...shown } };
   }
+}
+
+/** The schema of such a body is that of a line. */
+function firstLine(lines: unknown): unknown {
+  return typeof lines === "string" ? JSON.parse(lines.split("\n", 1)[0] ?? "") : lines;
 }
 
 /** By status: one answer for all the problems that share one. */

@@ -1,11 +1,13 @@
-/** Provocations of the change feed, of its sockets and of tickets. */
+/** Provocations of the change feed, of its sockets and of tickets, and of sinks. */
 import { LIVE_SOCKETS_PER_USER_MAX } from "../../../src/api/limit.ts";
 import type { Reply } from "../support/http.ts";
 import { pause, until } from "../support/store.ts";
 import {
+  at,
   changed,
   ofNewcomers,
   ofNobody,
+  path,
   plain,
   SHORT,
   well,
@@ -57,6 +59,10 @@ const crowded = well(async (stage, sample) => {
   return reply;
 });
 
+const replay = (partition: number, position: string) => ({
+  body: JSON.stringify({ action: "replay", partition, position }),
+});
+
 export const FEEDS: Table = {
   "listChanges 200": plain,
   "listChanges 404 not-found": ofNobody,
@@ -75,4 +81,18 @@ export const FEEDS: Table = {
 
   "createTicket 200": plain,
   "createTicket 404 not-found": changed(() => ({ body: '{"path":"/v1/ns/nowhere/users/wilma/live"}' })),
+
+  "listSinks 200": plain,
+
+  "controlSink 200": plain,
+  "controlSink 404 not-found": path((at) => at.replace("orders", "none")),
+  "controlSink 410 cursor-expired": well(async (stage, sample) => {
+    expired ??= expireCursor(stage);
+    await expired;
+    return stage.ask({ ...sample, ...replay(stage.partitionElsewhere, "weur.16.1") });
+  }),
+  "controlSink 503 no-leader": changed((_, stage) => replay(stage.partitionElsewhere, "apac.18.1")),
+  "controlSink 503 region-unavailable": at("dark", (stage, sample) =>
+    stage.ask({ ...sample, ...replay(stage.partitionElsewhere, "weur.16.1") }, SHORT),
+  ),
 };

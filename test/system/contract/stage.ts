@@ -30,6 +30,11 @@ const VARS = {
   // How old a write without a majority may be before the next at `local` is refused.
   RPO_MS_MAX: "3000",
   LOG_RETAIN_MS: String(LOG_RETAIN_MS),
+  // Nobody is there; nothing is sent, since nothing is written under that prefix.
+  SINKS: JSON.stringify([
+    { name: "orders", namespace: "default", prefix: "orders/", url: "http://127.0.0.1:9/changes" },
+  ]),
+  SINK_SECRET_ORDERS: "a secret of the contract test, for what its sink sends",
   PENDING_REQUESTS_MAX: String(PENDING_MAX),
 };
 
@@ -61,17 +66,19 @@ export class Stage {
   readonly position: string;
   /** A user of another partition, whose log this one's has nothing to do with. */
   readonly elsewhere: string;
+  readonly partitionElsewhere: number;
   #count = 0;
 
   private constructor(
     [open, guarded, drillsOff]: readonly [Runtime, Runtime, Runtime],
-    { position, elsewhere }: { readonly position: string; readonly elsewhere: string },
+    { position, elsewhere }: { readonly position: string; readonly elsewhere: Elsewhere },
   ) {
     this.#open = open;
     this.#guarded = guarded;
     this.#drillsOff = drillsOff;
     this.position = position;
-    this.elsewhere = elsewhere;
+    this.elsewhere = elsewhere.user;
+    this.partitionElsewhere = elsewhere.partition;
   }
 
   static async begin(): Promise<Stage> {
@@ -146,9 +153,15 @@ export class Stage {
   }
 }
 
-async function settledOutside(store: Store, partition: number): Promise<string> {
-  for (const name of ["barney", "betty", "dino", "pebbles", "hoppy"]) {
-    if ((await store.settle(name, "weur")) !== partition) return name;
+interface Elsewhere {
+  readonly user: string;
+  readonly partition: number;
+}
+
+async function settledOutside(store: Store, partition: number): Promise<Elsewhere> {
+  for (const user of ["barney", "betty", "dino", "pebbles", "hoppy"]) {
+    const own = await store.settle(user, "weur");
+    if (own !== partition) return { user, partition: own };
   }
   throw new Error("they are all in one partition");
 }
