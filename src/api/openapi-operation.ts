@@ -155,8 +155,8 @@ function responsesOf(components: Components, { id, route, form }: OperationPlace
   return { ...responses, ...problemsOf(components, route) };
 }
 
-function headersOf(route: RouteContract, { data = false, headers = [] }: Answer) {
-  return successHeaders({ data, perUser: route.path.includes("{user}"), more: headers });
+function headersOf(route: RouteContract, { data = false, headers = [], maybe = [] }: Answer) {
+  return successHeaders({ data, perUser: route.path.includes("{user}"), more: headers, maybe });
 }
 
 type Body = Exclude<Answer["body"], undefined>;

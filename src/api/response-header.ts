@@ -92,9 +92,14 @@ export function successHeaders(answer: {
   readonly data: boolean;
   readonly perUser: boolean;
   readonly more: readonly ResponseHeaderName[];
+  /** What it may lack of what others of its kind always have. */
+  readonly maybe: readonly ResponseHeaderName[];
 }): HeaderUse {
-  const { data, perUser, more } = answer;
-  if (data) return { always: [...OF_EVERY_ANSWER, ...OF_DATA.always, ...more], maybe: OF_DATA.maybe };
+  const { data, perUser, more, maybe } = answer;
+  if (data) {
+    const always = [...OF_EVERY_ANSWER, ...OF_DATA.always, ...more];
+    return { always: always.filter((name) => !maybe.includes(name)), maybe: [...OF_DATA.maybe, ...maybe] };
+  }
   return { always: [...OF_EVERY_ANSWER, ...(perUser ? (["Vary"] as const) : []), ...more], maybe: [] };
 }
 

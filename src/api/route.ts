@@ -40,6 +40,8 @@ export interface Answer {
   readonly data?: boolean;
   /** Headers that this answer always has beyond those of its kind. */
   readonly headers?: readonly ResponseHeaderName[];
+  /** Headers of its kind that it may lack. */
+  readonly maybe?: readonly ResponseHeaderName[];
 }
 
 export interface RouteContract {
@@ -293,7 +295,15 @@ export const ROUTES = {
     parameters: [PATH.user, ...IMPORT_HEADERS],
     request: schema.ImportLine,
     requestType: NDJSON_CONTENT_TYPE,
-    answers: { 200: { description: "What became of the lines", body: schema.ImportResult, data: true } },
+    answers: {
+      200: {
+        description: "What became of the lines",
+        body: schema.ImportResult,
+        data: true,
+        // Where no line is an item, no replica has a part in it.
+        maybe: ["Ithaca-Served-By"],
+      },
+    },
     problemMembers: { suffix: "OfImport", members: schema.ImportBroken },
     problems: [
       ...ASKING,
