@@ -15,6 +15,7 @@ import { list } from "./parts/list.ts";
 import { memory } from "./parts/memory.ts";
 import type { Part } from "./parts/part.ts";
 import { throughput } from "./parts/throughput.ts";
+import { transfer } from "./parts/transfer.ts";
 import { transactionCost } from "./parts/transactions.ts";
 
 const RESULTS = fileURLToPath(new URL("results", import.meta.url));
@@ -30,6 +31,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   cut,
   "catch-up": catchUp,
   memory,
+  transfer,
 };
 
 const options = optionsOrExit();
