@@ -55,6 +55,13 @@ const FLOORS_OF: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     "excuses of sinks": 3,
     "checked: deliveries to sinks: repeated": 300,
   },
+  farewells: {
+    "users erased": 60,
+    "erasures looked after": 40,
+    "entries redacted": 500,
+    "imports again": 30,
+    "snapshots taken over": 3,
+  },
 };
 
 test.each(scheduleNames())("%s", { timeout: 60_000 }, (name) => {
