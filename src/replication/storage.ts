@@ -263,8 +263,8 @@ export interface Storage {
   putErasure(row: ErasureWork): void;
   /** Names of users with a home, in order. */
   ownersAfter(user: string, rowsMax: number): string[];
-  /** Items, tombstones, idempotency keys and home of the user. */
-  eraseUser(user: string): void;
+  /** Items, tombstones, idempotency keys and home of the user; with `before`, only what was written before that hlc, and not the home. */
+  eraseUser(user: string, before: number | null): void;
   /** Puts `bytes` in the entry's place, without an undo image. Its chain hash stays. */
   redactEntry(o: RegionIndex, s: number, bytes: Uint8Array): void;
   hasRedacted(o: RegionIndex): boolean;

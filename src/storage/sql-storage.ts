@@ -796,10 +796,15 @@ export class SqlStorage implements Storage {
       .map((r) => str(r[0]));
   }
 
-  eraseUser(user: string): void {
+  eraseUser(user: string, before: number | null): void {
     this.#scrubber.noteSize();
     this.#owners.delete(user);
     this.#itemsRead.clear();
+    if (before !== null) {
+      this.#sql.run(`DELETE FROM items WHERE user = ? AND hlc < ?`, user, before);
+      this.#sql.run(`DELETE FROM idempotency WHERE user = ? AND hlc < ?`, user, before);
+      return;
+    }
     this.#sql.run(`DELETE FROM items WHERE user = ?`, user);
     this.#sql.run(`DELETE FROM idempotency WHERE user = ?`, user);
     this.#sql.run(`DELETE FROM owners WHERE user = ?`, user);

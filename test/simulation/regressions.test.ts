@@ -75,6 +75,12 @@ const REGRESSIONS: readonly Regression[] = [
     schedule: scheduleNamed("sinks"),
     seeds: [3],
   },
+  {
+    story:
+      "an erasure that was replayed over a later snapshot removed who had come under the same name since",
+    schedule: scheduleNamed("farewells"),
+    seeds: [20],
+  },
 ];
 
 test.each(REGRESSIONS)("$story", { timeout: 60_000 }, ({ schedule, seeds }) => {
