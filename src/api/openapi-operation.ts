@@ -8,16 +8,11 @@ import { curlOf } from "./curl.ts";
 import { NDJSON_CONTENT_TYPE } from "./header.ts";
 import type { Components, Json, Reference } from "./openapi-components.ts";
 import { OPERATION_TEXTS, type OperationText } from "./operation-text.ts";
+import { problemsOf } from "./openapi-problem.ts";
 import { PATH } from "./parameter.ts";
-import { PROBLEM_CONTENT_TYPE, PROBLEMS, type ProblemName } from "./problem.ts";
 import type { PathForm } from "./path-form.ts";
-import { problemSchema } from "./problem-schema.ts";
-import { problemHeaders, SOCKET_HEADERS, successHeaders } from "./response-header.ts";
+import { SOCKET_HEADERS, successHeaders } from "./response-header.ts";
 import type { Answer, RouteContract, RouteId } from "./route.ts";
-import { Problem } from "./schema.ts";
-
-/** What every request can meet, whatever it asks for. */
-const ALWAYS_POSSIBLE: readonly ProblemName[] = ["internal"];
 
 interface FormText {
   readonly suffix: string;
@@ -179,54 +174,4 @@ function contentOf(components: Components, body: Body, type: string | undefined,
 /** The schema of such a body is that of a line. */
 function firstLine(lines: unknown): unknown {
   return typeof lines === "string" ? JSON.parse(lines.split("\n", 1)[0] ?? "") : lines;
-}
-
-/** By status: one answer for all the problems that share one. */
-function problemsOf(components: Components, route: RouteContract): Json {
-  const byStatus = new Map<number, ProblemName[]>();
-  for (const name of new Set([...route.problems, ...ALWAYS_POSSIBLE])) {
-    const { status } = PROBLEMS[name];
-    byStatus.set(status, [...(byStatus.get(status) ?? []), name]);
-  }
-  const data =
-    route.path.includes("{user}") || Object.values(route.answers).some(({ data }) => data === true);
-  const statuses = [...byStatus].toSorted(([a], [b]) => a - b);
-  return {
-    ...Object.fromEntries(
-      statuses.map(([status, names]) => [
-        status,
-        problemAnswerOf(components, route, { status, names, data }),
-      ]),
-    ),
-    default: components.refer("responses", "problem", () => ({
-      description: "Any other problem: its `type` leads to a page that explains it",
-      headers: components.headers(problemHeaders(500, false)),
-      content: { [PROBLEM_CONTENT_TYPE]: { schema: components.schema(Problem) } },
-    })),
-  };
-}
-
-function problemAnswerOf(
-  components: Components,
-  { problemMembers }: RouteContract,
-  answer: { readonly status: number; readonly names: readonly ProblemName[]; readonly data: boolean },
-): Reference {
-  const { status, names, data } = answer;
-  const parts = [data ? "data" : "problem", status, ...names.toSorted()];
-  const key = [...parts, ...(problemMembers === undefined ? [] : [problemMembers.suffix])].join(".");
-  return components.refer("responses", key, () => {
-    const [only, ...others] = names.map((name) => components.schema(problemSchema(name, problemMembers)));
-    return {
-      description: names
-        .map((name) => `[\`${name}\`](/problems/${name}): ${PROBLEMS[name].title}`)
-        .join("; "),
-      headers: components.headers(problemHeaders(status, data)),
-      content: {
-        [PROBLEM_CONTENT_TYPE]: {
-          schema: others.length === 0 ? only : { oneOf: [only, ...others] },
-          examples: Object.fromEntries(names.map((name) => [name, components.problemExample(name)])),
-        },
-      },
-    };
-  });
 }

@@ -20,6 +20,9 @@ export const PENDING_MAX = 60;
 /** How long a log keeps what is no longer needed. */
 export const LOG_RETAIN_MS = 1_500;
 
+/** A machine with much to do is slow, which is nobody's fault: a row that wants to wait for less says so. */
+const PATIENCE_MS = 30_000;
+
 const VARS = {
   SESSION_SECRET,
   // A fault is put on every replica: fewer of them are told sooner.
@@ -111,6 +114,17 @@ export class Stage {
     return `${what}-${this.#count}`;
   }
 
+  /** Puts in place what a request is to meet. */
+  async put(
+    user: string,
+    key: string,
+    body: string | Uint8Array<ArrayBuffer>,
+    more: Asked = {},
+  ): Promise<void> {
+    const reply = await this.store.put(user, key, body, { timeoutMs: PATIENCE_MS, ...more });
+    expect(reply.status, reply.text).toBeLessThan(300);
+  }
+
   ask(sample: Sample, more: Asked = {}): Promise<Reply> {
     return send(this.#open.store, sample, more);
   }
@@ -165,9 +179,6 @@ async function settledOutside(store: Store, partition: number): Promise<Elsewher
   }
   throw new Error("they are all in one partition");
 }
-
-/** A machine with much to do is slow, which is nobody's fault: a row that wants to wait for less says so. */
-const PATIENCE_MS = 30_000;
 
 function send(store: Store, { method, path, headers, body }: Sample, more: Asked): Promise<Reply> {
   return store.request(method, path, {

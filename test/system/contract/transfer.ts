@@ -24,7 +24,7 @@ const ofSomebody = (name: string): Provocation => {
 /** A user who is there to be erased. */
 const erased = well(async (stage, sample) => {
   const name = stage.fresh("erasable");
-  await stage.store.put(name, "k", "x");
+  await stage.put(name, "k", "x");
   return stage.ask({ ...sample, path: `/v1/users/${name}` });
 });
 
