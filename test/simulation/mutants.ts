@@ -151,15 +151,20 @@ const contested: Schedule = {
   sinks: scheduleNamed("sinks").sinks,
 };
 
-/** Finds in one turn and reclaims in a later one, whatever has been written there since. */
-function reclaimsInTwoTurns(): Partial<Rules> {
-  const found = new Map<string, readonly ExpiredItem[]>();
+/** Finds in one turn and reclaims some turns later, whatever has been written there since. */
+function reclaimsLater(turns: number): Partial<Rules> {
+  const found = new Map<string, { readonly items: readonly ExpiredItem[]; age: number }>();
   return {
     reclaims: (due) =>
       [...new Set(due.map(({ user }) => user))].flatMap((user) => {
-        const before = found.get(user) ?? [];
-        found.set(user, before.length > 0 ? [] : due.filter((item) => item.user === user));
-        return before;
+        const before = found.get(user);
+        if (before === undefined) {
+          found.set(user, { items: due.filter((item) => item.user === user), age: 0 });
+          return [];
+        }
+        if (++before.age < turns) return [];
+        found.delete(user);
+        return before.items;
       }),
   };
 }
@@ -323,7 +328,7 @@ const MUTANTS: readonly Mutant[] = [
     "reclaims-what-was-rewritten",
     "a leader reclaims what it found expired in an earlier turn, without looking again",
     "expiry",
-    reclaimsInTwoTurns(),
+    reclaimsLater(8),
   ),
   mutant("never-reclaims", "what has expired stays where it is", "expiry", { reclaims: () => [] }),
   mutant("reads-by-its-clock", "a reader forgets the time that its session has seen", "expiry", {
