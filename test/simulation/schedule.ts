@@ -365,7 +365,11 @@ const SCHEDULES: readonly Schedule[] = [
     ...BASE,
     name: "sinks",
     sinks: SINKS,
-    workload: { ...WORKLOAD, actions: { put: 12, cas: 2, delete: 2, read: 2 }, opsPerDevice: 20 },
+    workload: {
+      ...WORKLOAD,
+      actions: { put: 12, cas: 2, delete: 2, expiring: 2, read: 2 },
+      opsPerDevice: 20,
+    },
   },
 ];
 
