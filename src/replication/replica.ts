@@ -393,7 +393,7 @@ export class Replica {
       case "receipt":
         return this.#waiters.add(this.#reader.receipt(id, request));
       case "changes":
-        return this.#feed.isFull ? refuse(OVERLOADED) : this.#waiters.add(this.#feed.changes(id, request));
+        return this.#waiters.add(this.#feed.changes(id, request));
       case "home":
         return this.#waiters.add(this.#reader.home(id, request));
       case "claim":
