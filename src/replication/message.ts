@@ -238,7 +238,7 @@ export interface ItemRow {
   /** Encoded positions in other partitions, or empty. */
   readonly xdeps: Uint8Array;
   readonly value: Uint8Array;
-  /** Of an item that was imported, also when it is a tombstone by now: digest of what was imported. */
+  /** Of an item that was imported, also when it is a tombstone by now: digests of what was imported, the latest last. */
   readonly mark?: Uint8Array;
 }
 

@@ -70,7 +70,7 @@ const MIGRATIONS: readonly Migration[] = [
   {
     id: 4,
     statements: [
-      // Of an item that was imported, and of its tombstone: digest of what was imported.
+      // Of an item that was imported, and of its tombstone: digests of what was imported.
       `ALTER TABLE items ADD COLUMN mark BLOB`,
     ],
   },

@@ -330,7 +330,7 @@ export type ItemImage = Message<"ithaca.v1.ItemImage"> & {
   expiresAt: bigint;
 
   /**
-   * Of an item that was imported, from then on: digest of what was imported.
+   * Of an item that was imported, from then on: digests of what was imported, 16 bytes each, the latest last.
    *
    * @generated from field: optional bytes mark = 4;
    */
