@@ -231,7 +231,7 @@ export const OPERATION_TEXTS: Readonly<Record<RouteId, OperationText>> = {
   },
   eraseUser: {
     description:
-      "Items, deleted ones too, receipts, idempotency keys, writes that a failover cut off, the home, and what the logs of the partition still hold. Answered once a majority of regions holds the decision, which can then not be lost; `GET /v1/erasures/{id}` tells how far each region is. The user is unknown from then on, and a new first write makes a new user of the same name. A write that is under way at the same time may be done before (and is erased) or after (and is the new user's first). Asked again within 48 h for a user who is gone, it answers an id of the same erasure. It cannot be undone; export first what is to be kept. For the user themselves, or with the scope write:any.",
+      "Items, deleted ones too, receipts, idempotency keys, writes that a failover cut off, the home, and what the logs of the partition still hold. Answered once a majority of regions holds the decision, which can then not be lost; `GET /v1/erasures/{id}` tells how far each region is. The user is unknown from then on, and a new first write makes a new user of the same name. A write that is under way at the same time may be done before (and is erased) or after (and is the new user's first). Asked again within 48 h for a user who is gone, it answers an id of the same erasure. It cannot be undone; export first what is to be kept. Neither the change feed nor a sink tells of it: what they were told before is with whoever was told, so tell those yourself. For the user themselves, or with the scope write:any.",
     example: {
       path: "/v1/users/alice",
       status: 202,
