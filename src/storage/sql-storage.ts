@@ -452,7 +452,9 @@ export class SqlStorage implements Storage {
     if (known !== undefined) return withValue || known === null ? known : { ...known, value: NO_BYTES };
     if (!withValue) {
       const r = this.#sql.rows(`SELECT ${ITEM_COLUMNS} FROM items WHERE user = ? AND key = ?`, user, key)[0];
-      return r === undefined ? null : itemRow(r);
+      if (r !== undefined) return itemRow(r);
+      this.#itemsRead.note(user, key, null);
+      return null;
     }
     const r = this.#sql.rows(
       `SELECT ${ITEM_COLUMNS}, value FROM items WHERE user = ? AND key = ?`,

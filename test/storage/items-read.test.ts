@@ -23,9 +23,9 @@ test("an item is known until it is written, and so is that there is none", () =>
   expect([read.get("anna", "a"), read.get("anna", "b")]).toEqual([undefined, undefined]);
 });
 
-test("as many as a transaction writes, 64 KiB altogether, and no large one", () => {
+test("as many as an entry writes, 64 KiB altogether, and no large one", () => {
   const read = new ItemsRead();
-  for (let n = 0; n < 100; n++) read.note("anna", `k${n}`, item(`k${n}`));
+  for (let n = 0; n < 250; n++) read.note("anna", `k${n}`, item(`k${n}`));
   expect(read.get("anna", "k0")).toBeDefined();
   read.note("anna", "one more", item("one more"));
   expect([read.get("anna", "k0"), read.get("anna", "one more")?.key]).toEqual([undefined, "one more"]);
