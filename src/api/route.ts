@@ -333,7 +333,7 @@ export const ROUTES = {
     summary: "How far an erasure is; regions go on with it when they are asked",
     parameters: [PATH.erasure, PLACED_IN],
     answers: {
-      200: { description: "Answers in 2 s whatever is down", body: schema.Erasure, headers: ["Vary"] },
+      200: { description: "Answers in 2 s whatever is down", body: schema.Erasure },
     },
     problems: ["invalid-request", "unauthenticated", "not-found", "internal"],
   },
