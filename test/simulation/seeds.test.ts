@@ -59,8 +59,8 @@ const FLOORS_OF: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     "users erased": 60,
     "erasures looked after": 40,
     "entries redacted": 500,
-    "imports again": 30,
-    "snapshots taken over": 3,
+    "imports again": 20,
+    "snapshots taken over": 1,
   },
 };
 
