@@ -9,12 +9,21 @@ export default defineConfig({
     projects: [
       {
         test: {
-          // Pure code and SQL, in Node: protocol, checkers, short simulations.
+          // Pure code and SQL, in Node: protocol, checkers, the edge over regions that are played.
           name: "unit",
           environment: "node",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/workers/**", "test/system/**"],
+          exclude: ["test/simulation/**", "test/workers/**", "test/system/**"],
           testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          // Some hundred deployments played through: the longest of all, and so a project of its own.
+          name: "simulation",
+          environment: "node",
+          include: ["test/simulation/**/*.test.ts"],
+          testTimeout: 60_000,
         },
       },
       {

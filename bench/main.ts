@@ -11,10 +11,12 @@ import { cost } from "./parts/cost.ts";
 import { cut } from "./parts/cut.ts";
 import { feed } from "./parts/feed.ts";
 import { lag } from "./parts/lag.ts";
+import { list } from "./parts/list.ts";
 import { memory } from "./parts/memory.ts";
 import type { Part } from "./parts/part.ts";
 import { takeover } from "./parts/takeover.ts";
 import { throughput } from "./parts/throughput.ts";
+import { transfer } from "./parts/transfer.ts";
 import { transactionCost } from "./parts/transactions.ts";
 
 const RESULTS = fileURLToPath(new URL("results", import.meta.url));
@@ -25,11 +27,13 @@ const PARTS: Readonly<Record<string, Part>> = {
   transactions: transactionCost,
   lag,
   feed,
+  list,
   cost,
   cut,
   "catch-up": catchUp,
   memory,
   takeover,
+  transfer,
 };
 
 const options = optionsOrExit();

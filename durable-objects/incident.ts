@@ -13,6 +13,7 @@ export type IncidentName =
   | "answer-unreadable"
   | "message-oversize"
   | "queue-refused"
+  | "sink-unreachable"
   | "pending-overflow"
   | "dead-letter"
   | "delivery-failed"

@@ -33,6 +33,7 @@ import { ReplicaHost } from "./replica-host.ts";
 import { replicaConfig } from "./replica-config.ts";
 import { isAddressedTo, parseObjectName, type ReplicaName } from "./replica-name.ts";
 import { Signer } from "./signer.ts";
+import { postOf, SinkCourier } from "./sink-courier.ts";
 import { ObjectSqlDriver } from "./sql-driver.ts";
 import { TicketBook } from "./ticket-book.ts";
 import { ObjectTransport, type RegionNamespace } from "./transport.ts";
@@ -64,6 +65,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
     const name = parseObjectName(deployment, where);
     const driver = new ObjectSqlDriver(ctx.storage);
     const storage: Storage = new SqlStorage(driver);
+    const isNew = driver.rows(`SELECT 1 FROM sqlite_master WHERE name = 'migrations'`).length === 0;
     driver.transaction(() => migrate(driver, Date.now()));
     const config = replicaConfig(deployment, name);
     const core = new Replica({ config, storage, codec: entryCodec, hash: chainHash });
@@ -91,11 +93,13 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
       unsubscribe: (id) => this.#host.unsubscribe(id),
     });
     void ctx.blockConcurrencyWhile(async () => {
+      if (isNew) await makeAlarmTable(ctx.storage);
       this.#host = new ReplicaHost({
         where,
         core,
         storage: ctx.storage,
         correspondent: this.#correspondent,
+        courier: new SinkCourier({ deployment, self: name, where, post: postOf(env) }),
         clock: this.#clock,
         pendingMax: PENDING_MAX,
         alarmAt: await ctx.storage.getAlarm(),
@@ -202,3 +206,14 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
     if (this.#faults.skewMs(this.#name.region, now) !== before) this.#host.clockMoved();
   }
 }
+
+/**
+ * The platform makes a table for the alarm when one is first set. Later it would take a page that something was deleted from, and
+ * keep what is left of that in its gaps, where no erasure of ours can reach it.
+ */
+async function makeAlarmTable(storage: DurableObjectStorage): Promise<void> {
+  await storage.setAlarm(Date.now() + ALARM_TABLE_MS);
+  await storage.deleteAlarm();
+}
+
+const ALARM_TABLE_MS = 3_600_000;

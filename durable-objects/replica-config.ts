@@ -1,8 +1,10 @@
 /** What a replica is told at its start, out of the deployment and its own name. */
 import type { Deployment } from "../src/deployment/deployment.ts";
 import { ConfigurationError } from "../src/deployment/setting.ts";
-import type { ReplicaConfig } from "../src/replication/config.ts";
+import type { SinkSetting } from "../src/deployment/sink-setting.ts";
+import type { ReplicaConfig, SinkConfig } from "../src/replication/config.ts";
 import type { ReplicaName } from "./replica-name.ts";
+import { sinkBounds } from "./sink-bounds.ts";
 
 export function replicaConfig(deployment: Deployment, name: ReplicaName): ReplicaConfig {
   const anchor = deployment.anchors[name.partition];
@@ -15,5 +17,19 @@ export function replicaConfig(deployment: Deployment, name: ReplicaName): Replic
     anchor,
     timing: deployment.timing,
     limits: deployment.limits,
+    sinks: deployment.sinks.filter((sink) => sink.namespace === name.namespace).map(sinkConfig),
+  };
+}
+
+function sinkConfig({ name, prefix, from, values, retryMs, timeoutMs, target }: SinkSetting): SinkConfig {
+  const bounds = sinkBounds(target);
+  return {
+    name,
+    prefix,
+    from,
+    retryMs,
+    timeoutMs,
+    ...bounds,
+    valueBytesMax: values ? bounds.valueBytesMax : 0,
   };
 }

@@ -14,6 +14,7 @@ import type { ClientReply, ClientRequest } from "../src/replication/request.ts";
 import type { Correspondent } from "./correspondent.ts";
 import { reportIncident, type IncidentName } from "./incident.ts";
 import type { ObjectClock } from "./object-clock.ts";
+import type { SinkCourier } from "./sink-courier.ts";
 import { WakeTimer } from "./wake-timer.ts";
 
 /** The core, as far as its host needs to know it. */
@@ -32,6 +33,7 @@ export interface ReplicaHostOptions {
   readonly core: Core;
   readonly storage: DurableObjectStorage;
   readonly correspondent: Correspondent;
+  readonly courier: SinkCourier;
   readonly clock: ObjectClock;
   /** Requests in flight beyond which clients are turned away: far above what the core admits. */
   readonly pendingMax: number;
@@ -179,6 +181,11 @@ export class ReplicaHost {
       case "feed":
       case "feed-end":
         this.#options.onFeed?.(effect);
+        return;
+      case "deliver":
+        void this.#correspond(
+          this.#options.courier.deliver(effect.call, effect.sink, effect.batch, effect.timeoutMs),
+        );
         return;
       case "sync":
         void this.#sync(effect.sync);

@@ -24,7 +24,11 @@ const OPTIONAL_SETTINGS = [
   "RPO_MS_MAX",
   "PENDING_REQUESTS_MAX",
   "LOCAL_DEV",
+  "SINKS",
 ];
+
+/** What signs requests to sinks: one for each, named for it. */
+const SINK_SECRET = /^SINK_SECRET_[A-Z0-9_]+$/;
 
 /** No telemetry, no look-up of request.cf over the network, no tracing of every call. */
 const QUIET = {
@@ -129,7 +133,8 @@ async function bundle() {
  */
 function settings(vars, { defaults, environment }) {
   const chosen = { ...defaults };
-  for (const name of [...Object.keys(vars), ...OPTIONAL_SETTINGS]) {
+  const secrets = Object.keys(environment).filter((name) => SINK_SECRET.test(name));
+  for (const name of [...Object.keys(vars), ...OPTIONAL_SETTINGS, ...secrets]) {
     const value = environment[name];
     if (value !== undefined) chosen[name] = value;
   }

@@ -141,6 +141,7 @@ class Node {
         anchor: LEADER,
         timing: DEFAULT_TIMING,
         limits: DEFAULT_LIMITS,
+        sinks: [],
       },
       storage: new SqlStorage(this.driver),
       codec: entryCodec,
@@ -223,6 +224,8 @@ class Node {
       case "alarm":
         this.alarmAt = effect.at;
         return;
+      case "deliver":
+        throw new Error("there are no sinks here");
       case "batch-done":
         for (const { to, message } of effect.progress) {
           this.#cluster.soon(() => this.#cluster.node(to).tell(this.region, message));

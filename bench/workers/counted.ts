@@ -201,6 +201,7 @@ function meteredNamespace(namespace: Namespace): Namespace {
         (method: string): Method =>
         (...args) => {
           (tally.objects[name] ??= newObjectTally()).requests += 1;
+          if (method === "ask") tally.asks += 1;
           if (method === "peer") notePeer(args[0] as Uint8Array);
           return stub[method]?.(...args) ?? Promise.reject(new Error(`no method ${method}`));
         };

@@ -22,6 +22,8 @@ export interface Tally {
   peerBytes: number;
   queueBytes: number;
   peerCalls: number;
+  /** Calls of objects by the edge. */
+  asks: number;
   /** Rows written by transactions that logged entries of this region's own leading, by how many entries they logged. */
   readonly acknowledging: { rows: number; entries: number }[];
   /** Milliseconds from the leader's commit to the follower's application. */
@@ -41,6 +43,7 @@ export function newTally(): Tally {
     peerBytes: 0,
     queueBytes: 0,
     peerCalls: 0,
+    asks: 0,
     acknowledging: [],
     lagMs: [],
     firstPullAt: 0,

@@ -157,11 +157,30 @@ A check that does not hold is 409 \`check-failed\` with the keys and their prese
 `,
   },
   {
-    title: "Pages",
+    title: "Lists and their pages",
     text: `
 Lists come in pages, in byte order of their keys (the order of UTF-8, not of any language). A page that is not the last has a \`cursor\`: give it back with the same
 parameters for the next one. A page may end before \`limit\`, at 4 MiB of values; only a missing \`cursor\` means the end. The pages of a list are not one
 snapshot, and a later page is never older than one before.
+`,
+  },
+  {
+    title: "Following changes",
+    text: `
+\`GET …/changes\` tells what was done to a user's items, in order and once it is committed; none is left out, and none told twice. Each page has a
+\`cursor\`: ask again with \`after=<cursor>\`, from whatever region, and with \`waitMs\` the answer comes as soon as there is something:
+
+\`\`\`sh
+cursor=
+while true; do
+  page=$(curl -s "http://127.0.0.1:8787/v1/users/alice/changes?waitMs=25000\${cursor:+&after=$cursor}")
+  echo "$page" | jq -c '.changes[]'
+  cursor=$(echo "$page" | jq -r .cursor)
+done
+\`\`\`
+
+\`GET …/live\` is the same over a WebSocket. A client that cannot send headers gets a ticket first (\`POST /v1/tickets\`) and gives it as \`?ticket=\`.
+Changes are kept for a day. After that a cursor is 410 \`cursor-expired\`: list the items with the session of that answer, then follow from the cursor in it.
 `,
   },
   {

@@ -5,18 +5,14 @@
  * components and each form refers to it; only what differs, who is meant, is in the operation itself.
  */
 import { curlOf } from "./curl.ts";
+import { NDJSON_CONTENT_TYPE } from "./header.ts";
 import type { Components, Json, Reference } from "./openapi-components.ts";
 import { OPERATION_TEXTS, type OperationText } from "./operation-text.ts";
+import { problemsOf } from "./openapi-problem.ts";
 import { PATH } from "./parameter.ts";
-import { PROBLEM_CONTENT_TYPE, PROBLEMS, type ProblemName } from "./problem.ts";
 import type { PathForm } from "./path-form.ts";
-import { problemSchema } from "./problem-schema.ts";
-import { problemHeaders, successHeaders } from "./response-header.ts";
+import { SOCKET_HEADERS, successHeaders } from "./response-header.ts";
 import type { Answer, RouteContract, RouteId } from "./route.ts";
-import { Problem } from "./schema.ts";
-
-/** What every request can meet, whatever it asks for. */
-const ALWAYS_POSSIBLE: readonly ProblemName[] = ["internal"];
 
 interface FormText {
   readonly suffix: string;
@@ -65,17 +61,17 @@ export interface OperationPlace {
 export function operationOf(components: Components, place: OperationPlace): Json {
   const { id, route, form } = place;
   const { suffix, tag, summary, description } = FORMS[form];
-  const text: OperationText | undefined = OPERATION_TEXTS[id];
+  const text = OPERATION_TEXTS[id];
   return {
     operationId: `${id}${suffix}`,
     tags: [tag ?? route.tag],
     summary: `${route.summary}${summary}`,
-    description: description(id) || (text?.description ?? route.summary),
+    description: description(id) || text.description,
     ...securityOf(route),
     ...parametersOf(components, route, form),
     ...requestOf(components, place, text),
     responses: responsesOf(components, place, text),
-    ...(text === undefined || tag !== null ? {} : codeSampleOf(route, text)),
+    ...(tag !== null ? {} : codeSampleOf(route, text)),
   };
 }
 
@@ -122,30 +118,22 @@ function parametersOf(components: Components, route: RouteContract, form: PathFo
   return { parameters: parameters.map((each) => components.parameter(each)) };
 }
 
-function requestOf(
-  components: Components,
-  { id, route, form }: OperationPlace,
-  text: OperationText | undefined,
-): Json {
+function requestOf(components: Components, { id, route, form }: OperationPlace, text: OperationText): Json {
   const { request } = route;
   if (request === undefined) return {};
   const make = () => ({
     required: true,
-    content: contentOf(components, request, route.requestType, text?.example?.body),
+    content: contentOf(components, request, route.requestType, text.example?.body),
   });
   return { requestBody: form === "plain" ? make() : components.refer("requestBodies", id, make) };
 }
 
-function responsesOf(
-  components: Components,
-  { id, route, form }: OperationPlace,
-  text: OperationText | undefined,
-): Json {
+function responsesOf(components: Components, { id, route, form }: OperationPlace, text: OperationText): Json {
   const responses: Record<string, Json | Reference> = {};
   for (const [status, answer] of Object.entries(route.answers)) {
     const make = () => ({
       description: answer.description,
-      headers: components.headers(headersOf(route, answer)),
+      headers: components.headers(status === "101" ? SOCKET_HEADERS : headersOf(route, answer)),
       ...(answer.body === undefined
         ? {}
         : {
@@ -153,7 +141,7 @@ function responsesOf(
               components,
               answer.body,
               answer.type,
-              text?.example?.status === Number(status) ? text.example.answer : undefined,
+              text.example?.status === Number(status) ? text.example.answer : undefined,
             ),
           }),
     });
@@ -162,14 +150,15 @@ function responsesOf(
   return { ...responses, ...problemsOf(components, route) };
 }
 
-function headersOf(route: RouteContract, { data = false, headers = [] }: Answer) {
-  return successHeaders({ data, perUser: route.path.includes("{user}"), more: headers });
+function headersOf(route: RouteContract, { data = false, headers = [], maybe = [] }: Answer) {
+  return successHeaders({ data, perUser: route.path.includes("{user}"), more: headers, maybe });
 }
 
 type Body = Exclude<Answer["body"], undefined>;
 
 function contentOf(components: Components, body: Body, type: string | undefined, example: unknown): Json {
-  const shown = example === undefined ? {} : { example };
+  const shown =
+    example === undefined ? {} : { example: type === NDJSON_CONTENT_TYPE ? firstLine(example) : example };
   switch (body) {
     case "bytes":
       return { [type ?? "*/*"]: { schema: {} } };
@@ -182,48 +171,7 @@ function contentOf(components: Components, body: Body, type: string | undefined,
   }
 }
 
-/** By status: one answer for all the problems that share one. */
-function problemsOf(components: Components, route: RouteContract): Json {
-  const byStatus = new Map<number, ProblemName[]>();
-  for (const name of new Set([...route.problems, ...ALWAYS_POSSIBLE])) {
-    const { status } = PROBLEMS[name];
-    byStatus.set(status, [...(byStatus.get(status) ?? []), name]);
-  }
-  const data =
-    route.path.includes("{user}") || Object.values(route.answers).some(({ data }) => data === true);
-  const statuses = [...byStatus].toSorted(([a], [b]) => a - b);
-  return {
-    ...Object.fromEntries(
-      statuses.map(([status, names]) => [status, problemAnswerOf(components, status, names, data)]),
-    ),
-    default: components.refer("responses", "problem", () => ({
-      description: "Any other problem: its `type` leads to a page that explains it",
-      headers: components.headers(problemHeaders(500, false)),
-      content: { [PROBLEM_CONTENT_TYPE]: { schema: components.schema(Problem) } },
-    })),
-  };
-}
-
-function problemAnswerOf(
-  components: Components,
-  status: number,
-  names: readonly ProblemName[],
-  data: boolean,
-): Reference {
-  const key = `${data ? "data" : "problem"}.${status}.${names.toSorted().join(".")}`;
-  return components.refer("responses", key, () => {
-    const [only, ...others] = names.map((name) => components.schema(problemSchema(name)));
-    return {
-      description: names
-        .map((name) => `[\`${name}\`](/problems/${name}): ${PROBLEMS[name].title}`)
-        .join("; "),
-      headers: components.headers(problemHeaders(status, data)),
-      content: {
-        [PROBLEM_CONTENT_TYPE]: {
-          schema: others.length === 0 ? only : { oneOf: [only, ...others] },
-          examples: Object.fromEntries(names.map((name) => [name, components.problemExample(name)])),
-        },
-      },
-    };
-  });
+/** The schema of such a body is that of a line. */
+function firstLine(lines: unknown): unknown {
+  return typeof lines === "string" ? JSON.parse(lines.split("\n", 1)[0] ?? "") : lines;
 }

@@ -35,7 +35,7 @@ const RECEIPT = {
   at: AT,
 } as const;
 
-export const OPERATION_TEXTS: Partial<Record<RouteId, OperationText>> = {
+export const OPERATION_TEXTS: Readonly<Record<RouteId, OperationText>> = {
   putItem: {
     description:
       "The body is the value: any bytes up to 1 MiB, kept with their `Content-Type`. A user's first write also settles the user's home: the nearest region that answers. `Ithaca-Expires-In` fixes when the item expires; a PUT without it makes the item permanent again.",
@@ -128,18 +128,6 @@ export const OPERATION_TEXTS: Partial<Record<RouteId, OperationText>> = {
       answer: { items: [{ user: "alice", key: "notes/never-written", found: false }] },
     },
   },
-  openLive: {
-    description:
-      "The changes of `listChanges` as they are committed. Each message is a page as JSON text, `{changes, cursor}`: whole transactions, in order. The first comes at once, with what there is after `after` (perhaps nothing); a message without changes only brings a newer cursor. Keep the last cursor: after the socket has closed, for whatever reason, open another with `after` that cursor, in any region, and nothing is missed. A message may come a second time after a crash: its positions tell. The client says nothing but, if it likes, the text `ping`, which is answered `pong`; anything else closes the socket with 1008. It is closed with 4410 when the cursor has expired meanwhile: `listChanges` with it then answers what to do. It is closed with 1011 where an injected fault cuts it off. A request without `Upgrade: websocket` is 400. Browsers: the page's origin has to be allowed as for CORS, or be the server's own; who may follow is judged when the socket opens. An idle socket costs nothing.",
-  },
-  createTicket: {
-    description:
-      "Whoever may read all of a user's keys may have a ticket for that user's live feed or changes, and hand it to a client that cannot send headers: `?ticket=` in place of Authorization. Whoever brings it counts as placed where it was made, unless the request says otherwise. A ticket that was used, or whose minute is over, is 401.",
-  },
-  listChanges: {
-    description:
-      "Committed changes only, so none is ever taken back; in the order in which they were made, none twice and none left out, from whatever region is near. A page answers with a cursor, and `after` that cursor the next one begins, in any region, also after a failover; a page without changes may have a new cursor too, so keep it. Without `after` it begins with the user's first write. With `waitMs` the answer comes as soon as there is a change: ask again with its cursor at once, and nothing is missed in between. Changes are kept for a day: 410 `cursor-expired` carries a new cursor, and listing the items with that answer's Ithaca-Session, then following from its cursor, misses nothing. 404 until the user has a home, by a first write or by choosing one.",
-  },
   getReceipt: {
     description:
       "A receipt says where a write stood when it was answered; this says where it stands now. `state` is `pending` until a majority holds it, then `committed`; `lost` when a failover cut it off before, and `divergent` names what was kept of it. `waitMs` waits until the `concern` is met (a majority, unless given), and answers the receipt as it is when the time is over. A position that was never issued, or that is another user's, is 404.",
@@ -147,6 +135,72 @@ export const OPERATION_TEXTS: Partial<Record<RouteId, OperationText>> = {
       path: "/v1/users/alice/receipts/$POSITION?waitMs=2000",
       status: 200,
       answer: { ...RECEIPT, durableIn: ["weur", "enam"], committed: true, state: "committed" },
+    },
+  },
+  listChanges: {
+    description:
+      "Committed changes only, so none is ever taken back; in the order in which they were made, none twice and none left out, from whatever region is near. A page answers with a cursor, and `after` that cursor the next one begins, in any region, also after a failover; a page without changes may have a new cursor too, so keep it. Without `after` it begins with the user's first write. With `waitMs` the answer comes as soon as there is a change: ask again with its cursor at once, and nothing is missed in between. Changes are kept for a day: 410 `cursor-expired` carries a new cursor, and listing the items with that answer's Ithaca-Session, then following from its cursor, misses nothing. 404 until the user has a home, by a first write or by choosing one.",
+    example: {
+      path: "/v1/users/alice/changes?limit=10&waitMs=1000&values=true",
+      status: 200,
+      answer: {
+        changes: [
+          {
+            position: "weur.16.2",
+            key: "notes/today",
+            op: "put",
+            version: "weur.16.2",
+            at: AT,
+            contentType: "application/json",
+            value: { text: "hello" },
+          },
+        ],
+        cursor: "f1.0.CgdkZWZhdWx0EgVhbGljZRgBIAEoETAC-H8B.hIhbHB1If6Awu55ZgA8IYQ",
+      },
+    },
+  },
+  openLive: {
+    description:
+      "The changes of `listChanges` as they are committed. Each message is a page as JSON text, `{changes, cursor}`: whole transactions, in order. The first comes at once, with what there is after `after` (perhaps nothing); a message without changes only brings a newer cursor. Keep the last cursor: after the socket has closed, for whatever reason, open another with `after` that cursor, in any region, and nothing is missed. A message may come a second time after a crash: its positions tell. The client says nothing but, if it likes, the text `ping`, which is answered `pong`; anything else closes the socket with 1008. It is closed with 4410 when the cursor has expired meanwhile: `listChanges` with it then answers what to do. It is closed with 1011 where an injected fault cuts it off. A request without `Upgrade: websocket` is 400. Browsers: the page's origin has to be allowed as for CORS, or be the server's own; who may follow is judged when the socket opens. An idle socket costs nothing.",
+    example: {
+      path: "/v1/users/alice/live?after=$CURSOR",
+      headers: {
+        Connection: "Upgrade",
+        Upgrade: "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+      },
+      status: 101,
+    },
+  },
+  createTicket: {
+    description:
+      "Whoever may read all of a user's keys may have a ticket for that user's live feed or changes, and hand it to a client that cannot send headers: `?ticket=` in place of Authorization. Whoever brings it counts as placed where it was made, unless the request says otherwise. A ticket that was used, or whose minute is over, is 401.",
+    example: {
+      path: "/v1/tickets",
+      headers: JSON_TYPE,
+      body: { path: "/v1/users/alice/live" },
+      status: 200,
+      answer: { ticket: "t1.0.CgVhbGljZRIEbGl2ZQ.Zm9yIGV4YW1wbGUgb25seQ" },
+    },
+  },
+  exportItems: {
+    description:
+      "The answer is streamed, one item a line, and may be as long as it likes. The first line says where the user's log stood. A JSON value stands in its line as it is stored, byte for byte (`value`); every other value, and JSON that contains a line break or is surrounded by white space, is `valueBase64`. The last line of a whole export is `{end: true, items, session}`. An export that ends otherwise is incomplete: its last line is `{end: false, items, after, problem}`, or there is none where the connection broke. It goes on behind the last whole line with `after=` its key, or begins anew. Pages are not one snapshot, and a later line is never older than an earlier one. Ithaca-Timeout-Ms bounds each page of 1,000 items or 1 MiB, not the whole.",
+    example: {
+      path: "/v1/users/alice/export",
+      status: 200,
+    },
+  },
+  importItems: {
+    description:
+      "The body is read as a stream and may be as long as it likes. It is written in chunks of up to 250 lines or 512 KiB, in order, each chunk like one transaction and the whole not; Ithaca-Timeout-Ms bounds each chunk. A line that was imported before (the same key, exported version, content type, value and expiry) is `unchanged` as long as the item or its tombstone is there, whatever was written to the item since (an item remembers its last eight imports); so is a line that stands in the store under the very version. So an import that broke off is resumed by running it again. A line that is not taken is named in `failed` with its problem, and the others are written; an item that has expired meanwhile is one of them. First and last lines of exports are passed over. When a chunk cannot be written, the answer is its problem, with the counts so far and `line`, the first line that is not known to be done. `application/ndjson` and `application/jsonl` are taken as well. An Idempotency-Key is not needed and not looked at.",
+    example: {
+      path: "/v1/users/alice/import",
+      headers: { "Content-Type": "application/x-ndjson" },
+      body: '{"key":"notes/imported","value":{"text":"from elsewhere"}}\n',
+      status: 200,
+      answer: { imported: 1, unchanged: 0, failed: [], failedCount: 0 },
     },
   },
   deleteItem: {
@@ -173,6 +227,27 @@ export const OPERATION_TEXTS: Partial<Record<RouteId, OperationText>> = {
       path: "/v1/users/alice/home",
       status: 200,
       answer: { user: "alice", home: "weur", leader: "weur", epoch: "16", partition: 3 },
+    },
+  },
+  eraseUser: {
+    description:
+      "Items, deleted ones too, receipts, idempotency keys, writes that a failover cut off, the home, and what the logs of the partition still hold. Answered once a majority of regions holds the decision, which can then not be lost; `GET /v1/erasures/{id}` tells how far each region is. The user is unknown from then on, and a new first write makes a new user of the same name. A write that is under way at the same time may be done before (and is erased) or after (and is the new user's first). Asked again within 48 h for a user who is gone, it answers an id of the same erasure. It cannot be undone; export first what is to be kept. Neither the change feed nor a sink tells of it: what they were told before is with whoever was told, so tell those yourself. For the user themselves, or with the scope write:any.",
+    example: {
+      path: "/v1/users/alice",
+      status: 202,
+      answer: { erasure: "e1.0.CgdkZWZhdWx0.Zm9yIGV4YW1wbGUgb25seQ" },
+    },
+  },
+  getErasure: {
+    description:
+      "`erasedIn` lists the regions whose replicas have nothing of the user left: no row, no log entry, no byte in the unused space of their database files. `remaining` lists what may still hold something: regions that have not finished or not answered (asking makes them go on), messages in the regions' queues for at most 4 days, and the platform's own history of the database files, which it keeps for 30 days. For whoever knows the id.",
+    example: {
+      path: "/v1/erasures/$ERASURE",
+      status: 200,
+      answer: {
+        erasedIn: ["weur", "enam"],
+        remaining: [{ where: "the region apac, which has not finished", until: null }],
+      },
     },
   },
   putHome: {
@@ -217,6 +292,15 @@ export const OPERATION_TEXTS: Partial<Record<RouteId, OperationText>> = {
         ],
       },
     },
+  },
+  listSinks: {
+    description:
+      "Where the deployment sends committed changes, and how far each is with the log of every partition: `delivered` is the last position that arrived. A sink is named in the deployment's configuration (`SINKS`), never by a request. A failed delivery is tried again, with growing pauses; after the last of them the log is `parked` until somebody resumes it.",
+    example: { path: "/v1/sinks", status: 200 },
+  },
+  controlSink: {
+    description:
+      '`{"action": "resume"}` goes on with every log of the sink that is parked or lost. `{"action": "replay", "partition": 3, "position": "weur.16.42"}` sends again what follows that position; what was delivered is delivered once more. 410 `cursor-expired` where the log no longer has it: the first position that it has is in `cursor`.',
   },
   putFault: {
     description:
@@ -274,21 +358,5 @@ export const OPERATION_TEXTS: Partial<Record<RouteId, OperationText>> = {
     description:
       "The page that a problem's `type` leads to: what it means, whether anything was done, and what to do.",
     example: { path: "/problems/session-lost", status: 200 },
-  },
-  eraseUser: {
-    description:
-      "Items, deleted ones too, receipts, idempotency keys, writes that a failover cut off, the home, and what the logs of the partition still hold. Answered once a majority of regions holds the decision, which can then not be lost; `GET /v1/erasures/{id}` tells how far each region is. The user is unknown from then on, and a new first write makes a new user of the same name. A write that is under way at the same time may be done before (and is erased) or after (and is the new user's first). Asked again within 48 h for a user who is gone, it answers an id of the same erasure. It cannot be undone; export first what is to be kept. For the user themselves, or with the scope write:any.",
-  },
-  getErasure: {
-    description:
-      "`erasedIn` lists the regions whose replicas have nothing of the user left: no row, no log entry, no byte in the unused space of their database files. `remaining` lists what may still hold something: regions that have not finished or not answered (asking makes them go on), messages in the regions' queues for at most 4 days, and the platform's own history of the database files, which it keeps for 30 days. For whoever knows the id.",
-  },
-  exportItems: {
-    description:
-      "The answer is streamed, one item a line, and may be as long as it likes. The first line says where the user's log stood. A JSON value stands in its line as it is stored, byte for byte (`value`); every other value, and JSON that contains a line break or is surrounded by white space, is `valueBase64`. The last line of a whole export is `{end: true, items, session}`. An export that ends otherwise is incomplete: its last line is `{end: false, items, after, problem}`, or there is none where the connection broke. It goes on behind the last whole line with `after=` its key, or begins anew. Pages are not one snapshot, and a later line is never older than an earlier one. Ithaca-Timeout-Ms bounds each page of 1,000 items or 1 MiB, not the whole.",
-  },
-  importItems: {
-    description:
-      "The body is read as a stream and may be as long as it likes. It is written in chunks of up to 250 lines or 512 KiB, in order, each chunk like one transaction and the whole not; Ithaca-Timeout-Ms bounds each chunk. A line that was imported before (the same key, exported version, content type, value and expiry) is `unchanged` as long as the item or its tombstone is there, whatever was written to the item since; so is a line that stands in the store under the very version. So an import that broke off is resumed by running it again. A line that is not taken is named in `failed` with its problem, and the others are written; an item that has expired meanwhile is one of them. First and last lines of exports are passed over. When a chunk cannot be written, the answer is its problem, with the counts so far and `line`, the first line that is not known to be done. `application/ndjson` and `application/jsonl` are taken as well. An Idempotency-Key is not needed and not looked at.",
   },
 };

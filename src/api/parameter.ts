@@ -60,8 +60,14 @@ export const PATH = {
     "notes/today",
   ),
   position: path("position", "The `position` of a receipt", PositionText, "weur.16.42"),
+  sink: path("name", "The name of a sink", z.string(), "orders"),
   fault: path("id", "The id of a fault", z.string(), "8f14e45fceea167a"),
-  erasure: path("id", "The id that erasing a user answered"),
+  erasure: path(
+    "id",
+    "The id that erasing a user answered",
+    z.string(),
+    "e1.0.CgdkZWZhdWx0.Zm9yIGV4YW1wbGUgb25seQ",
+  ),
   problem: path("name", "The name of a problem", z.string(), "session-lost"),
 } as const;
 
@@ -73,7 +79,10 @@ export const QUERY = {
   start: query("start", "Only keys from here on, this one included"),
   end: query("end", "Only keys before this one"),
   limit: query("limit", "Items on a page", integer(1, LIST_LIMIT_MAX, LIST_LIMIT_DEFAULT)),
-  cursor: query("cursor", "The cursor of the page before; give the other parameters again"),
+  cursor: query(
+    "cursor",
+    "The cursor of the page before; `prefix`, `start`, `end` and `reverse` have to be the same again",
+  ),
   reverse: query("reverse", "From the last key to the first", z.boolean().default(false)),
   values: query("values", "With values", z.boolean().default(false)),
   after: query("after", "A `cursor` of an earlier answer; absent: from the user's first write on"),

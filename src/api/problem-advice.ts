@@ -1,5 +1,7 @@
 /** What to do about each problem, for the person who meets it. What it means stands with the problem. */
-export const PROBLEM_ADVICE: Readonly<Record<string, string>> = {
+import type { ProblemName } from "./problem.ts";
+
+export const PROBLEM_ADVICE: Readonly<Record<ProblemName, string>> = {
   "invalid-request":
     "Read `detail`: it names the segment, parameter, header or member, and what it has to be. [The documentation](/docs) has an example of every operation.",
   "invalid-session":

@@ -23,7 +23,7 @@ export function problemPage(name: ProblemName): string {
     "<h2>What it means</h2>",
     paragraph(text),
     "<h2>What to do</h2>",
-    paragraph(PROBLEM_ADVICE[name] ?? "Read `detail`."),
+    paragraph(PROBLEM_ADVICE[name]),
     "<h2>May I repeat the request?</h2>",
     paragraph(DEFINITE_TEXT[definite]),
     paragraph(

@@ -99,19 +99,27 @@ function problemSchemaId(name: ProblemName): string {
     .join("")}`;
 }
 
-const schemas = new Map<ProblemName, z.ZodType>();
+/** What the problems of one operation have beyond those of others: they may have it, if it came so far. */
+export interface OperationMembers {
+  /** Ends the names of its schemas. */
+  readonly suffix: string;
+  readonly members: z.ZodRawShape;
+}
+
+const schemas = new Map<string, z.ZodType>();
 
 /** The same schema each time: it is known by its id. */
-export function problemSchema(name: ProblemName): z.ZodType {
-  let schema = schemas.get(name);
+export function problemSchema(name: ProblemName, more?: OperationMembers): z.ZodType {
+  const id = `${problemSchemaId(name)}${more?.suffix ?? ""}`;
+  let schema = schemas.get(id);
   if (schema === undefined) {
-    schema = makeSchema(name);
-    schemas.set(name, schema);
+    schema = makeSchema(name, id, more?.members);
+    schemas.set(id, schema);
   }
   return schema;
 }
 
-function makeSchema(name: ProblemName): z.ZodType {
+function makeSchema(name: ProblemName, id: string, more: z.ZodRawShape | undefined): z.ZodType {
   const { status, title, definite, retryable, text } = PROBLEMS[name];
   return z
     .object({
@@ -125,8 +133,9 @@ function makeSchema(name: ProblemName): z.ZodType {
       retryable: z.literal(retryable).meta({ description: "Whether repeating the same request can help" }),
       requestId: z.string().meta({ description: "As in X-Request-Id" }),
       ...EXTRAS[name]?.members,
+      ...more,
     })
-    .meta({ id: problemSchemaId(name), description: text });
+    .meta({ id, description: text });
 }
 
 /** What it looks like when a write meets it. */

@@ -92,20 +92,30 @@ export function successHeaders(answer: {
   readonly data: boolean;
   readonly perUser: boolean;
   readonly more: readonly ResponseHeaderName[];
+  /** What it may lack of what others of its kind always have. */
+  readonly maybe: readonly ResponseHeaderName[];
 }): HeaderUse {
-  const { data, perUser, more } = answer;
-  if (data) return { always: [...OF_EVERY_ANSWER, ...OF_DATA.always, ...more], maybe: OF_DATA.maybe };
+  const { data, perUser, more, maybe } = answer;
+  if (data) {
+    const always = [...OF_EVERY_ANSWER, ...OF_DATA.always, ...more];
+    return { always: always.filter((name) => !maybe.includes(name)), maybe: [...OF_DATA.maybe, ...maybe] };
+  }
   return { always: [...OF_EVERY_ANSWER, ...(perUser ? (["Vary"] as const) : []), ...more], maybe: [] };
 }
+
+/** A socket was opened: what there is to say is said over it. */
+export const SOCKET_HEADERS: HeaderUse = { always: [HEADER.requestId], maybe: [] };
 
 /** A refusal that was decided at a replica tells what an answer tells; one that was decided before knows none of it. */
 export function problemHeaders(status: number, data: boolean): HeaderUse {
   const always: ResponseHeaderName[] = [...OF_EVERY_ANSWER, "Vary"];
   if (status === 401) always.push("WWW-Authenticate");
   if (status === 405) always.push("Allow");
-  if (status === 415) always.push("Accept-Patch");
+
   if (status === 429 || status === 503) always.push(HEADER.retryAfter);
   if (!data) return { always, maybe: [] };
   const maybe = [...OF_DATA.always, ...OF_DATA.maybe].filter((name) => name !== "Vary");
-  return { always, maybe: status === 412 ? [...maybe, HEADER.etag] : maybe };
+  if (status === 412) maybe.push(HEADER.etag);
+  if (status === 415) maybe.push("Accept-Patch");
+  return { always, maybe };
 }

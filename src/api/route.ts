@@ -23,6 +23,7 @@ import {
   type Parameter,
 } from "./parameter.ts";
 import type { ProblemName } from "./problem.ts";
+import type { OperationMembers } from "./problem-schema.ts";
 import type { ResponseHeaderName } from "./response-header.ts";
 import * as schema from "./schema.ts";
 import type { Tag } from "./tag.ts";
@@ -39,6 +40,8 @@ export interface Answer {
   readonly data?: boolean;
   /** Headers that this answer always has beyond those of its kind. */
   readonly headers?: readonly ResponseHeaderName[];
+  /** Headers of its kind that it may lack. */
+  readonly maybe?: readonly ResponseHeaderName[];
 }
 
 export interface RouteContract {
@@ -56,6 +59,8 @@ export interface RouteContract {
   readonly requestType?: string;
   readonly answers: Readonly<Record<number, Answer>>;
   readonly problems: readonly ProblemName[];
+  /** Members that its problems may have beside their own. */
+  readonly problemMembers?: OperationMembers;
   /** No token needed. */
   readonly open?: boolean;
   /** Needs the scope admin. */
@@ -261,7 +266,7 @@ export const ROUTES = {
     path: "/v1/tickets",
     tag: "changes",
     summary: "A ticket for a client that cannot send headers: good once, for a minute",
-    parameters: [...ROUTING_HEADERS],
+    parameters: [PLACED_IN],
     request: schema.TicketRequest,
     answers: { 200: { description: "The ticket", body: schema.Ticket } },
     problems: ["invalid-request", "unauthenticated", "forbidden", "not-found"],
@@ -290,7 +295,16 @@ export const ROUTES = {
     parameters: [PATH.user, ...IMPORT_HEADERS],
     request: schema.ImportLine,
     requestType: NDJSON_CONTENT_TYPE,
-    answers: { 200: { description: "What became of the lines", body: schema.ImportResult, data: true } },
+    answers: {
+      200: {
+        description: "What became of the lines",
+        body: schema.ImportResult,
+        data: true,
+        // Where no line is an item, no replica has a part in it.
+        maybe: ["Ithaca-Served-By"],
+      },
+    },
+    problemMembers: { suffix: "OfImport", members: schema.ImportBroken },
     problems: [
       ...ASKING,
       "unsupported-media-type",
@@ -317,8 +331,10 @@ export const ROUTES = {
     path: "/v1/erasures/{id}",
     tag: "transfer",
     summary: "How far an erasure is; regions go on with it when they are asked",
-    parameters: [PATH.erasure],
-    answers: { 200: { description: "Answers in 2 s whatever is down", body: schema.Erasure } },
+    parameters: [PATH.erasure, PLACED_IN],
+    answers: {
+      200: { description: "Answers in 2 s whatever is down", body: schema.Erasure },
+    },
     problems: ["invalid-request", "unauthenticated", "not-found", "internal"],
   },
   getReceipt: {
@@ -364,6 +380,35 @@ export const ROUTES = {
     parameters: [QUERY.region, QUERY.partition, PLACED_IN],
     answers: { 200: { description: "Cached for 1 s", body: schema.Regions } },
     problems: ["invalid-request", "unauthenticated"],
+  },
+  listSinks: {
+    method: "GET",
+    path: "/v1/sinks",
+    tag: "sinks",
+    summary: "Sinks and how far each is with every log; answers within 2 s whatever is down",
+    parameters: [PLACED_IN],
+    answers: { 200: { description: "Cached for 1 s", body: schema.Sinks } },
+    problems: ["invalid-request", "unauthenticated", "forbidden"],
+    admin: true,
+  },
+  controlSink: {
+    method: "POST",
+    path: "/v1/sinks/{name}",
+    tag: "sinks",
+    summary: "Resume a parked or lost sink, or send again what follows a position of a log",
+    parameters: [PATH.sink, PLACED_IN],
+    request: schema.SinkAction,
+    answers: { 200: { description: "What goes on from where", body: schema.SinkControlled } },
+    problems: [
+      "invalid-request",
+      "unauthenticated",
+      "forbidden",
+      "not-found",
+      "cursor-expired",
+      "no-leader",
+      "region-unavailable",
+    ],
+    admin: true,
   },
   putFault: {
     method: "PUT",

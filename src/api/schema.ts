@@ -138,7 +138,8 @@ const ListedItem = z
 
 export const ItemList = z.object({ items: z.array(ListedItem), cursor: z.string().optional() }).meta({
   id: "ItemList",
-  description: "A page of items in byte order of their keys; no cursor on the last one",
+  description:
+    "A page of items in byte order of their keys. A page may be short, or empty, and still have a cursor: it ends early at 4 MiB, and where much was deleted or has expired. The last one has none",
 });
 
 export const ReadManyRequest = z
@@ -244,6 +245,12 @@ export const ImportResult = z
   })
   .meta({ id: "ImportResult" });
 
+/** What the problem that an import broke off with tells of what was done before. */
+export const ImportBroken = {
+  ...ImportResult.partial().shape,
+  line: z.int().optional().meta({ description: "The first line that is not known to be done" }),
+};
+
 export const ErasureBegun = z
   .object({ erasure: z.string().meta({ description: "Id of the erasure; names nobody" }) })
   .meta({ id: "ErasureBegun" });
@@ -333,6 +340,67 @@ export const Regions = z
     ),
   })
   .meta({ id: "Regions" });
+
+const SinkLog = z
+  .object({
+    partition: z.int(),
+    origin: Region,
+    leader: Region,
+    state: z.enum(["idle", "sending", "retrying", "parked", "lost", "unknown"]).meta({
+      description:
+        "`parked`: given up until it is resumed. `lost`: the log no longer has what follows `delivered`; resuming goes on with what it has, and what lies between has to be fed from a list. `unknown`: the log's leader does not answer, and this is what a follower was told.",
+    }),
+    delivered: PositionText.meta({ description: "Everything through this position was delivered" }),
+    committed: Count,
+    attempts: z.int().meta({ description: "Failures in a row of what comes next" }),
+    error: z.string().optional(),
+    nextAt: Instant.optional(),
+  })
+  .meta({ id: "SinkLog" });
+
+const Unreachable = z
+  .array(z.object({ partition: z.int(), region: Region }))
+  .meta({ description: "Replicas that did not answer in time" });
+
+export const Sinks = z
+  .object({
+    sinks: z.array(
+      z.object({
+        name: z.string(),
+        namespace: z.string(),
+        prefix: z.string(),
+        kind: z.enum(["https", "queue"]),
+        to: z.string().meta({ description: "The origin of its address, or the binding of its queue" }),
+        logs: z.array(SinkLog),
+        unreachable: Unreachable,
+      }),
+    ),
+  })
+  .meta({ id: "Sinks" });
+
+export const SinkAction = z
+  .discriminatedUnion("action", [
+    z.strictObject({ action: z.literal("resume") }),
+    z.strictObject({
+      action: z.literal("replay"),
+      partition: z.int().min(0),
+      position: PositionText.meta({
+        description:
+          "What follows it is sent again. A position further on than what was delivered skips what lies between",
+      }),
+    }),
+  ])
+  .meta({ id: "SinkAction" });
+
+export const SinkControlled = z
+  .object({
+    sink: z.string(),
+    logs: z
+      .array(z.object({ partition: z.int(), origin: Region, position: PositionText }))
+      .meta({ description: "What goes on, and after which position" }),
+    unreachable: Unreachable,
+  })
+  .meta({ id: "SinkControlled" });
 
 export const Health = z.object({ status: z.literal("ok") }).meta({ id: "Health" });
 

@@ -18,6 +18,7 @@ import {
   text,
   type Environment,
 } from "./setting.ts";
+import { readSinks, type SinkSetting } from "./sink-setting.ts";
 import { partitionOfSlot, SLOT_MAP_VERSION, slotOf } from "./slot.ts";
 
 export interface Deployment extends Secrets {
@@ -34,6 +35,7 @@ export interface Deployment extends Secrets {
   readonly drills: boolean;
   readonly corsOrigins: readonly string[];
   readonly localDev: boolean;
+  readonly sinks: readonly SinkSetting[];
   /** For namespaces that say nothing else. */
   readonly writeConcern: Concern;
   writeConcernOf(namespace: string): Concern;
@@ -87,6 +89,11 @@ export function readDeployment(env: Environment): Deployment {
     drills: flag(env, "DRILLS"),
     corsOrigins: readOrigins(env),
     localDev: flag(env, "LOCAL_DEV"),
+    sinks: readSinks(env, {
+      namespaces,
+      regions: regions.map(({ id }) => id),
+      localDev: flag(env, "LOCAL_DEV"),
+    }),
     writeConcern: concerns.fallback,
     writeConcernOf: (namespace) => concerns.byNamespace.get(namespace) ?? concerns.fallback,
   };

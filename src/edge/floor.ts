@@ -6,11 +6,12 @@ export function floorFrom(positions: readonly Position[], seenAt: number): Sessi
   return { positions: positions.map((position) => ({ ...position, durable: false })), others: [], seenAt };
 }
 
-/** What this page showed, and what the ones before did. */
+/** What this page showed, and what the ones before did: of each history the furthest. */
 export function floorAfter(facts: Facts, before: SessionPart | undefined): SessionPart {
-  const positions = facts.shown.map(({ o, e, s }) => ({ o, e, s }));
-  for (const { o, e, s } of before?.positions ?? []) {
-    if (!positions.some((each) => each.o === o && each.e === e && each.s >= s)) positions.push({ o, e, s });
+  const furthest = new Map<string, Position>();
+  for (const { o, e, s } of [...(before?.positions ?? []), ...facts.shown]) {
+    const history = `${o}.${e}`;
+    if ((furthest.get(history)?.s ?? 0) < s) furthest.set(history, { o, e, s });
   }
-  return floorFrom(positions, Math.max(facts.seenAt, before?.seenAt ?? 0));
+  return floorFrom([...furthest.values()], Math.max(facts.seenAt, before?.seenAt ?? 0));
 }

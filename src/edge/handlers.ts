@@ -16,6 +16,7 @@ import { getReceipt } from "./routes/receipt.ts";
 import { listRegions } from "./routes/region.ts";
 import { createTicket } from "./routes/ticket.ts";
 import { docs, getProblem, health, listProblems, metrics, openApi } from "./routes/service.ts";
+import { controlSink, listSinks } from "./routes/sink.ts";
 import { transact } from "./routes/transaction.ts";
 
 export type Handler = (exchange: Exchange, form: PathForm) => Response | Promise<Response>;
@@ -39,6 +40,8 @@ export const HANDLERS: Readonly<Record<RouteId, Handler>> = {
   getHome,
   putHome,
   listRegions,
+  listSinks,
+  controlSink,
   putFault,
   listFaults,
   endFaults,

@@ -43,7 +43,7 @@ export async function regionOverview(edge: Edge, from: RegionIndex, filter: Over
   };
 }
 
-function replicasOf({ deployment }: Edge, filter: OverviewFilter): ReplicaName[] {
+export function replicasOf({ deployment }: Edge, filter: OverviewFilter): ReplicaName[] {
   const partitions = Array.from({ length: deployment.partitions }, (_, partition) => partition);
   return deployment.namespaces.flatMap((namespace) =>
     partitions
@@ -56,7 +56,7 @@ function replicasOf({ deployment }: Edge, filter: OverviewFilter): ReplicaName[]
   );
 }
 
-async function statusOf(edge: Edge, from: RegionIndex, replica: ReplicaName): Promise<Answered> {
+export async function statusOf(edge: Edge, from: RegionIndex, replica: ReplicaName): Promise<Answered> {
   try {
     const request = { op: "status", from, deadlineAt: Date.now() + STATUS_MS_MAX } as const;
     const reply = await edge.transport.ask(replica, request, STATUS_MS_MAX);

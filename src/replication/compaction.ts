@@ -1,6 +1,6 @@
 /**
  * Dropping the old part of a log. Never what is not committed, not applied, pinned by a snapshot, or not yet with every
- * follower (until the log outgrows its bound: then the laggard has to take a snapshot). Tombstones go with the entry
+ * follower and every active sink (until the log outgrows its bound: then the laggard has to take a snapshot). Tombstones go with the entry
  * that made them. Runs beside writes, a bounded number of rows a turn; an idle replica does not compact.
  */
 import type { Context } from "./context.ts";
@@ -8,6 +8,7 @@ import { hlcAt } from "./hlc.ts";
 import type { Leaderships } from "./leaderships.ts";
 import type { Tail } from "./position.ts";
 import type { Log } from "./log.ts";
+import type { Sinks } from "./sink.ts";
 import { pinnedThrough } from "./snapshot-source.ts";
 import type { BaseRow } from "./storage.ts";
 
@@ -23,6 +24,7 @@ const PAGE_BYTES = 4_000_000;
 export class Compaction {
   readonly #context: Context;
   readonly #leaderships: Leaderships;
+  readonly #sinks: Sinks;
   readonly #lookedAt = new Map<number, number>();
   #looks = 0;
   /** Bytes of each log's rows in (base, through]. */
@@ -31,9 +33,10 @@ export class Compaction {
     { readonly base: number; readonly through: number; readonly bytes: number }
   >();
 
-  constructor(context: Context, leaderships: Leaderships) {
+  constructor(context: Context, leaderships: Leaderships, sinks: Sinks) {
     this.#context = context;
     this.#leaderships = leaderships;
+    this.#sinks = sinks;
   }
 
   advance(): void {
@@ -63,6 +66,7 @@ export class Compaction {
       applied: log.applied,
       pinned: pinnedThrough(this.#context, log),
       matches: leadership === null || tooLong ? [] : leadership.matches(),
+      held: tooLong ? Infinity : this.#sinks.heldFrom(log.o),
     };
     let base: BaseRow | null = null;
     let reclaimed: Tail = log.base.reclaimed;

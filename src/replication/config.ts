@@ -12,6 +12,26 @@ export interface ReplicaConfig {
   readonly anchor: RegionIndex;
   readonly timing: Timing;
   readonly limits: Limits;
+  readonly sinks: readonly SinkConfig[];
+}
+
+/** Where committed changes of this namespace go to beside the regions: see sink.ts. */
+export interface SinkConfig {
+  /** Permanent: how far it is is remembered by it. */
+  readonly name: string;
+  /** Changes of keys that begin with it. */
+  readonly prefix: string;
+  /** Where a name begins that was never seen before: at what is written from now on, or at all that the log still has. */
+  readonly from: "now" | "start";
+  /** One batch, unless a single entry is larger. */
+  readonly batchChangesMax: number;
+  readonly batchBytesMax: number;
+  /** A larger value is left out of its change. */
+  readonly valueBytesMax: number;
+  /** An attempt is given up after this long. */
+  readonly timeoutMs: number;
+  /** A batch that was not taken is tried again after each of these, then the sink is parked. */
+  readonly retryMs: readonly number[];
 }
 
 export interface Timing {

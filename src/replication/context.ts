@@ -4,7 +4,7 @@
  */
 import { assert } from "../lib/assert.ts";
 import type { ReplicaConfig } from "./config.ts";
-import type { CallFailure, Effect } from "./effect.ts";
+import type { CallFailure, DeliveryEnd, Effect, SinkBatch } from "./effect.ts";
 import type { EntryCodec } from "./entry.ts";
 import { tick, type Hlc } from "./hlc.ts";
 import type { Log } from "./log.ts";
@@ -47,6 +47,7 @@ export class Context {
   effects: Effect[] = [];
 
   readonly #calls = new Map<number, CallEnd>();
+  readonly #deliveries = new Map<number, (end: DeliveryEnd) => void>();
   readonly #enqueues = new Map<number, (ok: boolean) => void>();
   #lastCall = 0;
   #wakeAt = Infinity;
@@ -140,6 +141,19 @@ export class Context {
     if (end === undefined) return;
     this.#enqueues.delete(call);
     end(ok);
+  }
+
+  deliver(sink: string, batch: SinkBatch, timeoutMs: number, end: (end: DeliveryEnd) => void): void {
+    const call = ++this.#lastCall;
+    this.#deliveries.set(call, end);
+    this.emit({ type: "deliver", call, sink, batch, timeoutMs });
+  }
+
+  endDelivery(call: number, ended: DeliveryEnd): void {
+    const end = this.#deliveries.get(call);
+    if (end === undefined) return;
+    this.#deliveries.delete(call);
+    end(ended);
   }
 
   /** Asks for a turn at `at`, or soon after. */

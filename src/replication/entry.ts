@@ -87,7 +87,7 @@ export interface ItemImage {
   readonly value: Uint8Array;
   /** Instant in ms since 1970; 0 for never. */
   readonly expiresAt: number;
-  /** Of an item that was imported, from then on: digest of what was imported. The leader carries it over. */
+  /** Of an item that was imported, from then on: digests of what was imported, the latest last. The leader carries them over. */
   readonly mark?: Uint8Array;
 }
 

@@ -14,6 +14,7 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { sameBytes } from "../lib/bytes.ts";
 import type { Context, Hash } from "./context.ts";
 import { EntryKind, type Entry, type EraseMark } from "./entry.ts";
+import type { Hlc } from "./hlc.ts";
 import type { ErasureRow } from "./message.ts";
 import { samePosition, type Position } from "./position.ts";
 import type { ErasureWork } from "./storage.ts";
@@ -51,6 +52,11 @@ export class Erasures {
     return this.#rows.filter((row) => this.#isOf(row, user)).reduce(later, null);
   }
 
+  /** How often a user of this name was erased, up to an instant. Who comes after that has a home of a greater version. */
+  times(user: string, through: Hlc = Infinity): number {
+    return this.#rows.filter((row) => row.hlc <= through && this.#isOf(row, user)).length;
+  }
+
   /** Is it an entry of a user who was erased since? `cut`: of a log's history that is no longer the log's. */
   covers(entry: Entry, cut = false): boolean {
     if (entry.user === "" || this.#rows.length === 0 || !this.#context.rules.redacts()) return false;
@@ -83,7 +89,7 @@ export class Erasures {
     this.add(row);
     for (let after = "", page = storage.ownersAfter(after, OWNERS_PAGE); page.length > 0;) {
       for (const user of page)
-        if (sameBytes(erasureDigest(hash, mark.id, user), mark.digest)) storage.eraseUser(user);
+        if (sameBytes(erasureDigest(hash, mark.id, user), mark.digest)) this.#remove(user, entry.hlc);
       after = page.at(-1)!;
       page = storage.ownersAfter(after, OWNERS_PAGE);
     }
@@ -92,6 +98,16 @@ export class Erasures {
     }
     // Nobody could read these, so that nobody can say whose they are.
     storage.deletePoison();
+  }
+
+  /**
+   * A snapshot's image may be later than the erasure that is applied over it, and show somebody who came under the same name
+   * since. That one's home says so by its version; what they wrote is younger than the erasure, and stays.
+   */
+  #remove(user: string, at: Hlc): void {
+    const { storage } = this.#context;
+    const version = storage.owner(user)?.version ?? 0;
+    storage.eraseUser(user, version > this.times(user, at) ? at : null);
   }
 
   #isOf({ id, digest }: ErasureRow, user: string): boolean {

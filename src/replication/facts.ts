@@ -1,6 +1,7 @@
 /** What an answer says of itself: who answered, how fresh it is, and what it showed, which the token then remembers. */
 import { decodeXdeps } from "../wire/xdeps-codec.ts";
 import type { Context } from "./context.ts";
+import { wallOf } from "./hlc.ts";
 import type { Leadership } from "./leader.ts";
 import type { ItemRow, OwnerRow } from "./message.ts";
 import { type CrossPosition, type RegionIndex } from "./position.ts";
@@ -15,6 +16,8 @@ export class Shown {
 
   row(context: Context, row: ItemRow): void {
     this.position(context, row);
+    // It may stand for an item that had expired by then, which a replica with a slower clock still holds.
+    if (row.tombstone && context.rules.tellsTime()) this.expired(wallOf(row.hlc));
     if (row.xdeps.length > 0) this.others(decodeXdeps(row.xdeps));
   }
 
@@ -35,7 +38,7 @@ export class Shown {
     this.through.set(o, Math.max(this.through.get(o) ?? 0, s));
   }
 
-  /** An expiry instant that the answer let pass. */
+  /** An instant that the answer let pass: what expired by then is gone for whoever saw it. */
   expired(at: number): void {
     this.#seenAt = Math.max(this.#seenAt, at);
   }

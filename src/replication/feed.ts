@@ -19,6 +19,7 @@ import type { Follower } from "./follower.ts";
 import type { Leaderships } from "./leaderships.ts";
 import type { Log } from "./log.ts";
 import type { OwnerRow } from "./message.ts";
+import { Pollers } from "./pollers.ts";
 import type { Position, RegionIndex } from "./position.ts";
 import type { ChangesRequest, ClientReply, FeedPlace } from "./request.ts";
 import { coverage } from "./session.ts";
@@ -43,8 +44,7 @@ interface Page {
   readonly place: FeedPlace;
 }
 
-/** Long polls that wait here at once. */
-const POLLS_MAX = 1_000;
+const FULL: ClientReply = { kind: "refused", reason: "overloaded", retryAfterMs: 1_000 };
 /** Between the answer to a long poll and the next one. */
 const BETWEEN_POLLS_MS = 1_000;
 /** What one message to somebody who stays may hold, unless a single entry is larger, and how many are made in a turn. */
@@ -66,6 +66,7 @@ export class Feed {
   readonly #leaderships: Leaderships;
   readonly #followers: ReadonlyMap<RegionIndex, Follower>;
   readonly #subscribers = new Map<number, Subscriber>();
+  readonly #pollers = new Pollers();
   /** Long polls that wait, by the log that they wait for. */
   readonly #polls = new Map<RegionIndex, number>();
   /** Until when a log counts as waited for although nobody does: who has just been answered usually asks again. */
@@ -89,17 +90,16 @@ export class Feed {
     return false;
   }
 
-  get isFull(): boolean {
-    let waiting = 0;
-    for (const count of this.#polls.values()) waiting += count;
-    return waiting >= POLLS_MAX;
-  }
-
   /** One page, as soon as there is something to tell or the wait is over. */
   changes(id: number, request: ChangesRequest): Waiter {
     const startedAt = this.#context.now;
     let place = request.after ?? null;
     let watched: RegionIndex | null = null;
+    let admitted = false;
+    const leave = (): void => {
+      watch(null);
+      if (admitted) this.#pollers.delete(request.user, id);
+    };
     const watch = (o: RegionIndex | null): void => {
       if (watched === o) return;
       if (watched !== null) {
@@ -112,9 +112,12 @@ export class Feed {
     const poll = (): ClientReply | null => {
       const answer = this.#poll(request, place, startedAt);
       if (answer.reply !== null) {
-        watch(null);
+        leave();
         return answer.reply;
       }
+      // What can be answered at once always is; only who would wait may be one too many.
+      if (!admitted && !this.#pollers.add(request.user, id)) return FULL;
+      admitted = true;
       place = answer.place;
       if (answer.waitsFor !== null) watch(answer.waitsFor);
       return null;
@@ -124,7 +127,7 @@ export class Feed {
       deadlineAt: request.deadlineAt,
       poll,
       expire: () => {
-        watch(null);
+        leave();
         return this.#expired(request, place, startedAt);
       },
     };
@@ -190,7 +193,9 @@ export class Feed {
       this.#wantCommit(log);
       return wait(place, log.o);
     }
-    const page = this.#page(request.user, owner, place, through, request);
+    const page = this.#isSilent(request.user, log, place, through)
+      ? { changes: [], place: placeIn(owner, log, through) }
+      : this.#page(request.user, owner, place, through, request);
     const waitUntil = startedAt + request.waitMs;
     if (page.changes.length > 0 || context.now >= waitUntil)
       return answer(this.#told(owner, page, session.lost, startedAt));
@@ -232,12 +237,9 @@ export class Feed {
   /** False when it has to go on in another turn. */
   #catchUp(subscriber: Subscriber, owner: OwnerRow, log: Log, through: number): boolean {
     const { place, user } = subscriber;
-    if (through - place.s <= SHARED_LOOK_ENTRIES) {
-      const users = this.#usersIn(log.o, place.s, through);
-      if (!users.has(user) && !users.has(null)) {
-        subscriber.place = placeIn(owner, log, through);
-        return true;
-      }
+    if (this.#isSilent(user, log, place, through)) {
+      subscriber.place = placeIn(owner, log, through);
+      return true;
     }
     if (this.#messagesLeft > 0) {
       this.#messagesLeft -= 1;
@@ -253,6 +255,13 @@ export class Feed {
   #send(subscriber: Subscriber, changes: readonly Change[]): void {
     subscriber.told = subscriber.place;
     this.#context.emit({ type: "feed", id: subscriber.id, changes, cursor: subscriber.place });
+  }
+
+  /** Surely nothing of the user is between: found out by one look for everybody who waits. */
+  #isSilent(user: string, log: Log, place: FeedPlace, through: number): boolean {
+    if (place.s >= through || through - place.s > SHARED_LOOK_ENTRIES) return false;
+    const users = this.#usersIn(log.o, place.s, through);
+    return !users.has(user) && !users.has(null);
   }
 
   #usersIn(o: RegionIndex, after: number, through: number): ReadonlySet<string | null> {

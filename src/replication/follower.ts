@@ -140,6 +140,7 @@ export class Follower {
     if (leaderOf(message.e) !== from || !this.#accepts(message.e, message.inc))
       return { type: "append-stale", promised: log.promised };
     log.promise({ promised: message.e, leaderE: message.e, leaderInc: message.inc });
+    log.sinks.heard(message.sinks);
     const result = this.#accept(message);
     if (result.kind !== "ok") {
       this.heardOf({ e: message.e, s: message.prev.s + message.entries.length });

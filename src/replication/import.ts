@@ -1,9 +1,9 @@
 /**
  * Deciding an import, item by item.
  *
- * Every item that was imported bears a mark, a digest of what was imported, and the leader carries it over into whatever is
- * written to the item later, its tombstone included. So a line that was imported before is known as long as the item or
- * its tombstone is there, and importing it again does not undo what was changed since.
+ * Every item that was imported bears the marks of its last imports, digests of what was imported, and the leader carries them
+ * over into whatever is written to the item later, its tombstone included. So a line that was imported before is known as
+ * long as the item or its tombstone is there, and importing it again does not undo what was changed or imported since.
  */
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { sameBytes } from "../lib/bytes.ts";
@@ -13,6 +13,10 @@ import { wallOf } from "./hlc.ts";
 import type { Deciding } from "./items-seen.ts";
 import { samePosition } from "./position.ts";
 import type { Import, ImportItem, ImportResult } from "./request.ts";
+
+const MARK_BYTES = 16;
+/** Of how many imports an item remembers: the line of an older one counts as new again. */
+export const MARKS_MAX = 8;
 
 export interface ImportDecision {
   readonly ops: readonly Op[];
@@ -31,7 +35,8 @@ export function decideImport({ items }: Import, deciding: Deciding): ImportDecis
     const { key, contentType, value, expiresAt } = item;
     const stored = seen.row(key, false);
     const mark = importMark(hash, item);
-    if ((stored?.mark !== undefined && sameBytes(stored.mark, mark)) || stands(item, seen)) {
+    const marks = stored?.mark ?? NO_BYTES;
+    if (bears(marks, mark) || stands(item, seen)) {
       results.push("unchanged");
       continue;
     }
@@ -42,7 +47,7 @@ export function decideImport({ items }: Import, deciding: Deciding): ImportDecis
     bytes += value.length;
     replaced += stored?.size ?? 0;
     if (ops.length > 0 && (bytes > limits.valueBytesMax || replaced > limits.replacedBytesMax)) break;
-    ops.push({ kind: OpKind.put, key, after: { contentType, value, expiresAt, mark } });
+    ops.push({ kind: OpKind.put, key, after: { contentType, value, expiresAt, mark: joined(marks, mark) } });
     results.push("imported");
   }
   return { ops, results };
@@ -71,6 +76,21 @@ function stands(
 }
 
 const NO_BYTES = new Uint8Array(0);
+
+function bears(marks: Uint8Array, mark: Uint8Array): boolean {
+  for (let at = 0; at < marks.length; at += MARK_BYTES)
+    if (sameBytes(marks.subarray(at, at + MARK_BYTES), mark)) return true;
+  return false;
+}
+
+/** The newest last; the oldest beyond the bound are forgotten. */
+function joined(marks: Uint8Array, mark: Uint8Array): Uint8Array {
+  const kept = marks.subarray(Math.max(0, marks.length - (MARKS_MAX - 1) * MARK_BYTES));
+  const all = new Uint8Array(kept.length + mark.length);
+  all.set(kept);
+  all.set(mark, kept.length);
+  return all;
+}
 
 function isExpired({ expiresAt }: ImportItem, at: number): boolean {
   return expiresAt !== 0 && expiresAt <= at;

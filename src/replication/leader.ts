@@ -66,6 +66,8 @@ export interface Peer {
   /** Number of the last append sent when `inc` was first seen. */
   incSeenAt: number;
   amnesiac: boolean;
+  /** State of the sinks that it was told and has acknowledged. */
+  toldSinks: number;
 }
 
 export class Leadership {
@@ -125,6 +127,7 @@ export class Leadership {
       inc: 0,
       incSeenAt: 0,
       amnesiac: false,
+      toldSinks: 0,
     }));
   }
 
@@ -264,6 +267,7 @@ export class Leadership {
     const grant = config.timing.leaseMs > 0 && this.#renewalDue();
     const number = ++this.#sends;
     const commit = log.commit;
+    const sinks = log.sinks.version;
     const message: Append = {
       type: "append",
       o: log.o,
@@ -276,6 +280,7 @@ export class Leadership {
       ...(this.leaseValid() ? { closed: { s: log.last.s, hlc: log.hlc, echo: peer.stamp } } : {}),
       grant,
       pv: PROTOCOL_VERSION,
+      sinks: peer.toldSinks < sinks ? log.sinks.marks() : [],
     };
     const through = page?.entries.at(-1)?.s ?? prev;
     if (inline) peer.next = through + 1;
@@ -287,7 +292,7 @@ export class Leadership {
     this.#context.call(peer.region, message, (reply) => {
       peer.inFlight -= 1;
       peer.inFlightBytes -= bytes;
-      this.#onAnswer(peer, { number, sentAt: now, grant, commit }, reply);
+      this.#onAnswer(peer, { number, sentAt: now, grant, commit, sinks }, reply);
     });
   }
 
@@ -298,6 +303,7 @@ export class Leadership {
       readonly sentAt: number;
       readonly grant: boolean;
       readonly commit: number;
+      readonly sinks: number;
     },
     reply: PeerReply | null,
   ): void {
@@ -313,6 +319,7 @@ export class Leadership {
       peer.eager = reply.eager === true;
       this.#matched(peer, reply.match);
       if (reply.match >= sent.commit) peer.toldCommit = Math.max(peer.toldCommit, sent.commit);
+      peer.toldSinks = Math.max(peer.toldSinks, sent.sinks);
       if (sent.grant && !peer.amnesiac) this.#granted(peer, sent.sentAt);
       return;
     }
@@ -375,6 +382,8 @@ export class Leadership {
     if (inc <= peer.inc) return;
     peer.inc = inc;
     peer.incSeenAt = this.#sends;
+    // It may have forgotten what it was told last, or have become code that understands it.
+    peer.toldSinks = 0;
   }
 
   #granted(peer: Peer, sentAt: number): void {

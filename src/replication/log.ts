@@ -7,7 +7,8 @@ import { epochAt, type Judgement, type LogKnowledge } from "./epoch-table.ts";
 import type { EpochStart } from "./message.ts";
 import { EMPTY_TAIL, leaderOf, type Epoch, type RegionIndex, type Tail } from "./position.ts";
 import type { Rules } from "./rules.ts";
-import type { AcceptorRow, BaseRow, Storage } from "./storage.ts";
+import { SinkLedger } from "./sink-ledger.ts";
+import type { AcceptorRow, BaseRow, SinkRow, Storage } from "./storage.ts";
 
 /** The chain hash of an empty log. */
 export const CHAIN_START = new Uint8Array(16);
@@ -28,6 +29,7 @@ export class Log implements LogKnowledge {
   /** Ascending; the whole history, also of what was compacted. */
   epochs: EpochStart[];
   acceptor: AcceptorRow;
+  readonly sinks: SinkLedger;
   /** Applying stops before an entry that this code does not understand. */
   parkedAt: number | null = null;
   parkedWhy = "";
@@ -39,13 +41,19 @@ export class Log implements LogKnowledge {
   constructor(
     o: RegionIndex,
     storage: Storage,
-    rows: { base: BaseRow | undefined; epochs: EpochStart[]; acceptor: AcceptorRow | undefined },
+    rows: {
+      base: BaseRow | undefined;
+      epochs: EpochStart[];
+      acceptor: AcceptorRow | undefined;
+      sinks: readonly SinkRow[];
+    },
   ) {
     this.o = o;
     this.#storage = storage;
     this.base = rows.base ?? { o, e: 0, s: 0, chain: CHAIN_START, hlc: 0, reclaimed: EMPTY_TAIL };
     this.epochs = rows.epochs;
     this.acceptor = rows.acceptor ?? { o, promised: 0, maxCounter: 0, leaderE: 0, leaderInc: 0 };
+    this.sinks = new SinkLedger(o, storage, rows.sinks);
     const head = storage.head(o);
     this.last = head ?? { e: this.base.e, s: this.base.s };
     this.chain = head?.chain ?? this.base.chain;

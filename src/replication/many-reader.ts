@@ -297,7 +297,7 @@ class Page {
   constructor(context: Context, { bytesMax, session }: ReadManyRequest) {
     this.#context = context;
     this.#bytesMax = bytesMax;
-    this.#at = Math.max(context.now, session.seenAt);
+    this.#at = context.rules.readsAt(context.now, session.seenAt);
   }
 
   get homes(): readonly RegionIndex[] {

@@ -39,6 +39,16 @@ export interface Append {
   /** Asks for a lease grant (R5). */
   readonly grant: boolean;
   readonly pv: number;
+  /** How far the log's sinks are, where that has changed since the peer was told: a successor goes on from there. */
+  readonly sinks: readonly SinkMark[];
+}
+
+/** Everything of the log through `s` was delivered to the sink, or is none of its business. */
+export interface SinkMark {
+  readonly name: string;
+  /** How often the sink was set to another place by hand: a mark of a later round counts, whatever its `s`. */
+  readonly round: number;
+  readonly s: number;
 }
 
 export interface AppendOk {
@@ -250,7 +260,7 @@ export interface ItemRow {
   /** Encoded positions in other partitions, or empty. */
   readonly xdeps: Uint8Array;
   readonly value: Uint8Array;
-  /** Of an item that was imported, also when it is a tombstone by now: digest of what was imported. */
+  /** Of an item that was imported, also when it is a tombstone by now: digests of what was imported, the latest last. */
   readonly mark?: Uint8Array;
 }
 

@@ -8,6 +8,7 @@
  */
 import { Anchor, type Settled } from "./anchor.ts";
 import type { Context } from "./context.ts";
+import { OpKind } from "./entry.ts";
 import { factsOf, Shown } from "./facts.ts";
 import { live } from "./items-seen.ts";
 import type { Leadership } from "./leader.ts";
@@ -177,8 +178,9 @@ export class Reader {
     const bytes = row?.bytes ?? cut?.entry;
     if (bytes === undefined) return { kind: "refused", reason: "no-receipt" };
     const entry = context.codec.decode(bytes);
-    if (entry.user !== request.user || entry.ops.length === 0)
-      return { kind: "refused", reason: "no-receipt" };
+    // What the leader reclaimed by itself nobody was given a receipt for.
+    const asked = entry.ops.some(({ kind }) => kind !== OpKind.expire);
+    if (entry.user !== request.user || !asked) return { kind: "refused", reason: "no-receipt" };
     if (cut === null) shown.position(context, position);
     const single = entry.ops.length === 1 ? entry.ops[0]!.key : undefined;
     const base = receiptOf(
@@ -293,7 +295,7 @@ export class Reader {
   ): Answer {
     const context = this.#context;
     const shown = new Shown();
-    const at = Math.max(context.now, request.session.seenAt);
+    const at = context.rules.readsAt(context.now, request.session.seenAt);
     const log = context.log(owner.home);
     // What is not there may have been deleted so long ago that no tombstone is left of it.
     const nothing = (): void => shown.position(context, { o: owner.home, ...log.base.reclaimed });
@@ -334,12 +336,13 @@ export class Reader {
 
   #page(user: string, list: ReadList, at: number, shown: Shown): { items: ItemView[]; next: string | null } {
     const context = this.#context;
-    const items: ItemView[] = [];
+    const found: StoredItem[] = [];
+    const page = (next: string | null) => ({ items: this.#views(user, found, list.values), next });
     let after = list.after;
     let bytes = 0;
     let scanned = 0;
     for (;;) {
-      const rowsMax = Math.min(SCAN_ROWS, Math.max(SCAN_ROWS_MIN, list.limit + 1 - items.length));
+      const rowsMax = Math.min(SCAN_ROWS, Math.max(SCAN_ROWS_MIN, list.limit + 1 - found.length));
       const rows = context.storage.list({
         user,
         prefix: list.prefix,
@@ -353,20 +356,27 @@ export class Reader {
         const item = live(row, at);
         if (item !== null) {
           const size = list.values ? row.size + row.key.length : row.key.length;
-          if (items.length >= list.limit || (items.length > 0 && bytes + size > list.bytesMax))
-            return { items, next: after ?? null };
-          const full = list.values ? context.storage.item(user, row.key, true) : item;
-          items.push(viewOf(full ?? item, list.values));
+          if (found.length >= list.limit || (found.length > 0 && bytes + size > list.bytesMax))
+            return page(after ?? null);
+          found.push(item);
           bytes += size;
         } else if (!row.tombstone) shown.expired(row.expiresAt);
         shown.row(context, row);
         after = row.key;
       }
-      if (rows.length < rowsMax) return { items, next: null };
+      if (rows.length < rowsMax) return page(null);
       scanned += rows.length;
       // Deleted and expired items are walked over a bounded way in one turn: the page ends early, maybe with nothing on it.
-      if (scanned >= SCANNED_MAX) return { items, next: after ?? null };
+      if (scanned >= SCANNED_MAX) return page(after ?? null);
     }
+  }
+  #views(user: string, found: readonly StoredItem[], withValues: boolean): ItemView[] {
+    if (!withValues) return found.map((item) => viewOf(item, false));
+    const values = this.#context.storage.values(
+      user,
+      found.map(({ key }) => key),
+    );
+    return found.map((item) => viewOf({ ...item, value: values.get(item.key) ?? item.value }, true));
   }
 }
 

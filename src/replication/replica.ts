@@ -13,6 +13,7 @@ import { Context, type Hash } from "./context.ts";
 import type { Effect, Event } from "./effect.ts";
 import type { EntryCodec } from "./entry.ts";
 import { divergencePoint, holds } from "./epoch-table.ts";
+import { Expiry } from "./expiry.ts";
 import { Anchor, type Settled } from "./anchor.ts";
 import { EraseRequests } from "./erase-request.ts";
 import { Eraser } from "./eraser.ts";
@@ -42,6 +43,7 @@ import type { RegionIndex } from "./position.ts";
 import { Reader } from "./reader.ts";
 import type { ClientReply, ClientRequest } from "./request.ts";
 import { RULES, type Rules } from "./rules.ts";
+import { Sinks } from "./sink.ts";
 import { SnapshotReceiver } from "./snapshot-receiver.ts";
 import { beginSnapshot, snapshotChunk } from "./snapshot-source.ts";
 import { statusOf } from "./status.ts";
@@ -73,7 +75,9 @@ export class Replica {
   readonly #leaderships: Leaderships;
   readonly #outbox: Outbox;
   readonly #receiver: SnapshotReceiver;
+  readonly #sinks: Sinks;
   readonly #compaction: Compaction;
+  readonly #expiry: Expiry;
   readonly #writer: Writer;
   readonly #reader: Reader;
   readonly #manyReader: ManyReader;
@@ -93,11 +97,13 @@ export class Replica {
     const bases = storage.bases();
     const epochs = storage.epochs();
     const acceptors = storage.acceptors();
+    const sinks = storage.sinks();
     for (const o of config.voters) {
       const log = new Log(o, storage, {
         base: bases.find((row) => row.o === o),
         epochs: epochs.filter((row) => row.o === o).map(({ e, start }) => ({ e, start })),
         acceptor: acceptors.find((row) => row.o === o),
+        sinks: sinks.filter((row) => row.o === o),
       });
       context.logs.set(o, log);
       context.hlc = Math.max(context.hlc, log.hlc);
@@ -133,7 +139,15 @@ export class Replica {
       this.#erasures,
     );
     this.#eraser = new Eraser(context, this.#erasures, this.#applier, () => this.#receiver.restoring);
-    this.#compaction = new Compaction(context, this.#leaderships);
+    this.#sinks = new Sinks(context, this.#leaderships);
+    this.#compaction = new Compaction(context, this.#leaderships, this.#sinks);
+    this.#expiry = new Expiry(
+      context,
+      this.#applier,
+      this.#leaderships,
+      () => this.#receiver.restoring,
+      (leadership) => this.#outbox.onWritten(leadership),
+    );
     this.#writer = new Writer(
       context,
       this.#applier,
@@ -198,6 +212,8 @@ export class Replica {
         return this.#onBatch(event.id, event.messages);
       case "enqueued":
         return context.endEnqueue(event.call, event.ok);
+      case "delivered":
+        return context.endDelivery(event.call, event.end);
       case "client":
         return this.#onClient(event.id, event.request);
       case "subscribe":
@@ -209,8 +225,10 @@ export class Replica {
       case "alarm":
         context.alarmFired();
         this.#receiver.onAlarm();
+        this.#expiry.onAlarm();
         return this.#outbox.onAlarm();
       case "wake":
+        this.#expiry.onWake();
         return context.woken();
     }
   }
@@ -235,6 +253,7 @@ export class Replica {
     }
     this.#applier.applyWaiting();
     this.#outbox.start();
+    this.#sinks.start();
   }
 
   #advance(): void {
@@ -250,12 +269,14 @@ export class Replica {
       if (this.#leaderships.of(o) === null) this.#followers.get(o)?.needCommit();
     if (!this.#receiver.restoring) this.#feed.advance();
     this.#receiver.advance();
+    this.#expiry.advance();
     this.#leaderships.advance();
     this.#outbox.advance();
     for (const follower of this.#followers.values()) {
       if (this.#leaderships.of(follower.log.o) === null) follower.advance();
     }
     this.#compaction.advance();
+    this.#sinks.advance();
   }
 
   #onPeer(id: number, from: RegionIndex, message: PeerRequest): void {
@@ -387,6 +408,7 @@ export class Replica {
   #onClient(id: number, request: ClientRequest): void {
     const refuse = (reply: ClientReply): void => this.#context.emit({ type: "respond", id, reply });
     if (request.op === "status") return refuse({ kind: "status", status: this.status() });
+    if (request.op === "sink") return refuse(this.#sinks.control(request));
     this.#receiver.stir();
     if (this.#receiver.restoring) return refuse({ kind: "refused", reason: "not-ready" });
     const { pendingRequestsMax, pendingBytesMax } = this.#context.config.limits;
@@ -406,7 +428,7 @@ export class Replica {
       case "receipt":
         return this.#waiters.add(this.#reader.receipt(id, request));
       case "changes":
-        return this.#feed.isFull ? refuse(OVERLOADED) : this.#waiters.add(this.#feed.changes(id, request));
+        return this.#waiters.add(this.#feed.changes(id, request));
       case "home":
         return this.#waiters.add(this.#reader.home(id, request));
       case "claim":
@@ -422,6 +444,7 @@ export class Replica {
     return statusOf(this.#context, {
       leaderships: this.#leaderships,
       followers: this.#followers,
+      sinks: this.#sinks,
       restoring: this.#receiver.restoring,
     });
   }

@@ -261,6 +261,16 @@ export interface StatusRequest extends Asked {
   readonly op: "status";
 }
 
+/** An administrator's word about a sink, for the logs that the replica leads. Replicas of before sinks do not answer it. */
+export interface SinkRequest extends Asked {
+  readonly op: "sink";
+  readonly name: string;
+  readonly action:
+    | { readonly kind: "resume" }
+    /** Delivers again what follows the position. */
+    | { readonly kind: "replay"; readonly position: Position };
+}
+
 export type ClientRequest =
   | WriteRequest
   | ReadRequest
@@ -271,7 +281,8 @@ export type ClientRequest =
   | ClaimRequest
   | EraseRequest
   | ErasureRequest
-  | StatusRequest;
+  | StatusRequest
+  | SinkRequest;
 
 /** What every answer about data can say of itself. */
 export interface Facts {
@@ -442,8 +453,17 @@ export type ClientReply =
   /** `doneAt`: ms since 1970, once it is done here. */
   | { readonly kind: "erasure"; readonly state: ErasureState; readonly doneAt?: number }
   | { readonly kind: "status"; readonly status: ReplicaStatus }
+  | SinkReply
   | Redirect
   | Refusal;
+
+export interface SinkReply {
+  readonly kind: "sink";
+  /** `gone`: the log begins after the position, as `logs` says. `no-position`: none of its committed ones. */
+  readonly outcome: "done" | "unknown-sink" | "not-leader" | "gone" | "no-position";
+  /** From where the sink goes on. */
+  readonly logs: readonly { readonly origin: RegionIndex; readonly position: Position }[];
+}
 
 /** The edge has to go elsewhere. Nothing was done. */
 export type Redirect =
@@ -553,6 +573,21 @@ export interface LogStatus {
    * same, too soon after the last takeover), campaigning, parked, restoring.
    */
   readonly state: string;
+  /** How far the log's sinks are. Missing from code of before sinks: none. */
+  readonly sinks?: readonly SinkStatus[];
   /** At the leader: what each region has acknowledged. */
   readonly peers: readonly { readonly region: RegionIndex; readonly match: number; readonly state: string }[];
+}
+
+export interface SinkStatus {
+  readonly name: string;
+  /** Only the leader's word is the present state. */
+  readonly leads: boolean;
+  readonly delivered: Position;
+  readonly state: "idle" | "sending" | "retrying" | "parked" | "lost" | "unknown";
+  /** Failures in a row of the batch that comes next. */
+  readonly attempts: number;
+  readonly error: string;
+  /** Until it is tried again; null: not waiting for that. */
+  readonly dueInMs: number | null;
 }

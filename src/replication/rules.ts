@@ -17,7 +17,7 @@ import {
   type RegionIndex,
   type Tail,
 } from "./position.ts";
-import type { GrantRow } from "./storage.ts";
+import type { ExpiredItem, GrantRow } from "./storage.ts";
 
 /** What a leader knows of itself when it asks whether it may acknowledge. */
 export interface Standing {
@@ -103,6 +103,8 @@ export interface Rules {
       readonly applied: number;
       readonly pinned: number;
       readonly matches: readonly number[];
+      /** What follows is still to be delivered to a sink. */
+      readonly held: number;
     },
   ): boolean;
   /** Is a snapshot's image whole: is everything it may show committed? */
@@ -127,6 +129,18 @@ export interface Rules {
   checkHolds(wanted: Position | null, present: Position | null): boolean;
   /** Which ops of an entry are applied: all or nothing. */
   opsApplied(ops: readonly Op[]): readonly Op[];
+  /** How far a log may be delivered to sinks: a change that was told can never be taken back. */
+  sinkLimit(log: { readonly commit: number; readonly applied: number; readonly head: number }): number;
+  /** Does a sink's place move on before the receiver has taken the batch? */
+  deliveredWhenSent(): boolean;
+  /** What expires at this instant or before may be reclaimed by an entry written at `now`: the entry's own time is no earlier. */
+  reclaimsThrough(now: number): number;
+  /** Of what a log's leader finds expired, what its entry names: all, since it was looked up in the turn that writes the entry. */
+  reclaims(found: readonly ExpiredItem[]): readonly ExpiredItem[];
+  /** At which instant a reader judges what is expired: never before one that its session has seen pass. */
+  readsAt(now: number, seenAt: number): number;
+  /** Does an answer that shows a tombstone tell the time at which the item was gone? */
+  tellsTime(): boolean;
 }
 
 export const RULES: Rules = {
@@ -201,6 +215,7 @@ export const RULES: Rules = {
     s <= bounds.commit &&
     s <= bounds.applied &&
     s <= bounds.pinned &&
+    s <= bounds.held &&
     bounds.matches.every((match) => s <= match),
 
   imageWhole: (until, commitOf) => until.every((position) => commitOf(position.o) >= position.s),
@@ -224,4 +239,16 @@ export const RULES: Rules = {
     wanted === null || present === null ? wanted === present : samePosition(wanted, present),
 
   opsApplied: (ops) => ops,
+
+  sinkLimit: (log) => Math.min(log.commit, log.applied),
+
+  deliveredWhenSent: () => false,
+
+  reclaimsThrough: (now) => now,
+
+  reclaims: (found) => found,
+
+  readsAt: (now, seenAt) => Math.max(now, seenAt),
+
+  tellsTime: () => true,
 };

@@ -5,12 +5,14 @@ import type { Leaderships } from "./leaderships.ts";
 import type { Log } from "./log.ts";
 import type { RegionIndex } from "./position.ts";
 import type { LogStatus, ReplicaStatus } from "./request.ts";
+import type { Sinks } from "./sink.ts";
 
 export function statusOf(
   context: Context,
   parts: {
     readonly leaderships: Leaderships;
     readonly followers: ReadonlyMap<RegionIndex, Follower>;
+    readonly sinks: Sinks;
     readonly restoring: boolean;
   },
 ): ReplicaStatus {
@@ -37,6 +39,7 @@ function logStatus(context: Context, log: Log, parts: Parameters<typeof statusOf
     base: log.base.s,
     lagMs: leadership !== null ? 0 : (parts.followers.get(log.o)?.stalenessMs() ?? null),
     state: stateOf(context, log, parts),
+    sinks: parts.sinks.statusOf(log),
     peers: (leadership?.peers ?? []).map((peer) => ({
       region: peer.region,
       match: peer.match ?? 0,

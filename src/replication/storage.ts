@@ -85,6 +85,24 @@ export interface OutboxRow {
   readonly stage: number;
   readonly nextAt: number;
 }
+/** How far one log's changes are with one sink. */
+export interface SinkRow {
+  readonly o: RegionIndex;
+  readonly name: string;
+  /** How often it was set to another place by hand. */
+  readonly round: number;
+  /** Everything through this seq was delivered, or is none of its business. */
+  readonly delivered: number;
+  /** `lost`: what follows `delivered` is no longer kept. Both wait for somebody to resume them. */
+  readonly state: "active" | "parked" | "lost";
+  /** End of the batch that failed, so that it is the same batch again; 0 where none did. */
+  readonly through: number;
+  /** Failures of that batch in a row. */
+  readonly attempts: number;
+  /** When it is tried again. */
+  readonly nextAt: number;
+  readonly error: string;
+}
 export interface PinRow {
   readonly id: string;
   readonly until: number;
@@ -110,6 +128,14 @@ export interface ListQuery {
 }
 /** An item without, or with, its value (`value` is empty where it was not asked for; `size` always tells). */
 export interface StoredItem extends ItemRow {
+  readonly size: number;
+}
+/** An item whose time has come. */
+export interface ExpiredItem {
+  readonly user: string;
+  readonly key: string;
+  readonly expiresAt: number;
+  /** Of its value. */
   readonly size: number;
 }
 export interface DivergentRow extends Position {
@@ -196,6 +222,15 @@ export interface Storage {
   deleteItem(user: string, key: string): void;
   /** Items in byte order of their keys, tombstones included, without their values. */
   list(query: ListQuery): StoredItem[];
+  /** Values by key, of the keys that are there. */
+  values(user: string, keys: readonly string[]): ReadonlyMap<string, Uint8Array>;
+  /**
+   * When the first item that the origin's log wrote expires; Infinity when none ever does. An answer of `exactBelow` or
+   * later may be too early, where the item was replaced since.
+   */
+  earliestExpiry(o: RegionIndex, exactBelow: number): number;
+  /** Items that the origin's log wrote and that expire at `through` or before, the earliest first. */
+  expiredItems(o: RegionIndex, through: number, rowsMax: number): ExpiredItem[];
   owner(user: string): OwnerRow | null;
   putOwner(row: OwnerRow): void;
   deleteOwner(user: string): void;
@@ -211,6 +246,8 @@ export interface Storage {
   outbox(): OutboxRow[];
   putOutbox(row: OutboxRow): void;
   deleteOutbox(o: RegionIndex, dest: RegionIndex): void;
+  sinks(): SinkRow[];
+  putSink(row: SinkRow): void;
   pins(): PinRow[];
   putPin(row: PinRow): void;
   deletePin(id: string): void;
@@ -226,8 +263,8 @@ export interface Storage {
   putErasure(row: ErasureWork): void;
   /** Names of users with a home, in order. */
   ownersAfter(user: string, rowsMax: number): string[];
-  /** Items, tombstones, idempotency keys and home of the user. */
-  eraseUser(user: string): void;
+  /** Items, tombstones, idempotency keys and home of the user; with `before`, only what was written before that hlc, and not the home. */
+  eraseUser(user: string, before: number | null): void;
   /** Puts `bytes` in the entry's place, without an undo image. Its chain hash stays. */
   redactEntry(o: RegionIndex, s: number, bytes: Uint8Array): void;
   hasRedacted(o: RegionIndex): boolean;

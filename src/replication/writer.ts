@@ -318,7 +318,7 @@ export class Writer {
       xdeps: [],
       ops: [],
       status: 0,
-      claim: { home: request.home, version: 1 },
+      claim: { home: request.home, version: 1 + this.#erasures.times(request.user) },
     };
     this.#append(leadership, entry);
     const owner = this.#context.storage.owner(request.user);

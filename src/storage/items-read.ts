@@ -4,8 +4,8 @@
  */
 import type { StoredItem } from "../replication/storage.ts";
 
-/** As many as one transaction writes. */
-const ITEMS_MAX = 100;
+/** As many as one entry writes: a chunk of an import. */
+const ITEMS_MAX = 250;
 const BYTES_MAX = 65_536;
 
 export class ItemsRead {

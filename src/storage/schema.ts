@@ -3,9 +3,9 @@
  *
  * Written for the bill as much as for the reader: the platform charges for each row written, an index entry counts as a
  * row, and a table with a rowid and a text key counts twice. So every table is WITHOUT ROWID (or keyed by one integer),
- * none has a secondary index, and what one write needs stands in as few rows as can be: the log row carries the undo
- * image and the commit position known when it was written; the head, the applied position and the clock are read off
- * the log's last row. A plain put at its leader writes two rows, log and item.
+ * the one secondary index holds only the items that expire, and what one write needs stands in as few rows as can be: the
+ * log row carries the undo image and the commit position known when it was written; the head, the applied position and
+ * the clock are read off the log's last row. A plain put at its leader writes two rows, log and item.
  */
 import type { SqlDriver } from "./sql-driver.ts";
 
@@ -47,6 +47,14 @@ const MIGRATIONS: readonly Migration[] = [
     ],
   },
   {
+    id: 2,
+    statements: [
+      // What expires, and when, by the log that wrote it: whoever leads that log reclaims it. An item that never expires is
+      // not in it and pays nothing; undo, snapshots and rows of before this migration need nobody to keep it in step.
+      `CREATE INDEX items_expiring ON items(o, expires_at) WHERE expires_at > 0`,
+    ],
+  },
+  {
     id: 3,
     statements: [
       // For the change feed. Whose entry it is stands before the blobs, so that a look through a few hundred rows reads no
@@ -62,7 +70,7 @@ const MIGRATIONS: readonly Migration[] = [
   {
     id: 4,
     statements: [
-      // Of an item that was imported, and of its tombstone: digest of what was imported.
+      // Of an item that was imported, and of its tombstone: digests of what was imported.
       `ALTER TABLE items ADD COLUMN mark BLOB`,
     ],
   },
@@ -74,6 +82,13 @@ const MIGRATIONS: readonly Migration[] = [
       `CREATE TABLE erasures(o INTEGER, e INTEGER, s INTEGER, hlc INTEGER NOT NULL, id BLOB NOT NULL, digest BLOB NOT NULL, stage INTEGER NOT NULL, log INTEGER NOT NULL, through INTEGER NOT NULL, done_at INTEGER NOT NULL, PRIMARY KEY(o, e, s)) WITHOUT ROWID`,
       // 1: of an erased user; its chain hash was computed from bytes that are gone.
       `ALTER TABLE log ADD COLUMN redacted INTEGER`,
+    ],
+  },
+  {
+    id: 6,
+    statements: [
+      // How far each log's changes are with each sink. through: the end of a batch that failed, so that it is the same batch again.
+      `CREATE TABLE sinks(o INTEGER, name TEXT, round INTEGER NOT NULL, delivered INTEGER NOT NULL, state INTEGER NOT NULL, through INTEGER NOT NULL, attempts INTEGER NOT NULL, next_at INTEGER NOT NULL, error TEXT NOT NULL, PRIMARY KEY(o, name)) WITHOUT ROWID`,
     ],
   },
 ];

@@ -18,6 +18,7 @@ import type {
   DivergentRow,
   EpochRow,
   ErasureWork,
+  ExpiredItem,
   GrantRow,
   LeadershipRow,
   ListQuery,
@@ -26,6 +27,7 @@ import type {
   OutboxRow,
   PinRow,
   RestoreRow,
+  SinkRow,
   Storage,
   StoredItem,
   UndoImage,
@@ -33,7 +35,7 @@ import type {
 } from "../replication/storage.ts";
 import { EntryTail } from "./entry-tail.ts";
 import { ItemsRead } from "./items-read.ts";
-import { prefixEnd } from "./key-range.ts";
+import { rangeOf } from "./key-range.ts";
 import { Scrubber } from "./scrub.ts";
 import { decodeRestore, encodeRestore } from "./restore-codec.ts";
 import type { SqlDriver, SqlValue } from "./sql-driver.ts";
@@ -42,6 +44,8 @@ import { filterOf, mayHold } from "./user-filter.ts";
 
 /** A row may hold 2 MB on the platform (2,000,000 B to be safe), and the local runtime would take more: so we measure. */
 const ROW_BYTES_MAX = 1_900_000;
+/** By their number in the table. */
+const SINK_STATES: readonly SinkRow["state"][] = ["active", "parked", "lost"];
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 const ITEM_COLUMNS = `user, key, o, e, s, hlc, owner_version, tombstone, expires_at, content_type, size, xdeps, mark`;
@@ -56,6 +60,8 @@ export class SqlStorage implements Storage {
   readonly #owners = new Map<string, OwnerRow>();
   /** A write judges its conditions by what is there, and then replaces it. */
   readonly #itemsRead = new ItemsRead();
+  /** Of each origin that was asked for: no item of its log expires before this. Exact when it was looked up, and lowered since. */
+  readonly #expiries = new Map<number, number>();
   readonly #stretchEntries: number;
 
   /** `stretchEntries` is fixed for the life of a database; the simulator's are short. */
@@ -446,7 +452,9 @@ export class SqlStorage implements Storage {
     if (known !== undefined) return withValue || known === null ? known : { ...known, value: NO_BYTES };
     if (!withValue) {
       const r = this.#sql.rows(`SELECT ${ITEM_COLUMNS} FROM items WHERE user = ? AND key = ?`, user, key)[0];
-      return r === undefined ? null : itemRow(r);
+      if (r !== undefined) return itemRow(r);
+      this.#itemsRead.note(user, key, null);
+      return null;
     }
     const r = this.#sql.rows(
       `SELECT ${ITEM_COLUMNS}, value FROM items WHERE user = ? AND key = ?`,
@@ -460,6 +468,8 @@ export class SqlStorage implements Storage {
 
   putItem(row: ItemRow): void {
     this.#itemsRead.forget(row.user, row.key);
+    if (row.expiresAt > 0 && row.expiresAt < (this.#expiries.get(row.o) ?? 0))
+      this.#expiries.set(row.o, row.expiresAt);
     this.#sql.run(
       `INSERT INTO items(${ITEM_COLUMNS}, value) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT(user, key) DO UPDATE SET o = excluded.o, e = excluded.e, s = excluded.s, hlc = excluded.hlc,
@@ -488,27 +498,54 @@ export class SqlStorage implements Storage {
   }
 
   list(query: ListQuery): StoredItem[] {
-    const conditions = [`user = ?`];
-    const params: SqlValue[] = [query.user];
-    const bound = (condition: string, value: string | undefined | null): void => {
-      if (value === undefined || value === null) return;
-      conditions.push(condition);
-      params.push(value);
-    };
-    if (query.prefix !== "") {
-      bound(`key >= ?`, query.prefix);
-      bound(`key < ?`, prefixEnd(query.prefix));
-    }
-    bound(`key >= ?`, query.start);
-    bound(`key < ?`, query.end);
-    bound(query.reverse ? `key < ?` : `key > ?`, query.after);
+    const { from, beyond, to } = rangeOf(query);
+    const below = to === null ? "" : "AND key < ?";
     return this.#sql
       .rows(
-        `SELECT ${ITEM_COLUMNS} FROM items WHERE ${conditions.join(" AND ")} ORDER BY key ${query.reverse ? "DESC" : "ASC"} LIMIT ?`,
-        ...params,
+        `SELECT ${ITEM_COLUMNS} FROM items WHERE user = ? AND key ${beyond ? ">" : ">="} ? ${below}
+         ORDER BY key ${query.reverse ? "DESC" : "ASC"} LIMIT ?`,
+        query.user,
+        from,
+        ...(to === null ? [] : [to]),
         query.rowsMax,
       )
       .map(itemRow);
+  }
+
+  values(user: string, keys: readonly string[]): Map<string, Uint8Array> {
+    const values = new Map<string, Uint8Array>();
+    for (let n = 0; n < keys.length; n += VALUES_AT_ONCE) {
+      const some = keys.slice(n, n + VALUES_AT_ONCE);
+      // Filled up with one that is asked for anyway: a statement for each number would be compiled anew.
+      const last = some.at(-1)!;
+      while (some.length < VALUES_AT_ONCE) some.push(last);
+      for (const r of this.#sql.rows(VALUES_QUERY, user, ...some)) values.set(str(r[0]), blob(r[1]));
+    }
+    return values;
+  }
+
+  earliestExpiry(o: number, exactBelow: number): number {
+    const known = this.#expiries.get(o);
+    if (known !== undefined && known >= exactBelow) return known;
+    const r = this.#sql.rows(
+      `SELECT expires_at FROM items WHERE o = ? AND expires_at > 0 ORDER BY expires_at LIMIT 1`,
+      o,
+    )[0];
+    const earliest = r === undefined ? Infinity : num(r[0]);
+    this.#expiries.set(o, earliest);
+    return earliest;
+  }
+
+  expiredItems(o: number, through: number, rowsMax: number): ExpiredItem[] {
+    return this.#sql
+      .rows(
+        `SELECT user, key, expires_at, size FROM items
+         WHERE o = ? AND expires_at > 0 AND expires_at <= ? ORDER BY expires_at LIMIT ?`,
+        o,
+        through,
+        rowsMax,
+      )
+      .map((r) => ({ user: str(r[0]), key: str(r[1]), expiresAt: num(r[2]), size: num(r[3]) }));
   }
 
   owner(user: string): OwnerRow | null {
@@ -608,6 +645,41 @@ export class SqlStorage implements Storage {
 
   deleteOutbox(o: number, dest: number): void {
     this.#sql.run(`DELETE FROM outbox WHERE o = ? AND dest = ?`, o, dest);
+  }
+
+  sinks(): SinkRow[] {
+    return this.#sql
+      .rows(`SELECT o, name, round, delivered, state, through, attempts, next_at, error FROM sinks`)
+      .map((r) => ({
+        o: num(r[0]),
+        name: str(r[1]),
+        round: num(r[2]),
+        delivered: num(r[3]),
+        state: SINK_STATES[num(r[4])] ?? "parked",
+        through: num(r[5]),
+        attempts: num(r[6]),
+        nextAt: num(r[7]),
+        error: str(r[8]),
+      }));
+  }
+
+  putSink(row: SinkRow): void {
+    this.#sql.run(
+      `INSERT INTO sinks(o, name, round, delivered, state, through, attempts, next_at, error)
+       VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT(o, name) DO UPDATE SET round = excluded.round, delivered = excluded.delivered,
+         state = excluded.state, through = excluded.through, attempts = excluded.attempts,
+         next_at = excluded.next_at, error = excluded.error`,
+      row.o,
+      row.name,
+      integer(row.round),
+      integer(row.delivered),
+      SINK_STATES.indexOf(row.state),
+      integer(row.through),
+      row.attempts,
+      integer(row.nextAt),
+      row.error,
+    );
   }
 
   pins(): PinRow[] {
@@ -726,10 +798,15 @@ export class SqlStorage implements Storage {
       .map((r) => str(r[0]));
   }
 
-  eraseUser(user: string): void {
+  eraseUser(user: string, before: number | null): void {
     this.#scrubber.noteSize();
     this.#owners.delete(user);
     this.#itemsRead.clear();
+    if (before !== null) {
+      this.#sql.run(`DELETE FROM items WHERE user = ? AND hlc < ?`, user, before);
+      this.#sql.run(`DELETE FROM idempotency WHERE user = ? AND hlc < ?`, user, before);
+      return;
+    }
     this.#sql.run(`DELETE FROM items WHERE user = ?`, user);
     this.#sql.run(`DELETE FROM idempotency WHERE user = ?`, user);
     this.#sql.run(`DELETE FROM owners WHERE user = ?`, user);
@@ -808,6 +885,7 @@ export class SqlStorage implements Storage {
     this.#scrubber.noteSize();
     this.#owners.clear();
     this.#itemsRead.clear();
+    this.#expiries.clear();
     this.#sql.run(`DELETE FROM items`);
     this.#sql.run(`DELETE FROM owners`);
     this.#sql.run(`DELETE FROM idempotency`);
@@ -943,6 +1021,10 @@ const FEW_ROWS = 32;
 const PAGE_ROWS = 256;
 /** What an item takes in a message beside its value, roughly. */
 const ITEM_OVERHEAD_BYTES = 150;
+
+/** Keys of one look-up: a statement has at most 100 parameters, and the user is one. */
+const VALUES_AT_ONCE = 50;
+const VALUES_QUERY = `SELECT key, value FROM items WHERE user = ? AND key IN (${Array(VALUES_AT_ONCE).fill("?").join(", ")})`;
 
 interface ScanPlace {
   readonly table: "owners" | "idempotency" | "items";

@@ -6,7 +6,7 @@
  */
 import type { Position } from "../replication/position.ts";
 import { positionShape } from "./position-shape.ts";
-import { decode, encode, flag, many, message, one, positive, region, text, u53 } from "./shape.ts";
+import { bytes, decode, encode, flag, many, message, one, positive, region, text, u53 } from "./shape.ts";
 
 /** The format that this code writes. */
 export const PAGE_CURSOR_VERSION = 1;
@@ -21,6 +21,8 @@ export interface PageCursor {
   readonly floor: readonly Position[];
   /** Expiry instant that the page before let pass, ms since 1970; 0 for none. */
   readonly seenAt: number;
+  /** Digest of the list's prefix, start and end; empty in cursors of before it was written down. */
+  readonly range: Uint8Array;
 }
 
 const pageCursorShape = message<PageCursor>("PageCursor", {
@@ -30,6 +32,7 @@ const pageCursorShape = message<PageCursor>("PageCursor", {
   reverse: one(4, flag),
   floor: many(5, positionShape),
   seenAt: one(6, u53),
+  range: one(7, bytes),
   version: one(2047, positive),
 });
 

@@ -31,6 +31,7 @@ import type {
   Promise_,
   Pull,
   PullOk,
+  SinkMark,
   SnapshotBegin,
   SnapshotBegun,
   SnapshotChunk,
@@ -67,6 +68,12 @@ const closedShape = message<Closed>("Closed", {
   echo: one(3, s53),
 });
 
+const sinkMarkShape = message<SinkMark>("SinkMark", {
+  name: one(1, text),
+  round: one(2, u53),
+  s: one(3, u53),
+});
+
 const requestShape = choice<PeerRequest>("PeerRequest", {
   append: [
     1,
@@ -81,6 +88,7 @@ const requestShape = choice<PeerRequest>("PeerRequest", {
       closed: maybe(8, closedShape),
       grant: one(9, flag),
       pv: one(10, positive),
+      sinks: many(11, sinkMarkShape),
     }),
   ],
   pull: [

@@ -187,7 +187,11 @@ describe("an import", () => {
     const response = await send("POST", PATH, { body, headers: NDJSON });
     expect(response.status).toBe(429);
     expect(response.headers.get("Retry-After")).toBe("1");
-    expect(await problemOf(response)).toMatchObject({ definite: false, imported: 250, line: 251 });
+    expect(await problemOf(response)).toMatchObject({
+      definite: false,
+      imported: 250,
+      line: 251,
+    });
   });
 
   it("lists a hundred failures and counts the rest", async () => {

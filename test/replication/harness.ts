@@ -10,9 +10,10 @@ import {
   DEFAULT_TIMING,
   type Limits,
   type ReplicaConfig,
+  type SinkConfig,
   type Timing,
 } from "../../src/replication/config.ts";
-import type { CallFailure, Effect, Event } from "../../src/replication/effect.ts";
+import type { CallFailure, DeliveryEnd, Effect, Event, SinkBatch } from "../../src/replication/effect.ts";
 import { EntryKind, OpKind, PROTOCOL_VERSION } from "../../src/replication/entry.ts";
 import type { Entry, EntryCodec, RawEntry } from "../../src/replication/entry.ts";
 import { HLC_EPOCH_MS, hlcAt } from "../../src/replication/hlc.ts";
@@ -72,6 +73,7 @@ export interface NodeOptions {
   readonly anchor?: RegionIndex;
   readonly timing?: Partial<Timing>;
   readonly limits?: Partial<Limits>;
+  readonly sinks?: readonly SinkConfig[];
   readonly rules?: Rules;
   readonly codec?: EntryCodec;
 }
@@ -85,6 +87,7 @@ export function configOf(options: NodeOptions): ReplicaConfig {
     anchor: options.anchor ?? 0,
     timing: { ...DEFAULT_TIMING, ...options.timing },
     limits: { ...DEFAULT_LIMITS, ...options.limits },
+    sinks: options.sinks ?? [],
   };
 }
 
@@ -101,9 +104,14 @@ export class Node {
   constructor(options: NodeOptions = {}) {
     this.#options = options;
     this.config = configOf(options);
-    this.driver.transaction(() => migrate(this.driver, START));
+    this.migrate();
     this.storage = new SqlStorage(this.driver);
     this.start();
+  }
+
+  /** As a host does before every start. */
+  migrate(): void {
+    this.driver.transaction(() => migrate(this.driver, START));
   }
 
   /** A new instance over the same storage. Other code may take over: `options` replace the first ones. */
@@ -316,6 +324,7 @@ export class Story {
       commit: 0,
       grant: false,
       pv: PROTOCOL_VERSION,
+      sinks: [],
       ...fields,
     };
   }
@@ -366,6 +375,7 @@ export type Parcel =
   | { readonly kind: "batch"; readonly message: Batch }
   | { readonly kind: "progress"; readonly message: PeerRequest }
   | { readonly kind: "enqueued"; readonly ok: boolean; readonly call: number }
+  | { readonly kind: "delivered"; readonly end: DeliveryEnd; readonly call: number }
   | { readonly kind: "sync"; readonly sync: number };
 export type Sent = Parcel & {
   readonly from: RegionIndex;
@@ -395,6 +405,8 @@ interface Host {
   up: boolean;
   wakeAt: number;
   alarmAt: number;
+  /** By how much its clock is ahead of the table's. */
+  skewMs: number;
 }
 
 export class Cluster {
@@ -413,6 +425,9 @@ export class Cluster {
     readonly to: RegionIndex;
     readonly messages: readonly Batch[];
   }[] = [];
+  readonly delivered: { readonly from: RegionIndex; readonly sink: string; readonly batch: SinkBatch }[] = [];
+  /** What a receiver says to a batch; null: nothing. */
+  receives: (sink: string, batch: SinkBatch) => DeliveryEnd | null = () => ({ ok: true });
   /** Everything that happened: a measure of silence. */
   turns = 0;
   readonly #options: ClusterOptions;
@@ -432,6 +447,7 @@ export class Cluster {
       up: true,
       wakeAt: Infinity,
       alarmAt: Infinity,
+      skewMs: 0,
     }));
   }
 
@@ -462,6 +478,16 @@ export class Cluster {
     for (const other of this.hosts.keys()) if (other !== region) this.cut(region, other, reason);
   }
 
+  /** Its clock is ahead of the others' from now on, or behind them. */
+  skew(region: RegionIndex, ms: number): void {
+    this.hosts[region]!.skewMs = ms;
+  }
+
+  /** What a region's clock reads. */
+  clock(region: RegionIndex): number {
+    return this.now + this.hosts[region]!.skewMs;
+  }
+
   /** The instance is gone, its storage stays. */
   crash(region: RegionIndex): void {
     const host = this.hosts[region]!;
@@ -475,7 +501,7 @@ export class Cluster {
     if (this.hosts[region]!.up) this.crash(region);
     const host = this.hosts[region]!;
     host.up = true;
-    host.node.now = this.now;
+    host.node.now = this.clock(region);
     this.#note(`      ${name(region)} starts`);
     this.#perform(region, host.node.start(options));
     this.#deliverQueued();
@@ -565,7 +591,7 @@ export class Cluster {
     const host = this.hosts[region]!;
     if (!host.up) throw new Error(`${name(region)} is down`);
     this.turns += 1;
-    const effects = host.node.step(event, this.now);
+    const effects = host.node.step(event, this.clock(region));
     this.#perform(region, effects);
     return effects;
   }
@@ -594,7 +620,7 @@ export class Cluster {
     value: string,
     fields: Partial<WriteRequest> = {},
   ): Ask {
-    return this.client(region, writeOf(this.now, user, key, value, fields));
+    return this.client(region, writeOf(this.clock(region), user, key, value, fields));
   }
 
   read(
@@ -604,7 +630,7 @@ export class Cluster {
     level: ReadLevel,
     fields: Partial<ReadRequest> = {},
   ): Ask {
-    return this.client(region, readOf(this.now, user, key, level, fields));
+    return this.client(region, readOf(this.clock(region), user, key, level, fields));
   }
 
   readMany(
@@ -645,10 +671,10 @@ export class Cluster {
     for (const effect of effects) {
       switch (effect.type) {
         case "alarm":
-          host.alarmAt = effect.at;
+          host.alarmAt = Math.min(host.alarmAt, effect.at - host.skewMs);
           break;
         case "wake":
-          host.wakeAt = effect.at;
+          host.wakeAt = effect.at - host.skewMs;
           break;
         case "call":
           this.#send(region, effect.to, {
@@ -660,6 +686,9 @@ export class Cluster {
           break;
         case "enqueue":
           this.#enqueue(region, effect);
+          break;
+        case "deliver":
+          this.#toSink(region, effect);
           break;
         case "sync":
           this.#send(region, region, { kind: "sync", sync: effect.sync }, this.#options.syncMs ?? 1);
@@ -697,6 +726,14 @@ export class Cluster {
           break;
       }
     }
+  }
+
+  /** Into the receiver's hands; what it says to that is on its way at once. */
+  #toSink(region: RegionIndex, effect: Extract<Effect, { type: "deliver" }>): void {
+    const { call, sink, batch } = effect;
+    this.delivered.push({ from: region, sink, batch });
+    const end = this.receives(sink, batch);
+    if (end !== null) this.#send(region, region, { kind: "delivered", end, call }, 5);
   }
 
   #enqueue(region: RegionIndex, effect: Extract<Effect, { type: "enqueue" }>): void {
@@ -780,6 +817,9 @@ export class Cluster {
         return void this.step(to, { type: "failed", call: parcel.call, from, reason: parcel.reason });
       case "enqueued":
         if (host.up && mine) this.step(to, { type: "enqueued", call: parcel.call, ok: parcel.ok });
+        return;
+      case "delivered":
+        if (host.up && mine) this.step(to, { type: "delivered", call: parcel.call, end: parcel.end });
         return;
       case "sync":
         if (host.up && mine) this.step(to, { type: "synced", sync: parcel.sync });
@@ -1020,6 +1060,8 @@ function describeRequest(request: ClientRequest): string {
       return `how far is the erasure at ${place(request.position)}?`;
     case "status":
       return "status";
+    case "sink":
+      return `${request.action.kind} ${request.name}`;
   }
 }
 

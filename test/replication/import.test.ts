@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { wallOf } from "../../src/replication/hlc.ts";
+import { MARKS_MAX } from "../../src/replication/import.ts";
 import type { Command, ImportItem, WriteRequest } from "../../src/replication/request.ts";
 import { bytesOf, Cluster, textOf, type Ask, type ClusterOptions } from "./harness.ts";
 
@@ -52,6 +53,31 @@ describe("an import", () => {
       expect(cluster.node(region).storage.item("anna", "b", false)).toMatchObject({ contentType: "x/y" });
     }
     expect(cluster.node(1).state()).toEqual(cluster.node(0).state());
+  });
+
+  test("of an older export, again, undoes neither a newer import nor what was written or deleted since", () => {
+    const monday = [line("x", "monday", { version: "elsewhere.16.1" })];
+    const tuesday = [line("x", "tuesday", { version: "elsewhere.16.2" })];
+    expect(imported(monday).results).toEqual(["imported"]);
+    expect(imported(tuesday).results).toEqual(["imported"]);
+    expect(imported(monday).results).toEqual(["unchanged"]);
+    expect(valueAt(0, "x")).toBe("tuesday");
+    write({ kind: "put", key: "x", value: bytesOf("own"), contentType: "text/plain" });
+    expect(imported(monday).results).toEqual(["unchanged"]);
+    expect(imported(tuesday).results).toEqual(["unchanged"]);
+    expect(valueAt(0, "x")).toBe("own");
+    write({ kind: "delete", key: "x" });
+    expect(imported(monday).results).toEqual(["unchanged"]);
+    expect(cluster.node(0).storage.item("anna", "x", false)?.tombstone).toBe(true);
+  });
+
+  test("is remembered by an item for its last imports", () => {
+    const lines = Array.from({ length: MARKS_MAX + 1 }, (_, n) =>
+      line("x", `value ${n}`, { version: `elsewhere.16.${n + 1}` }),
+    );
+    for (const each of lines) expect(imported([each]).results).toEqual(["imported"]);
+    for (const each of lines.slice(1)) expect(imported([each]).results).toEqual(["unchanged"]);
+    expect(imported(lines.slice(0, 1)).results).toEqual(["imported"]);
   });
 
   test("again logs nothing, and undoes nothing of what was done since", () => {

@@ -17,6 +17,7 @@ function found(o = 0): Log {
     base: storage.bases().find((row) => row.o === o),
     epochs: storage.epochs().filter((row) => row.o === o),
     acceptor: storage.acceptors().find((row) => row.o === o),
+    sinks: storage.sinks().filter((row) => row.o === o),
   });
 }
 

@@ -146,10 +146,10 @@ test("a dependency is satisfied when it is contained, and when it is lost for go
   expect(satisfied).toEqual(["contained", "lost"]);
 });
 
-test("compaction stops at the commit position, at what is applied, at pins and at the slowest peer", () => {
-  const bounds = { commit: 10, applied: 10, pinned: Infinity, matches: [10, 10] };
+test("compaction stops at the commit position, at what is applied, at pins, at the slowest peer and at the slowest sink", () => {
+  const bounds = { commit: 10, applied: 10, pinned: Infinity, matches: [10, 10], held: Infinity };
   expect(RULES.mayCompact(10, bounds)).toBe(true);
-  for (const narrower of [{ commit: 9 }, { applied: 9 }, { pinned: 9 }, { matches: [10, 9] }])
+  for (const narrower of [{ commit: 9 }, { applied: 9 }, { pinned: 9 }, { matches: [10, 9] }, { held: 9 }])
     expect(RULES.mayCompact(10, { ...bounds, ...narrower })).toBe(false);
 });
 

@@ -123,7 +123,7 @@ function next(node: Node) {
 }
 
 const PEER_MESSAGES: { [T in PeerRequest["type"]]: (node: Node) => Extract<PeerRequest, { type: T }> } = {
-  append: (node) => ({ type: "append", ...next(node).common, grant: false }),
+  append: (node) => ({ type: "append", ...next(node).common, grant: false, sinks: [] }),
   pull: () => ({
     type: "pull",
     o: 0,
@@ -277,6 +277,7 @@ const QUESTIONS: Record<Question, (node: Node) => ClientRequest> = {
   erasure: (node) => ({ op: "erasure", position: { o: 0, e: 16, s: 99 }, ...asked(node) }),
   claim: (node) => ({ op: "claim", user: "carl", home: 0, principal: "carl", ...asked(node) }),
   status: (node) => ({ op: "status", ...asked(node) }),
+  sink: (node) => ({ op: "sink", name: "nobody", action: { kind: "resume" }, ...asked(node) }),
 };
 
 type Said = ClientReply["kind"] | Extract<ClientReply, { kind: "refused" }>["reason"];
@@ -365,6 +366,7 @@ const CLIENT_ANSWERS: Record<Question, Record<State, Said>> = {
     restoring: "not-ready",
   }),
   status: always("status"),
+  sink: always("sink"),
 };
 
 describe.each(states)("%s, to a client,", (state) => {

@@ -88,8 +88,9 @@ export const WORKLOAD: Workload = {
   leavers: 0,
 };
 
-/** The one key whose items expire. */
-export const EXPIRING_KEY = "ttl";
+/** Keys whose items expire, most of them; no checker follows these. */
+const EXPIRING_PREFIX = "x";
+const EXPIRING_KEYS = 2;
 /** Where questions and their answers stand. */
 const QUESTION_KEY = "q";
 const ANSWER_KEY = "a";
@@ -165,7 +166,7 @@ export class Device implements Hands {
     if (action === "receipt") return yield* this.#receipt();
     if (isBookkeeping(action)) return yield* this.#bookkeeping.act(action);
     if (action === "expiring")
-      return yield* this.#random.chance(0.5) ? this.#putExpiring() : this.#readExpiring();
+      return yield* this.#expiring(`${EXPIRING_PREFIX}${this.#random.below(EXPIRING_KEYS)}`);
     if (action === "cut") return yield* this.#cut();
     if (action === "answer") return yield* this.#answer();
     const concern = this.#random.weighted(this.#workload.concerns);
@@ -567,16 +568,22 @@ export class Device implements Hands {
     if (reply?.kind === "receipt") this.#cluster.tally.add(`receipts: ${reply.state}`);
   }
 
-  *#putExpiring(): Task<void> {
+  *#expiring(key: string): Task<void> {
+    return yield* this.#random.chance(0.5) ? this.#putExpiring(key) : this.#readExpiring(key);
+  }
+
+  *#putExpiring(key: string): Task<void> {
     const partition = this.#partition();
+    // Often written again before its time, for a later one, an earlier one, or for ever.
+    const expiresInS = this.#random.chance(0.85) ? { expiresInS: this.#random.between(1, 4) } : {};
     const command = {
       kind: "put",
-      key: EXPIRING_KEY,
+      key,
       value: encode("soon gone"),
       contentType: "application/json",
-      expiresInS: this.#random.between(1, 4),
+      ...expiresInS,
     } as const;
-    const key = `i${++this.#shared.keys}`;
+    const idempotencyKey = `i${++this.#shared.keys}`;
     const { reply } = yield* this.#edge.write(
       partition,
       {
@@ -584,7 +591,7 @@ export class Device implements Hands {
         principal: this.user,
         command,
         conditions: {},
-        idempotency: { key, fingerprint: encode(key), by: "client" },
+        idempotency: { key: idempotencyKey, fingerprint: encode(idempotencyKey), by: "client" },
         concern: "local",
         session: this.#part(partition),
       },
@@ -594,28 +601,34 @@ export class Device implements Hands {
     else if (reply !== null) this.#takeLost(partition, reply);
   }
 
-  *#readExpiring(): Task<void> {
+  *#readExpiring(key: string): Task<void> {
     const level = this.#random.weighted(this.#workload.levels);
     const partition = this.#partition();
     const seenAt = this.#part(partition).seenAt;
-    const { reply } = yield* this.#ask(
-      partition,
-      this.user,
-      { kind: "item", key: EXPIRING_KEY, head: false },
-      level,
-      false,
-    );
-    if (reply?.kind !== "item") {
+    const what = this.#random.chance(0.7)
+      ? ({ kind: "item", key, head: false } as const)
+      : ({
+          kind: "list",
+          prefix: EXPIRING_PREFIX,
+          limit: 5,
+          reverse: false,
+          values: false,
+          bytesMax: 1,
+        } as const);
+    const { reply } = yield* this.#ask(partition, this.user, what, level, false);
+    if (reply?.kind !== "item" && reply?.kind !== "list") {
       if (reply !== null) this.#takeLost(partition, reply);
       return;
     }
     this.#session?.saw(partition, reply.facts, covers(level));
     this.#takeLost(partition, reply);
-    if (reply.item !== null && reply.item.expiresAt !== 0 && reply.item.expiresAt <= seenAt)
-      this.expiredCameBack.push(
-        `${this.name} saw an item again that expired at ${reply.item.expiresAt}, after ${seenAt}`,
-      );
-    this.#cluster.tally.add(reply.item === null ? "expiring items gone" : "expiring items there");
+    const items = reply.kind === "list" ? reply.items : reply.item === null ? [] : [reply.item];
+    for (const item of items)
+      if (item.expiresAt !== 0 && item.expiresAt <= seenAt)
+        this.expiredCameBack.push(
+          `${this.name} saw ${item.key} again, which expired at ${item.expiresAt}, after ${seenAt}`,
+        );
+    this.#cluster.tally.add(items.length === 0 ? "expiring items gone" : "expiring items there");
   }
 
   /** What is wrong about expiry, in words. */

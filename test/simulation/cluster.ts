@@ -4,6 +4,7 @@ import {
   DEFAULT_TIMING,
   type Limits,
   type ReplicaConfig,
+  type SinkConfig,
   type Timing,
 } from "../../src/replication/config.ts";
 import type { Effect, Event } from "../../src/replication/effect.ts";
@@ -17,6 +18,7 @@ import { CALM, type Faults } from "./faults.ts";
 import { type Distortion, type Endpoint, Host, type Surroundings, type Undated } from "./host.ts";
 import { type CallEnd, Network } from "./network.ts";
 import { Queue } from "./queue.ts";
+import { Receiver } from "./receiver.ts";
 import { Random } from "./random.ts";
 import { Tally } from "./tally.ts";
 import { Timeline } from "./timeline.ts";
@@ -29,6 +31,7 @@ export interface ClusterOptions {
   readonly faults: Faults;
   readonly timing?: Partial<Timing>;
   readonly limits?: Partial<Limits>;
+  readonly sinks?: readonly SinkConfig[];
   readonly rules?: Rules;
   readonly distortion?: Distortion;
   /** Lines of transcript to hold. */
@@ -55,6 +58,8 @@ export class Cluster implements Surroundings {
   readonly timing: Timing;
   readonly limits: Limits;
   readonly rules: Rules;
+  readonly sinks: readonly SinkConfig[];
+  readonly receiver: Receiver;
   readonly clocks: readonly RegionClock[];
   /** By partition, then region. */
   readonly hosts: readonly (readonly Host[])[];
@@ -75,6 +80,8 @@ export class Cluster implements Surroundings {
     this.timing = { ...DEFAULT_TIMING, ...options.timing };
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.rules = options.rules ?? RULES;
+    this.sinks = options.sinks ?? [];
+    this.receiver = new Receiver(this.timeline, random.fork("receiver"), this.tally, faults.receiver);
     this.network = new Network(
       this.timeline,
       random.fork("network"),
@@ -186,6 +193,7 @@ export class Cluster implements Surroundings {
     this.network.setFaults(CALM.network);
     this.network.heal();
     for (const queue of this.queues) queue.setFaults(CALM.queue);
+    this.receiver.setFaults(CALM.receiver);
     for (const host of this.allHosts()) {
       host.setFaults(CALM.crash);
       host.revive();
@@ -202,6 +210,7 @@ export class Cluster implements Surroundings {
       anchor: this.anchorOf(partition),
       timing: this.timing,
       limits: this.limits,
+      sinks: this.sinks,
     };
   }
 }

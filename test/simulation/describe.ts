@@ -95,6 +95,8 @@ export function describeRequest(request: ClientRequest): string {
       return `claim ${request.user} for ${request.home}`;
     case "status":
       return "status";
+    case "sink":
+      return `sink ${request.name}: ${request.action.kind === "resume" ? "resume" : `replay after ${position(request.action.position)}`}`;
     default:
       return (request as { op: string }).op;
   }
@@ -136,6 +138,8 @@ export function describeEvent(event: Event): string {
       return `queue: ${event.messages.map((message) => (message === null ? "poison" : describeMessage(message))).join("; ")}`;
     case "enqueued":
       return `enqueued ${event.ok}`;
+    case "delivered":
+      return `delivered: ${event.end.ok ? "ok" : event.end.error}`;
     case "client":
       return `client: ${describeRequest(event.request)}`;
     default:
@@ -161,6 +165,8 @@ export function describeEffect(effect: Effect): string {
       return `feed ${effect.id} ends`;
     case "sync":
       return `sync ${effect.sync}`;
+    case "deliver":
+      return `deliver to ${effect.sink}: ${effect.batch.changes.length} changes after ${effect.batch.after} through ${position(effect.batch.through)}`;
     case "alarm":
     case "wake":
       return `${effect.type} at ${effect.at}`;

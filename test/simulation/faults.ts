@@ -73,6 +73,24 @@ export interface TakeoverFaults {
   readonly abandon: number;
 }
 
+export interface ReceiverFaults {
+  readonly delayMs: Range;
+  /** Per attempt: refused, not taken. */
+  readonly refusal: number;
+  /** Per attempt: taken, and the answer is lost. */
+  readonly silent: number;
+  /** Per attempt: arrives so late that the sender has given up. */
+  readonly late: number;
+  readonly lateMs: Range;
+  /** Per attempt: the receiver goes down for so long. */
+  readonly outage: number;
+  readonly outageMs: Range;
+  /** Per attempt: it wants no more, until somebody resumes the sink. */
+  readonly gone: number;
+  /** Per second: an administrator resumes or replays some sink. */
+  readonly controlsPerSecond: number;
+}
+
 export interface Faults {
   readonly network: NetworkFaults;
   readonly queue: QueueFaults;
@@ -81,6 +99,7 @@ export interface Faults {
   /** Per second and region. */
   readonly clockJumpsPerSecond: number;
   readonly takeover: TakeoverFaults;
+  readonly receiver: ReceiverFaults;
 }
 
 /** Nothing goes wrong, and things still take time. */
@@ -121,4 +140,15 @@ export const CALM: Faults = {
   clock: { offsetMsMax: 40, jumpMsMax: 0, drift: 0 },
   clockJumpsPerSecond: 0,
   takeover: { perSecond: 0, entriesMax: 0, bareMajority: 0, abandon: 0 },
+  receiver: {
+    delayMs: [5, 60],
+    refusal: 0,
+    silent: 0,
+    late: 0,
+    lateMs: [0, 0],
+    outage: 0,
+    outageMs: [0, 0],
+    gone: 0,
+    controlsPerSecond: 0,
+  },
 };

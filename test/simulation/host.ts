@@ -26,6 +26,7 @@ import { describeEffect, describeEvent } from "./describe.ts";
 import type { CrashFaults } from "./faults.ts";
 import type { Network } from "./network.ts";
 import type { Queue, QueueBytes } from "./queue.ts";
+import type { Receiver } from "./receiver.ts";
 import type { Random } from "./random.ts";
 import type { Tally } from "./tally.ts";
 import type { Planned, Timeline } from "./timeline.ts";
@@ -48,6 +49,7 @@ export interface Surroundings {
   readonly transcript: Transcript;
   readonly codec: EntryCodec;
   queue(region: number): Queue;
+  readonly receiver: Receiver;
   host(region: number, partition: number): Endpoint | null;
   /** After a committed turn, before its effects are performed. */
   turned(host: Host, event: Event, effects: readonly Effect[], now: number): void;
@@ -113,6 +115,8 @@ export class Host implements Endpoint {
   readonly #sockets = new Map<number, Socket>();
   #wake: Planned | null = null;
   #alarm: Planned | null = null;
+  /** The alarm whose turn this is: it counts as pending until the turn has lived. */
+  #ringing: Planned | null = null;
 
   constructor(
     world: Surroundings,
@@ -419,6 +423,11 @@ export class Host implements Endpoint {
         timeline.after(ms, () => alive({ type: "synced", sync: effect.sync }));
         return;
       }
+      case "deliver":
+        this.#world.receiver.take(this.partition, effect, (end) =>
+          alive({ type: "delivered", call: effect.call, end }),
+        );
+        return;
       case "wake": {
         timeline.cancel(this.#wake);
         this.#wake = timeline.after(this.clock.realUntil(effect.at, timeline.now), () => {
@@ -467,10 +476,10 @@ export class Host implements Endpoint {
 
   #setAlarm(at: number, now: number): void {
     const { timeline } = this.#world;
+    const dueAt = timeline.now + this.clock.realUntil(at, timeline.now) + (at > now ? 0 : 1);
+    if (this.#alarm !== null && this.#alarm.at <= dueAt && this.#alarm !== this.#ringing) return;
     timeline.cancel(this.#alarm);
-    this.#alarm = timeline.after(this.clock.realUntil(at, timeline.now) + (at > now ? 0 : 1), () =>
-      this.#ring(),
-    );
+    this.#alarm = timeline.at(dueAt, () => this.#ring());
   }
 
   /** At least once: an alarm whose turn failed, or whose instance died, rings again. */
@@ -478,7 +487,9 @@ export class Host implements Endpoint {
     const { timeline, random, tally } = this.#world;
     tally.add("alarms");
     const ringing = this.#alarm;
+    this.#ringing = ringing;
     const lived = this.#step({ type: "alarm" });
+    this.#ringing = null;
     // The turn may have set a new alarm, which replaces this one.
     if (this.#alarm !== ringing) return;
     const again = !lived || random.chance(this.#faults.betweenEffects);

@@ -107,7 +107,7 @@ export function oneLeaderAtATime(turn: Turn): void {
 /** I16: who acknowledges, or answers as the leader, leads with the greatest epoch that could act, and nobody else could. */
 export function actsOnlyWhoLeads(turn: Turn): void {
   for (const { reply, request } of turn.answered) {
-    for (const acts of relyingOnLeading({ reply, request, askedAt: 0 })) judgeActing(turn, acts);
+    for (const acts of relyingOnLeading({ reply, request })) judgeActing(turn, acts);
   }
 }
 
@@ -155,7 +155,7 @@ interface Acting {
 }
 
 /** What of an answer relies on being a leader. */
-function relyingOnLeading({ reply, request }: Answered): Acting[] {
+function relyingOnLeading({ reply, request }: Pick<Answered, "reply" | "request">): Acting[] {
   if (reply.kind === "written") {
     const local = request.op === "write" && (request.concern === "local" || request.concern === "one");
     return [

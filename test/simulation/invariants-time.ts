@@ -1,6 +1,6 @@
-/** Invariants that speak of time: bounded staleness, expiry, and how much may be exposed to loss (I32). */
+/** Invariants that speak of time: bounded staleness, and how much may be exposed to loss (I32). */
 import { leaderOf } from "../../src/replication/position.ts";
-import type { ClientReply, ItemView, ReadManyRequest, ReadRequest } from "../../src/replication/request.ts";
+import type { ClientReply, ReadManyRequest, ReadRequest } from "../../src/replication/request.ts";
 import type { Undated } from "./host.ts";
 import type { Turn } from "./turn.ts";
 
@@ -58,28 +58,6 @@ function isOfPresentLine(turn: Turn, o: number, e: number, s: number): boolean {
   return turn.peers.some(
     (peer) => turn.ghost.mirror(peer, o).last.e === highest && turn.ghost.mirror(peer, o).holds(e, s),
   );
-}
-
-/** An item is not shown after it expired, by the clock of the replica or the time in the token. */
-export function nothingExpiredIsShown(turn: Turn): void {
-  for (const { reply, request } of turn.answered) {
-    if (request.op !== "read" && request.op !== "read-many") continue;
-    const items = itemsIn(reply);
-    for (const item of items) {
-      if (item === null || item.expiresAt === 0) continue;
-      if (item.expiresAt <= request.session.seenAt)
-        turn.fail(
-          "nothing expired is shown",
-          `${turn.host.name} shows an item ${item.key}, which expired at ${item.expiresAt}; the token has seen ${request.session.seenAt}`,
-        );
-    }
-  }
-}
-
-function itemsIn(reply: ClientReply): readonly (ItemView | null)[] {
-  if (reply.kind === "item") return [reply.item];
-  if (reply.kind === "list") return reply.items;
-  return reply.kind === "items" ? reply.items.map((item) => (item.kind === "item" ? item.item : null)) : [];
 }
 
 /** I32: a write at `local` is not acknowledged while the oldest one without a majority is older than the bound. */

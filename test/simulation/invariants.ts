@@ -23,11 +23,16 @@ import {
   writesFollowReads,
 } from "./invariants-answers.ts";
 import {
+  nothingExpiredIsShown,
+  onlyTheExpiredIsReclaimed,
+  timesAreTold,
+  writesJudgeAtTheirOwnTime,
+} from "./invariants-expiry.ts";
+import {
   boundedReadsAreFresh,
   compactionWaitsForFollowers,
   doorbellsAreAnswered,
   exposureIsBounded,
-  nothingExpiredIsShown,
   pinsAreKept,
 } from "./invariants-time.ts";
 import { erasuresWaitForAMajority } from "./erasures.ts";
@@ -44,6 +49,7 @@ import {
   promisesNeverDecrease,
 } from "./invariants-log.ts";
 import { takeoversHaveAReason } from "./invariants-takeover.ts";
+import { SinkWatch } from "./sinks.ts";
 import { stateIsWhatWasApplied } from "./state-check.ts";
 import type { Answered, Turn } from "./turn.ts";
 
@@ -71,6 +77,9 @@ const INVARIANTS: readonly Invariant[] = [
   writesFollowReads,
   boundedReadsAreFresh,
   nothingExpiredIsShown,
+  writesJudgeAtTheirOwnTime,
+  onlyTheExpiredIsReclaimed,
+  timesAreTold,
   exposureIsBounded,
   doorbellsAreAnswered,
   compactionWaitsForFollowers,
@@ -87,6 +96,7 @@ interface Open {
   readonly askedAt: number;
   readonly generation: number;
   readonly overdueAt: number;
+  lowestNow: number;
 }
 
 export class Invariants implements Observer {
@@ -98,6 +108,7 @@ export class Invariants implements Observer {
   /** Requests of other replicas that were not answered yet, by number. */
   readonly #requests = new Map<Host, Map<number, PeerRequest>>();
   readonly #turns = new Map<Host, number>();
+  readonly sinks = new SinkWatch();
 
   constructor(cluster: Cluster, ghost: Ghost, clocksKept: boolean) {
     this.#cluster = cluster;
@@ -115,6 +126,7 @@ export class Invariants implements Observer {
       askedAt: now,
       generation: host.generation,
       overdueAt: now + leftMs + DEADLINE_SLACK_MS + 2 * this.#cluster.faults.clock.jumpMsMax,
+      lowestNow: host.now(),
     });
   }
 
@@ -122,6 +134,7 @@ export class Invariants implements Observer {
     if (this.#ghost.problems.length > 0) return;
     const { timeline, tally } = this.#cluster;
     const requests = this.#requestsOf(host);
+    for (const open of this.#open.get(host)?.values() ?? []) open.lowestNow = Math.min(open.lowestNow, now);
     if (event.type === "peer") requests.set(event.id, event.message);
     const dirty = host.driver.takeDirty();
     const deltas = this.#ghost.mirrors(host).map((mirror) => mirror.sync(host.driver, dirty));
@@ -153,10 +166,12 @@ export class Invariants implements Observer {
       clocksKept: this.#clocksKept,
       timing: this.#cluster.timing,
       limits: this.#cluster.limits,
+      tally,
       fail: (invariant, what) => this.#ghost.fail(invariant, what),
     };
     for (const invariant of INVARIANTS) invariant(turn);
     takeoversHaveAReason(turn, this.#cluster.network);
+    this.sinks.watch(turn, dirty);
     for (const effect of effects) if (effect.type === "reply") requests.delete(effect.id);
     const turns = (this.#turns.get(host) ?? 0) + 1;
     this.#turns.set(host, turns);
@@ -197,7 +212,8 @@ export class Invariants implements Observer {
       const asked = open?.get(effect.id);
       if (asked === undefined) return [];
       open?.delete(effect.id);
-      return [{ request: asked.request, reply: effect.reply, askedAt: asked.askedAt }];
+      const { request, askedAt, lowestNow } = asked;
+      return [{ request, reply: effect.reply, askedAt, lowestNow }];
     });
   }
 

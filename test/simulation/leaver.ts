@@ -113,7 +113,13 @@ export class Leaver {
   #command(): Command {
     const key = `k${this.#random.below(4)}`;
     if (this.#random.chance(0.2)) return { kind: "delete", key };
-    return { kind: "put", key, value: this.#value(), contentType: `application/${this.user}+json` };
+    const put = {
+      kind: "put",
+      key,
+      value: this.#value(),
+      contentType: `application/${this.user}+json`,
+    } as const;
+    return this.#random.chance(0.3) ? { ...put, expiresInS: this.#random.between(1, 20) } : put;
   }
 
   #lines(): ImportItem[] {

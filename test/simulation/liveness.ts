@@ -57,6 +57,18 @@ export function campaignsSeen(ghost: Ghost): number[] {
   return ghost.logs.flat().map((log) => log.ballots.size);
 }
 
+/** What has expired is reclaimed at every replica, once its log has a leader again: by then everything that may expire has. */
+export function expiredIsReclaimed(cluster: Cluster, ghost: Ghost): void {
+  for (const host of cluster.allHosts()) {
+    const left = host.driver.rows(`SELECT user, key, o, expires_at FROM items WHERE expires_at > 0`);
+    for (const [user, key, o, expiresAt] of left)
+      ghost.fail(
+        "the expired is reclaimed",
+        `${host.name} still has ${String(user)}/${String(key)} of log ${String(o)}, which expired at ${String(expiresAt)}, and its clock reads ${host.now()}`,
+      );
+  }
+}
+
 /** L1: the logs of all replicas are one, everything is applied, nothing waits. */
 export function replicasAgree(cluster: Cluster, ghost: Ghost): void {
   for (const hosts of cluster.hosts) {

@@ -18,6 +18,7 @@ const FLOORS_PER_RUN: Readonly<Record<string, number>> = {
   "writes acknowledged: local": 5,
   "writes acknowledged: majority": 3,
   "checked: session guarantees: reads": 1,
+  "items reclaimed": 0.5,
 };
 
 const { values } = parseArgs({

@@ -7,6 +7,7 @@
 import { lackingOf, neededOf } from "../../src/replication/cut.ts";
 import { judge } from "../../src/replication/epoch-table.ts";
 import { type Rules, RULES } from "../../src/replication/rules.ts";
+import type { ExpiredItem } from "../../src/replication/storage.ts";
 import { WORKLOAD } from "./client.ts";
 import type { Distortion } from "./host.ts";
 import { type Schedule, scheduleNamed } from "./schedule.ts";
@@ -130,6 +131,43 @@ const remembered: Schedule = {
   limits: { ...snapshots.limits, logBytesMax: 1_500, compactEveryEntries: 2 },
   workload: { ...snapshots.workload, readers: 8 },
 };
+
+/** Receivers that are slow and often away, and logs that are not kept for long. */
+const slowReceivers: Schedule = {
+  ...scheduleNamed("sinks"),
+  name: "slow-receivers",
+  timing: { ...scheduleNamed("sinks").timing, retainMs: 300 },
+  limits: { ...scheduleNamed("sinks").limits, compactEveryEntries: 3 },
+  faults: {
+    ...scheduleNamed("sinks").faults,
+    receiver: { ...scheduleNamed("sinks").faults.receiver, delayMs: [200, 700], outage: 0.1, gone: 0 },
+  },
+};
+
+/** Logs taken over while their leader is cut off, so that what it had written is cut off too. */
+const contested: Schedule = {
+  ...takeovers,
+  name: "contested-sinks",
+  sinks: scheduleNamed("sinks").sinks,
+};
+
+/** Finds in one turn and reclaims some turns later, whatever has been written there since. */
+function reclaimsLater(turns: number): Partial<Rules> {
+  const found = new Map<string, { readonly items: readonly ExpiredItem[]; age: number }>();
+  return {
+    reclaims: (due) =>
+      [...new Set(due.map(({ user }) => user))].flatMap((user) => {
+        const before = found.get(user);
+        if (before === undefined) {
+          found.set(user, { items: due.filter((item) => item.user === user), age: 0 });
+          return [];
+        }
+        if (++before.age < turns) return [];
+        found.delete(user);
+        return before.items;
+      }),
+  };
+}
 
 const MUTANTS: readonly Mutant[] = [
   mutant(
@@ -280,6 +318,15 @@ const MUTANTS: readonly Mutant[] = [
         ),
     },
   ),
+  mutant("compacts-past-sinks", "a leader drops what is still to be delivered", slowReceivers, {
+    mayCompact: (s, bounds) => RULES.mayCompact(s, { ...bounds, held: Infinity }),
+  }),
+  mutant("delivers-uncommitted", "a sink is sent what no majority holds yet", contested, {
+    sinkLimit: (log) => log.head,
+  }),
+  mutant("counts-sent-as-delivered", "a sink moves on before its receiver has taken the batch", "sinks", {
+    deliveredWhenSent: () => true,
+  }),
   mutant("serves-half-an-image", "a snapshot is read before the logs have made it whole", "snapshots", {
     imageWhole: () => true,
   }),
@@ -288,6 +335,22 @@ const MUTANTS: readonly Mutant[] = [
   }),
   mutant("feeds-past-gaps", "the change feed goes on where the log no longer reaches back to", remembered, {
     feedExpired: () => false,
+  }),
+  mutant("reclaims-early", "what will expire in a moment is reclaimed now", "expiry", {
+    reclaimsThrough: (now) => now + 1_500,
+  }),
+  mutant(
+    "reclaims-what-was-rewritten",
+    "a leader reclaims what it found expired in an earlier turn, without looking again",
+    "expiry",
+    reclaimsLater(8),
+  ),
+  mutant("never-reclaims", "what has expired stays where it is", "expiry", { reclaims: () => [] }),
+  mutant("reads-by-its-clock", "a reader forgets the time that its session has seen", "expiry", {
+    readsAt: (now) => now,
+  }),
+  mutant("keeps-the-time", "whoever finds an item reclaimed is not told when that was", "expiry", {
+    tellsTime: () => false,
   }),
   mutant(
     "ignores-doorbells",

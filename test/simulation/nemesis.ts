@@ -2,6 +2,7 @@
 import type { Cluster } from "./cluster.ts";
 import { range } from "./cluster.ts";
 import type { Random } from "./random.ts";
+import { controlSomeSink } from "./sinks.ts";
 import { type Usurper, USURPER } from "./usurper.ts";
 
 const TICK_MS = 250;
@@ -36,7 +37,7 @@ export class Nemesis {
   }
 
   #tick(): void {
-    const { network, crash, clockJumpsPerSecond, takeover } = this.#cluster.faults;
+    const { network, crash, clockJumpsPerSecond, takeover, receiver } = this.#cluster.faults;
     if (this.#happens(network.cutsPerSecond)) this.cut();
     for (const host of this.#cluster.allHosts()) {
       if (!this.#happens(crash.idlePerSecond) || !host.isAwake) continue;
@@ -56,6 +57,8 @@ export class Nemesis {
         `clock of region ${region} jumps by ${by} ms`,
       );
     }
+    if (this.#cluster.sinks.length > 0 && this.#happens(receiver.controlsPerSecond))
+      controlSomeSink(this.#cluster, this.#random);
     if (this.#happens(takeover.perSecond)) {
       this.#usurper.takeOver(
         this.#random.below(this.#cluster.partitions),

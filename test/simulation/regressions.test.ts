@@ -70,6 +70,17 @@ const REGRESSIONS: readonly Regression[] = [
     schedule: scheduleNamed("calm"),
     seeds: [84],
   },
+  {
+    story: "a parked sink that was resumed skipped what had been compacted meanwhile, without a word",
+    schedule: scheduleNamed("sinks"),
+    seeds: [3],
+  },
+  {
+    story:
+      "an erasure that was replayed over a later snapshot removed who had come under the same name since",
+    schedule: scheduleNamed("farewells"),
+    seeds: [20],
+  },
 ];
 
 test.each(REGRESSIONS)("$story", { timeout: 60_000 }, ({ schedule, seeds }) => {

@@ -4,9 +4,10 @@
  * A mild simulation proves little: most of these hold faults at rates at which no real deployment would be usable, because
  * what matters happens where several coincide.
  */
-import { DEFAULT_TIMING, type Limits, type Timing } from "../../src/replication/config.ts";
+import { DEFAULT_TIMING, type Limits, type SinkConfig, type Timing } from "../../src/replication/config.ts";
 import { WORKLOAD, type Workload } from "./client.ts";
 import { CALM, type Faults } from "./faults.ts";
+import { SINKS } from "./sinks.ts";
 
 export interface Schedule {
   readonly name: string;
@@ -16,6 +17,7 @@ export interface Schedule {
   readonly workload: Workload;
   readonly timing: Partial<Timing>;
   readonly limits: Partial<Limits>;
+  readonly sinks: readonly SinkConfig[];
   /** Clocks keep their bound: what rests on leases is judged. */
   readonly clocksKept: boolean;
   /** Latest end of the faults. */
@@ -61,6 +63,17 @@ const LOSSY: Faults = {
   clock: { offsetMsMax: 200, jumpMsMax: DEFAULT_TIMING.clockBoundMs, drift: DEFAULT_TIMING.clockDrift },
   clockJumpsPerSecond: 0.2,
   takeover: { perSecond: 0.15, entriesMax: 4, bareMajority: 0.5, abandon: 0.2 },
+  receiver: {
+    delayMs: [5, 300],
+    refusal: 0.1,
+    silent: 0.08,
+    late: 0.05,
+    lateMs: [10, 8_000],
+    outage: 0.02,
+    outageMs: [200, 9_000],
+    gone: 0.02,
+    controlsPerSecond: 0.3,
+  },
 };
 
 /** Small enough that bounds are met within a short run. */
@@ -87,6 +100,7 @@ const BASE: Schedule = {
   workload: WORKLOAD,
   timing: { retainMs: 20_000, pinMs: 30_000, cooldownMs: 300, cooldownMsMax: 2_000 },
   limits: TIGHT,
+  sinks: [],
   clocksKept: true,
   durationMs: 30_000,
 };
@@ -337,6 +351,25 @@ const SCHEDULES: readonly Schedule[] = [
   },
   {
     ...BASE,
+    name: "expiry",
+    // What lives for seconds, written again and again, where clocks are seconds apart and sessions roam between them.
+    faults: {
+      ...LOSSY,
+      network: { ...LOSSY.network, appendLoss: 0.3 },
+      clock: { ...LOSSY.clock, offsetMsMax: 3_000 },
+    },
+    workload: {
+      ...WORKLOAD,
+      users: 3,
+      opsPerDevice: 24,
+      roam: 0.4,
+      tokenless: 0.15,
+      levels: { leader: 4, session: 2, prefix: 2, eventual: 3 },
+      actions: { put: 2, read: 1, expiring: 8 },
+    },
+  },
+  {
+    ...BASE,
     name: "exposure",
     timing: { ...BASE.timing, rpoMsMax: 2_000 },
     faults: {
@@ -354,6 +387,16 @@ const SCHEDULES: readonly Schedule[] = [
     timing: { ...BASE.timing, retainMs: 8_000, pinMs: 6_000 },
     faults: { ...LOSSY, takeover: { ...LOSSY.takeover, perSecond: 0.4 } },
     workload: { ...WORKLOAD, leavers: 4, opsPerDevice: 8 },
+  },
+  {
+    ...BASE,
+    name: "sinks",
+    sinks: SINKS,
+    workload: {
+      ...WORKLOAD,
+      actions: { put: 12, cas: 2, delete: 2, expiring: 2, read: 2 },
+      opsPerDevice: 20,
+    },
   },
 ];
 

@@ -32,7 +32,7 @@ const FLOORS_OF: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   },
   transactions: {
     "transactions acknowledged": 300,
-    "writes refused: check-failed": 30,
+    "writes refused: check-failed": 10,
     "checked: transfers: transfers": 100,
     "checked: transfers: cuts": 100,
     "checked: accumulation: adds": 100,
@@ -43,7 +43,25 @@ const FLOORS_OF: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   queues: { "entries by queue": 100, "batches buffered": 5, "gaps repaired by pull": 50 },
   snapshots: { "snapshots taken over": 10, compactions: 200 },
   clocks: { "clock jumps": 500 },
+  expiry: { "items reclaimed": 200, "expiring items gone": 100, "expiring items there": 100 },
   exposure: { "writes refused: rpo-bound": 1 },
+  sinks: {
+    "batches taken by sinks": 2_000,
+    "batches refused by receivers": 200,
+    "answers of receivers lost": 40,
+    "batches taken late": 30,
+    "outages of receivers": 15,
+    "replays of sinks: done": 15,
+    "excuses of sinks": 3,
+    "checked: deliveries to sinks: repeated": 300,
+  },
+  farewells: {
+    "users erased": 60,
+    "erasures looked after": 40,
+    "entries redacted": 500,
+    "imports again": 20,
+    "snapshots taken over": 1,
+  },
 };
 
 test.each(scheduleNames())("%s", { timeout: 60_000 }, (name) => {

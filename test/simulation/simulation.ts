@@ -15,6 +15,7 @@ import { Invariants } from "./invariants.ts";
 import { Leaver, seeToErasures } from "./leaver.ts";
 import {
   campaignsSeen,
+  expiredIsReclaimed,
   fallsSilent,
   leadershipRests,
   replicasAgree,
@@ -24,6 +25,7 @@ import { Nemesis } from "./nemesis.ts";
 import { Random } from "./random.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Tally } from "./tally.ts";
+import { judgeSinks, resumeSinks } from "./sinks.ts";
 import { runTask, sleep, type Task } from "./task.ts";
 import type { Transcript } from "./transcript.ts";
 import { Usurper } from "./usurper.ts";
@@ -62,6 +64,7 @@ export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunO
     faults: schedule.faults,
     timing: schedule.timing,
     limits: schedule.limits,
+    sinks: schedule.sinks,
     ...(rules === undefined ? {} : { rules }),
     ...(distortion === undefined ? {} : { distortion }),
     keep,
@@ -121,14 +124,20 @@ export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunO
   }
   if (!isBad()) leadershipRests(cluster, ghost, campaigns);
   for (const reader of readers) if (!isBad()) finish(reader.finish(ghost));
+  if (cluster.sinks.length > 0) finish(resumeSinks(cluster));
   if (!isBad()) replicasAgree(cluster, ghost);
+  if (!isBad()) expiredIsReclaimed(cluster, ghost);
   if (!isBad()) for (const host of cluster.allHosts()) invariants.checkState(host);
   if (!isBad()) nothingOfTheErasedIsLeft(cluster, ghost, leavers);
   const problems = [...ghost.problems];
   if (!isBad()) {
     for (const device of devices) problems.push(...device.expiredCameBack);
     const readings = readers.flatMap((reader) => reader.readings());
-    for (const verdict of judge(cluster, ghost, history, readings, schedule.clocksKept)) {
+    const verdicts = [
+      ...judge(cluster, ghost, history, readings, schedule.clocksKept),
+      judgeSinks(cluster, ghost, invariants.sinks),
+    ];
+    for (const verdict of verdicts) {
       for (const [what, count] of Object.entries(verdict.counted))
         tally.add(`checked: ${verdict.checker}: ${what}`, count);
       if (verdict.ok === "undecided") tally.add("undecided verdicts");

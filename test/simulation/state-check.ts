@@ -15,6 +15,7 @@ interface Expected {
   readonly user: string;
   readonly value: string | null;
   readonly version: string;
+  readonly expiresAt: number;
 }
 
 export function stateIsWhatWasApplied(ghost: Ghost, host: Host): string[] {
@@ -36,8 +37,8 @@ export function stateIsWhatWasApplied(ghost: Ghost, host: Host): string[] {
   for (const known of applied)
     if (!erasures.some((erase) => isErasedBy(known.entry, erase.entry))) replay(known, items, owners, keys);
   const found = new Set<string>();
-  for (const [user, key, o, e, s, tombstone, value] of driver.rows(
-    `SELECT user, key, o, e, s, tombstone, value FROM items`,
+  for (const [user, key, o, e, s, tombstone, value, expiresAt] of driver.rows(
+    `SELECT user, key, o, e, s, tombstone, value, expires_at FROM items`,
   )) {
     if (fading.has(String(user))) continue;
     const id = `${String(user)}/${String(key)}`;
@@ -55,6 +56,10 @@ export function stateIsWhatWasApplied(ghost: Ghost, host: Host): string[] {
       (value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : "") !== expected.value
     )
       problems.push(`${id} at ${host.name} has another value than ${version} wrote`);
+    else if (expiresAt !== expected.expiresAt)
+      problems.push(
+        `${id} at ${host.name} expires at ${String(expiresAt)}, and not at ${expected.expiresAt}`,
+      );
   }
   // A tombstone may have been reclaimed; an item may not.
   for (const [id, { value, version, user }] of items)
@@ -116,6 +121,11 @@ function replay(
   for (const op of entry.ops) {
     const gone = op.kind === OpKind.delete || op.kind === OpKind.expire;
     const value = gone ? null : Buffer.from(op.after?.value ?? new Uint8Array(0)).toString("latin1");
-    items.set(`${entry.user}/${op.key}`, { value, version, user: entry.user });
+    items.set(`${entry.user}/${op.key}`, {
+      value,
+      version,
+      user: entry.user,
+      expiresAt: op.after?.expiresAt ?? 0,
+    });
   }
 }

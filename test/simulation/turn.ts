@@ -6,11 +6,14 @@ import type { ClientReply } from "../../src/replication/request.ts";
 import type { Ghost } from "./ghost.ts";
 import type { Host, Undated } from "./host.ts";
 import type { Delta } from "./mirror.ts";
+import type { Tally } from "./tally.ts";
 
 export interface Answered {
   readonly request: Undated;
   readonly reply: ClientReply;
   readonly askedAt: number;
+  /** The lowest reading of the replica's clock while it had the request. */
+  readonly lowestNow: number;
 }
 
 export interface Turn {
@@ -34,5 +37,6 @@ export interface Turn {
   readonly clocksKept: boolean;
   readonly timing: Timing;
   readonly limits: Limits;
+  readonly tally: Tally;
   fail(invariant: string, what: string): void;
 }

@@ -283,6 +283,7 @@ export class Usurper {
             commit,
             grant: true,
             pv: PROTOCOL_VERSION,
+            sinks: [],
           };
           this.#call(partition, region, append, (reply) => {
             if (reply?.type === "append-ok" && reply.e === e) {

@@ -17,7 +17,6 @@ import { checkTransfers } from "../../src/checker/transfers.ts";
 import type { Verdict } from "../../src/checker/verdict.ts";
 import { OpKind } from "../../src/replication/entry.ts";
 import { ACCOUNTS } from "./bookkeeping.ts";
-import { EXPIRING_KEY } from "./client.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Ghost, Known, LogGhost } from "./ghost.ts";
 import { isLeaver } from "./leaver-name.ts";
@@ -35,16 +34,11 @@ export function judge(
   const operations = history.operations();
   const { kept, lost } = entriesWritten(ghost);
   const authority = new Authority(kept, lost);
-  // What expires is dropped by every replica in its own time.
-  const lasting = new Authority(
-    kept.filter(({ key }) => key !== EXPIRING_KEY),
-    lost,
-  );
   nothingVanishes(cluster, ghost);
   const replicas = states(cluster);
   const always = [
     checkDurability(operations, authority, { voters: cluster.regions }),
-    checkConvergence(replicas, lasting),
+    checkConvergence(replicas, authority),
     checkFeeds(readings, authority),
     checkTransfers(operations, replicas, ACCOUNTS),
     checkAllOrNothing(operations, authority),
@@ -126,13 +120,13 @@ function entriesOf({ entry, raw }: Known): LogEntry[] {
   }));
 }
 
-/** Live items of every replica; what expires is left out, since replicas drop it in their own time. */
+/** Live items of every replica: by the end what expires is reclaimed, by entries of the log. */
 function states(cluster: Cluster): ReplicaState[] {
   return cluster.allHosts().map((host) => ({
     region: String(host.region),
     partition: String(host.partition),
     items: host.driver
-      .rows(`SELECT user, key, o, e, s, value FROM items WHERE tombstone = 0 AND expires_at = 0`)
+      .rows(`SELECT user, key, o, e, s, value FROM items WHERE tombstone = 0`)
       .filter(([user]) => !isLeaver(String(user)))
       .map(([user, key, o, e, s, value]) => ({
         user: String(user),

@@ -6,8 +6,8 @@
  */
 import { beforeEach, describe, expect, test } from "vitest";
 import type { IdempotencyRow, ItemRow, OwnerRow } from "../../src/replication/message.ts";
-import type { LogRow, UndoImage } from "../../src/replication/storage.ts";
-import { prefixEnd } from "../../src/storage/key-range.ts";
+import type { LogRow, SinkRow, UndoImage } from "../../src/replication/storage.ts";
+import { compareKeys, prefixEnd, rangeOf } from "../../src/storage/key-range.ts";
 import { migrate } from "../../src/storage/schema.ts";
 import type { SqlDriver } from "../../src/storage/sql-driver.ts";
 import { IntegerOutOfRange, SqlStorage } from "../../src/storage/sql-storage.ts";
@@ -269,6 +269,32 @@ export function describeStorage(backEnd: string, withDriver: WithDriver): void {
           expect(storage.epochs()).toEqual([
             { o: 0, e: 16, start: 1 },
             { o: 1, e: 16, start: 1 },
+          ]);
+        }),
+      );
+
+      test(
+        "how far sinks are",
+        withStorage((storage) => {
+          const row: SinkRow = {
+            o: 0,
+            name: "orders",
+            round: MAX,
+            delivered: MAX,
+            state: "active",
+            through: MAX,
+            attempts: 3,
+            nextAt: MAX,
+            error: "it answered 500",
+          };
+          storage.putSink({ ...row, round: 0, delivered: 0, state: "lost", error: "" });
+          storage.putSink(row);
+          storage.putSink({ ...row, o: 1, state: "parked" });
+          storage.putSink({ ...row, name: "search", state: "lost" });
+          expect(storage.sinks()).toEqual([
+            row,
+            { ...row, name: "search", state: "lost" },
+            { ...row, o: 1, state: "parked" },
           ]);
         }),
       );
@@ -706,6 +732,131 @@ export function describeStorage(backEnd: string, withDriver: WithDriver): void {
           expect(row).toMatchObject({ key: "a", size: 500, tombstone: true, value: new Uint8Array(0) });
         }),
       );
+
+      test(
+        "are given their values by key, however many, and none for what is not there",
+        filled((storage) => {
+          const value = (n: number): Uint8Array => new Uint8Array(n % 7).fill(n);
+          for (let n = 0; n < 120; n++) storage.putItem(item("v", `k${n}`, { value: value(n) }));
+          for (const count of [0, 1, 49, 50, 51, 100, 120]) {
+            const asked = Array.from({ length: count }, (_, n) => `k${119 - n}`);
+            const found = storage.values("v", ["nothing", ...asked]);
+            expect([...found.keys()].toSorted()).toEqual(asked.toSorted());
+            for (const key of asked) expect(found.get(key)).toEqual(value(Number(key.slice(1))));
+          }
+          expect(storage.values("u", KEYS_IN_ORDER).size).toBe(KEYS_IN_ORDER.length);
+          expect(storage.values("nobody", ["k1"]).size).toBe(0);
+        }),
+      );
+
+      test(
+        "seek by the primary key, from one bound to the other, in both directions",
+        withStorage((_, driver) => {
+          const plans: string[] = [];
+          const explaining: SqlDriver = {
+            ...delegating(driver),
+            rows: (sql, ...params) => {
+              const plan = driver.rows(`EXPLAIN QUERY PLAN ${sql}`, ...params).map((row) => String(row[3]));
+              plans.push(`${plan.join("; ")} (${params.slice(1, -1).map(String).join(" to ")})`);
+              return driver.rows(sql, ...params);
+            },
+          };
+          const storage = new SqlStorage(explaining);
+          const list = (query: Query): void =>
+            void storage.list({ user: "u", prefix: "", reverse: false, rowsMax: 9, ...query });
+          for (const reverse of [false, true]) {
+            list({ reverse });
+            list({ reverse, prefix: "b/" });
+            list({ reverse, prefix: "b/", start: "b/c", end: "b/x" });
+            list({ reverse, prefix: "b/", start: "a", end: "c" });
+            list({ reverse, prefix: "b/", start: "b/c", end: "b/x", after: "b/m" });
+          }
+          const from = "SEARCH items USING PRIMARY KEY (user=? AND key>?)";
+          const both = "SEARCH items USING PRIMARY KEY (user=? AND key>? AND key<?)";
+          expect(plans).toEqual([
+            `${from} ()`,
+            `${both} (b/ to b0)`,
+            `${both} (b/c to b/x)`,
+            `${both} (b/ to b0)`,
+            `${both} (b/m to b/x)`,
+            `${from} ()`,
+            `${both} (b/ to b0)`,
+            `${both} (b/c to b/x)`,
+            `${both} (b/ to b0)`,
+            `${both} (b/c to b/m)`,
+          ]);
+        }),
+      );
+    });
+
+    describe("expiry", () => {
+      const expiring = (key: string, expiresAt: number, fields: Partial<ItemRow> = {}): ItemRow =>
+        item("u", key, { expiresAt, ...fields });
+
+      test(
+        "tells the earliest of an origin's items, whatever happens to them",
+        withStorage((storage) => {
+          const earliest = (o: number, exactBelow = 0): number => storage.earliestExpiry(o, exactBelow);
+          expect(earliest(0)).toBe(Infinity);
+          storage.putItem(expiring("a", 500));
+          storage.putItem(expiring("b", 300));
+          storage.putItem(expiring("c", 100, { o: 1 }));
+          storage.putItem(item("u", "never"));
+          expect([0, 1, 2].map((o) => earliest(o))).toEqual([300, 100, Infinity]);
+          storage.putItem(expiring("d", 200));
+          expect(earliest(0)).toBe(200);
+          // Rewritten, deleted and turned into a tombstone: nothing of it is found at the old instant.
+          storage.putItem(expiring("d", 900));
+          storage.putItem(item("u", "b", { tombstone: true }));
+          storage.deleteItem("u", "a");
+          expect(earliest(0)).toBeLessThanOrEqual(900);
+          expect(storage.expiredItems(0, 899, 10)).toEqual([]);
+          expect(earliest(0, 201)).toBe(900);
+          // Written by another log: no longer this one's.
+          storage.putItem(expiring("d", 900, { o: 1 }));
+          expect(storage.expiredItems(0, MAX, 10)).toEqual([]);
+          expect(storage.expiredItems(1, MAX, 10).map(({ key }) => key)).toEqual(["c", "d"]);
+          storage.clearState();
+          expect([0, 1].map((o) => earliest(o))).toEqual([Infinity, Infinity]);
+        }),
+      );
+
+      test(
+        "finds what is over, the earliest first, up to the instant and the number asked for",
+        withStorage((storage) => {
+          for (let n = 1; n <= 9; n++)
+            storage.putItem(expiring(`k${n}`, 1_000 - n, { value: new Uint8Array(n) }));
+          storage.putItem(expiring("last", MAX));
+          expect(storage.expiredItems(0, 993, 3)).toEqual([
+            { user: "u", key: "k9", expiresAt: 991, size: 9 },
+            { user: "u", key: "k8", expiresAt: 992, size: 8 },
+            { user: "u", key: "k7", expiresAt: 993, size: 7 },
+          ]);
+          expect(storage.expiredItems(0, 993, 100)).toHaveLength(3);
+          expect(storage.expiredItems(0, MAX - 1, 100)).toHaveLength(9);
+          expect(storage.expiredItems(0, MAX, 100)).toHaveLength(10);
+        }),
+      );
+
+      test(
+        "is looked up in its index, which holds nothing else",
+        withStorage((_, driver) => {
+          const plans: string[] = [];
+          const storage = new SqlStorage({
+            ...delegating(driver),
+            rows: (sql, ...params) => {
+              plans.push(...driver.rows(`EXPLAIN QUERY PLAN ${sql}`, ...params).map((row) => String(row[3])));
+              return driver.rows(sql, ...params);
+            },
+          });
+          storage.earliestExpiry(0, 0);
+          storage.expiredItems(0, 5, 5);
+          expect(plans).toEqual([
+            "SEARCH items USING COVERING INDEX items_expiring (o=? AND expires_at>?)",
+            "SEARCH items USING INDEX items_expiring (o=? AND expires_at>? AND expires_at<?)",
+          ]);
+        }),
+      );
     });
 
     describe("owners and idempotency", () => {
@@ -944,43 +1095,15 @@ export function describeStorage(backEnd: string, withDriver: WithDriver): void {
       );
 
       test(
-        "migrations run in the order of their numbers, and what was shipped stays as it was",
+        "every migration has run, in the order of their numbers, from one without a gap",
         withStorage((_, driver) => {
-          const ids = driver.rows(`SELECT id FROM migrations ORDER BY id`).map((row) => row[0]);
-          expect(ids.slice(0, 1)).toEqual([1]);
-          expect(ids).toContain(3);
-          // The first migration, word for word: a change to it never reaches a database that has run it.
-          const first = driver
-            .rows(
-              `SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name IN (${FIRST_TABLES.map(() => "?").join(", ")}) ORDER BY name`,
-              ...FIRST_TABLES,
-            )
-            .map(([name, sql]) => `${String(name)}(${String(sql).slice(String(sql).indexOf("(") + 1)}`);
-          expect(first).toMatchInlineSnapshot(`
-            [
-              "acceptor(o INTEGER PRIMARY KEY, promised INTEGER NOT NULL, max_counter INTEGER NOT NULL, leader_e INTEGER NOT NULL, leader_inc INTEGER NOT NULL)",
-              "base(o INTEGER PRIMARY KEY, e INTEGER NOT NULL, s INTEGER NOT NULL, chain BLOB NOT NULL, hlc INTEGER NOT NULL, reclaimed_e INTEGER NOT NULL, reclaimed_s INTEGER NOT NULL)",
-              "divergent(o INTEGER, e INTEGER, s INTEGER, applied INTEGER NOT NULL, found_at INTEGER NOT NULL, entry BLOB NOT NULL, undo BLOB, PRIMARY KEY(o, e, s)) WITHOUT ROWID",
-              "epochs(o INTEGER, e INTEGER, start INTEGER NOT NULL, PRIMARY KEY(o, e)) WITHOUT ROWID",
-              "grants(o INTEGER, grantee INTEGER, until INTEGER NOT NULL, PRIMARY KEY(o, grantee)) WITHOUT ROWID",
-              "idempotency(user TEXT, k BLOB, fingerprint BLOB NOT NULL, o INTEGER NOT NULL, e INTEGER NOT NULL, s INTEGER NOT NULL, status INTEGER NOT NULL, hlc INTEGER NOT NULL, PRIMARY KEY(user, k)) WITHOUT ROWID",
-              "items(user TEXT, key TEXT, o INTEGER NOT NULL, e INTEGER NOT NULL, s INTEGER NOT NULL, hlc INTEGER NOT NULL, owner_version INTEGER NOT NULL, tombstone INTEGER NOT NULL, expires_at INTEGER NOT NULL, content_type TEXT NOT NULL, size INTEGER NOT NULL, xdeps BLOB NOT NULL, value BLOB NOT NULL, mark BLOB, PRIMARY KEY(user, key)) WITHOUT ROWID",
-              "leadership(o INTEGER PRIMARY KEY, e INTEGER NOT NULL, opened INTEGER NOT NULL, ack_after INTEGER NOT NULL, lease_until INTEGER NOT NULL)",
-              "log(place INTEGER PRIMARY KEY, o INTEGER NOT NULL, s INTEGER NOT NULL, e INTEGER NOT NULL, hlc INTEGER NOT NULL, commit_s INTEGER NOT NULL, applied INTEGER NOT NULL, chain BLOB NOT NULL, entry BLOB NOT NULL, undo BLOB, redacted INTEGER)",
-              "meta(k TEXT PRIMARY KEY, v) WITHOUT ROWID",
-              "outbox(o INTEGER, dest INTEGER, stage INTEGER NOT NULL, next_at INTEGER NOT NULL, PRIMARY KEY(o, dest)) WITHOUT ROWID",
-              "owners(user TEXT PRIMARY KEY, home INTEGER NOT NULL, version INTEGER NOT NULL, o INTEGER NOT NULL, e INTEGER NOT NULL, s INTEGER NOT NULL) WITHOUT ROWID",
-              "pins(id TEXT PRIMARY KEY, until INTEGER NOT NULL, bases TEXT NOT NULL) WITHOUT ROWID",
-              "poison(id INTEGER PRIMARY KEY, at INTEGER NOT NULL, error TEXT NOT NULL, raw BLOB NOT NULL)",
-              "restore(id TEXT PRIMARY KEY, source INTEGER NOT NULL, cursor BLOB NOT NULL, scanned INTEGER NOT NULL, bases TEXT NOT NULL, until TEXT NOT NULL) WITHOUT ROWID",
-              "undo(o INTEGER, s INTEGER, n INTEGER, image BLOB NOT NULL, PRIMARY KEY(o, s, n)) WITHOUT ROWID",
-            ]
-          `);
+          const ids = driver.rows(`SELECT id FROM migrations`).map((row) => Number(row[0]));
+          expect(ids).toEqual(ids.map((_, n) => n + 1));
         }),
       );
 
       test(
-        "no table has a secondary index, and none a rowid beside its key",
+        "one secondary index is all there is, of what expires, and no table has a rowid beside its key",
         withStorage((_, driver) => {
           const tables = driver
             .rows(`SELECT name, sql FROM sqlite_master WHERE type = 'table'`)
@@ -989,8 +1112,8 @@ export function describeStorage(backEnd: string, withDriver: WithDriver): void {
           for (const [name, sql] of tables)
             expect(String(sql), String(name)).toMatch(/WITHOUT ROWID|INTEGER PRIMARY KEY/);
           expect(
-            driver.rows(`SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL`),
-          ).toEqual([]);
+            driver.rows(`SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL`),
+          ).toEqual([["CREATE INDEX items_expiring ON items(o, expires_at) WHERE expires_at > 0"]]);
         }),
       );
     });
@@ -1015,6 +1138,17 @@ const FIRST_TABLES = [
   "restore",
   "undo",
 ];
+
+/** A driver whose methods can be replaced one by one. */
+function delegating(driver: SqlDriver): SqlDriver {
+  return {
+    rows: (sql, ...params) => driver.rows(sql, ...params),
+    run: (sql, ...params) => driver.run(sql, ...params),
+    bytesInUse: () => driver.bytesInUse(),
+    journalBytes: driver.journalBytes,
+    transaction: (work) => driver.transaction(work),
+  };
+}
 
 /** Compares as the thing itself does, without a message of a million lines: large blobs become their size and a sum. */
 function light(thing: unknown): unknown {
@@ -1056,6 +1190,47 @@ export function describeKeyRange(): void {
       expect(prefixEnd("\u{10FFFF}")).toBeNull();
       expect(prefixEnd("")).toBeNull();
       expect(prefixEnd("\uFFFF")).toBe("\u{10000}");
+    });
+  });
+
+  describe("keys", () => {
+    test("are compared as their bytes are", () => {
+      const pairs = KEYS_IN_ORDER.flatMap((a, n) =>
+        KEYS_IN_ORDER.map((b, m) => ({ a, b, sign: Math.sign(n - m) })),
+      );
+      for (const { a, b, sign } of pairs) expect(Math.sign(compareKeys(a, b)), `${a} and ${b}`).toBe(sign);
+      expect(compareKeys("", "")).toBe(0);
+    });
+
+    test("of a list lie between the greatest of the lower bounds and the least of the upper ones", () => {
+      const range = (query: Partial<Parameters<typeof rangeOf>[0]>) => {
+        const { from, beyond, to } = rangeOf({ prefix: "", reverse: false, ...query });
+        return `${beyond ? "(" : "["}${from}, ${to ?? "end"})`;
+      };
+      const within = { prefix: "b/", start: "b/c", end: "b/x" };
+      expect([
+        range({}),
+        range(within),
+        range({ ...within, start: "a" }),
+        range({ ...within, end: "z" }),
+        range({ ...within, after: "b/m" }),
+        range({ ...within, after: "a" }),
+        range({ ...within, after: "b/c" }),
+        range({ ...within, after: "b/m", reverse: true }),
+        range({ ...within, after: "z", reverse: true }),
+        range({ start: "\uFFFD", after: "\u{1F9ED}" }),
+      ]).toEqual([
+        "[, end)",
+        "[b/c, b/x)",
+        "[b/, b/x)",
+        "[b/c, b0)",
+        "(b/m, b/x)",
+        "[b/c, b/x)",
+        "(b/c, b/x)",
+        "[b/c, b/m)",
+        "[b/c, b/x)",
+        "(\u{1F9ED}, end)",
+      ]);
     });
   });
 }

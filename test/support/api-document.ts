@@ -51,7 +51,9 @@ const TRANSPORT_HEADERS = new Set([
   "content-type",
   "date",
   "keep-alive",
+  "sec-websocket-accept",
   "transfer-encoding",
+  "upgrade",
 ]);
 
 export class ApiDocument {

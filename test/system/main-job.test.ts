@@ -407,6 +407,94 @@ describe("lists", () => {
     expect(bare).not.toHaveProperty("valueBase64");
   });
 
+  test("end early at 4 MiB of text, and go on with what did not fit", async () => {
+    const values = Array.from({ length: 6 }, (_, at) =>
+      at % 2 === 0 ? `"${"x".repeat(MIB - 2)}"` : new Uint8Array(MIB).fill(at),
+    );
+    for (const [at, value] of values.entries())
+      await store.put("whale", `big/${at}`, value, {
+        headers: { "Content-Type": at % 2 === 0 ? "application/json" : "application/octet-stream" },
+      });
+    const found: string[] = [];
+    let cursor: string | undefined = "";
+    for (let pages = 0; cursor !== undefined; pages++) {
+      const after: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+      const reply = await store.list("whale", `?prefix=big/&values=true&limit=1000${after}`);
+      expect(Buffer.byteLength(reply.text)).toBeLessThanOrEqual(4 * MIB);
+      for (const { key } of reply.page.items) found.push(key);
+      ({ cursor } = reply.page);
+      expect(pages).toBeLessThan(4);
+    }
+    expect(found).toEqual(values.map((_, at) => `big/${at}`));
+    // Keys alone fit many times over.
+    const { page } = await store.list("whale", "?prefix=big/");
+    expect(page.items.map(({ size }) => size)).toEqual(values.map(() => MIB));
+    expect(page.cursor).toBeUndefined();
+  });
+
+  test("have keys of any characters and of the longest, in the order of their bytes", async () => {
+    const odd = ["a b+c%2F", "a/\u{1F6A2}", "a/\uFFFD", "a/é", "a?x=1&y#z", `a/${"\u{1F9ED}".repeat(127)}zz`];
+    for (const key of odd) expect((await store.put("oddities", key, "1")).status, key).toBe(201);
+    const order = odd.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    const listed = async (query: string) =>
+      (await store.list("oddities", `?${query}`)).page.items.map(({ key }) => key);
+    const text = encodeURIComponent;
+    expect(await listed("")).toEqual(order);
+    expect(await listed("reverse=true")).toEqual(order.toReversed());
+    for (const key of odd) {
+      expect(await listed(`prefix=${text(key)}`), key).toEqual([key]);
+      expect(await listed(`start=${text(key)}&limit=1`), key).toEqual([key]);
+      expect(await listed(`end=${text(key)}`), key).toEqual(order.slice(0, order.indexOf(key)));
+    }
+    for (const direction of ["", "&reverse=true"]) {
+      const found: string[] = [];
+      for (let after: string | undefined = ""; after !== undefined;) {
+        const { page } = await store.list("oddities", `?limit=1${direction}${after}`);
+        found.push(...page.items.map(({ key }) => key));
+        after = page.cursor === undefined ? undefined : `&cursor=${text(page.cursor)}`;
+      }
+      expect(found).toEqual(direction === "" ? order : order.toReversed());
+    }
+    expect(await listed("prefix=a+b%2Bc")).toEqual(["a b+c%2F"]);
+  });
+
+  test("are never older on a later page, wherever that is asked for", async () => {
+    await store.settle("courier", "weur");
+    for (let at = 0; at < 6; at++) await store.put("courier", `k${at}`, "old");
+    await converge(store, "courier");
+    for (let round = 0; round < 5; round++) {
+      // Written last to first: whoever has seen the first page's item has to be shown all that came before it.
+      const versions = new Map<string, string>();
+      for (let at = 5; at >= 0; at--)
+        versions.set(`k${at}`, (await store.put("courier", `k${at}`, `${round}`)).receipt.version);
+      const first = await store.list("courier", "?limit=2", { region: "weur" });
+      const cursor = encodeURIComponent(first.page.cursor ?? "");
+      const second = await store.list("courier", `?limit=9&cursor=${cursor}`, {
+        region: "apac",
+        level: "eventual",
+      });
+      const shown = [...first.page.items, ...second.page.items];
+      expect(new Map(shown.map(({ key, version }) => [key, version]))).toEqual(versions);
+    }
+  });
+
+  test("do without what was deleted or has expired between two pages, and go on from where they were", async () => {
+    for (const key of ["a", "b", "c", "d", "e", "g"])
+      await store.put("gardener", key, "1", key === "d" ? { headers: { "Ithaca-Expires-In": "1" } } : {});
+    const first = await store.list("gardener", "?limit=2");
+    expect(first.page.items.map(({ key }) => key)).toEqual(["a", "b"]);
+    // The key at which the page ended goes too: the cursor names a place, not an item.
+    for (const key of ["b", "c"]) await store.delete("gardener", key);
+    for (const key of ["aa", "f"]) await store.put("gardener", key, "1");
+    await until(
+      () => store.get("gardener", "d"),
+      ({ status }) => status === 404,
+    );
+    const second = await store.list("gardener", `?cursor=${encodeURIComponent(first.page.cursor ?? "")}`);
+    expect(second.page.items.map(({ key }) => key)).toEqual(["e", "f", "g"]);
+    expect(second.page.cursor).toBeUndefined();
+  });
+
   test("are the same at every region and level once they are everywhere", async () => {
     await converge(store, "fleet");
     const truth = await listAll(store, "fleet");

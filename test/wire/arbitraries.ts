@@ -5,6 +5,7 @@ import { CONCERNS } from "../../src/replication/entry.ts";
 import type {
   Batch,
   Closed,
+  SinkMark,
   EpochStart,
   PeerReply,
   PeerRequest,
@@ -119,6 +120,8 @@ export const envelope: fc.Arbitrary<Envelope> = fc.record({
   pv: version,
 });
 
+const sinkMark: fc.Arbitrary<SinkMark> = fc.record({ name: text, round: u53, s: u53 });
+
 const closed: fc.Arbitrary<Closed> = fc.record({ s: u53, hlc: u53, echo: clock });
 
 function is<T extends string>(type: T): fc.Arbitrary<T> {
@@ -142,8 +145,11 @@ export const requests: {
       closed,
       grant: fc.boolean(),
       pv: version,
+      sinks: few(sinkMark),
     },
-    { requiredKeys: ["type", "o", "e", "inc", "prev", "entries", "chain", "commit", "grant", "pv"] },
+    {
+      requiredKeys: ["type", "o", "e", "inc", "prev", "entries", "chain", "commit", "grant", "pv", "sinks"],
+    },
   ),
   pull: fc.record({
     type: is("pull"),
@@ -338,6 +344,7 @@ export const pageCursor: fc.Arbitrary<PageCursor> = fc.record({
   reverse: fc.boolean(),
   floor: few(position),
   seenAt: u53,
+  range: bytes,
 });
 
 export const feedCursor: fc.Arbitrary<FeedCursor> = fc.record({

@@ -30,6 +30,7 @@ const APPEND: Append = {
   commit: 0,
   grant: true,
   pv: 1,
+  sinks: [{ name: "orders", round: 1, s: 2 }],
 };
 
 const BATCH: Batch = {

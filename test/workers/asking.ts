@@ -1,6 +1,7 @@
 /** How the tests of the shells ask replicas: through the transport that the Worker uses, with as few words as can be. */
 import { env } from "cloudflare:workers";
 import type { FaultRecord } from "../../durable-objects/faults.ts";
+import { SinkCourier } from "../../durable-objects/sink-courier.ts";
 import { ObjectTransport, type RegionTransport } from "../../durable-objects/transport.ts";
 import type { ReplicaName } from "../../durable-objects/replica-name.ts";
 import { deploymentOf } from "../../src/deployment/deployment.ts";
@@ -28,6 +29,17 @@ export function transportWith(changes: Partial<RegionTransport>): RegionTranspor
     ...changes,
   };
 }
+
+/** For hosts that have no sinks. */
+export const noCourier = new SinkCourier({
+  deployment,
+  self: replica(0, WEUR),
+  where: "stage",
+  post: {
+    fetch: () => Promise.reject(new Error("there is no sink")),
+    send: () => Promise.reject(new Error("there is no sink")),
+  },
+});
 
 const NO_SESSION: SessionPart = { positions: [], others: [], seenAt: 0 };
 

@@ -78,8 +78,9 @@ describe("faults at the object", () => {
   test("a fault outlives a restart of the object, and ends by itself", async () => {
     const to = replica(5, WEUR);
     await ask(to, { op: "status" });
-    await putFault(to, { kind: "down", region: WEUR, endsAt: Date.now() + 700 });
-    await putFault(to, { kind: "restart", region: WEUR, endsAt: Date.now() + 700 });
+    const endsAt = Date.now() + 700;
+    await putFault(to, { kind: "down", region: WEUR, endsAt });
+    await putFault(to, { kind: "restart", region: WEUR, endsAt });
     expect(await failureOf(ask(to, { op: "status" }))).toMatchObject({ reason: "refused", sent: false });
     expect(await transport.listFaults(to)).toHaveLength(2);
     const status = await eventually(

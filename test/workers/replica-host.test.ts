@@ -10,7 +10,7 @@ import type { Effect, Event } from "../../src/replication/effect.ts";
 import type { PeerReply, PeerRequest } from "../../src/replication/message.ts";
 import type { ClientReply, ClientRequest } from "../../src/replication/request.ts";
 import { encodePeerReply } from "../../src/wire/peer-codec.ts";
-import { ENAM, replica, transport, transportWith, WEUR } from "./asking.ts";
+import { ENAM, noCourier, replica, transport, transportWith, WEUR } from "./asking.ts";
 
 /** A core that notes its events and does what the test says. */
 class ScriptedCore implements Core {
@@ -61,6 +61,7 @@ function onStage(
         transport: transportWith({ peer }),
         queues: new Map(),
       }),
+      courier: noCourier,
       clock: new ObjectClock(WEUR, null),
       pendingMax: 3,
       alarmAt: null,
@@ -132,6 +133,7 @@ test("the writes of a turn that throws are rolled back", () =>
         transport,
         queues: new Map(),
       }),
+      courier: noCourier,
       clock: new ObjectClock(WEUR, null),
       pendingMax: 3,
       alarmAt: null,

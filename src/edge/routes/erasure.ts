@@ -7,6 +7,7 @@ import type { Exchange } from "../exchange.ts";
 import { mayWrite } from "../identity.ts";
 import { randomBytes } from "../ids.ts";
 import { Journey } from "../journey.ts";
+import { jsonAnswer } from "../json-answer.ts";
 import { askHomeLeader, type Hop } from "../leader-route.ts";
 import { decodePart } from "../path.ts";
 import { outcomeAnswer } from "../problem-answer.ts";
@@ -43,24 +44,21 @@ export async function eraseUser(exchange: Exchange, form: PathForm): Promise<Res
   edge.homes.forget(namespace, user);
   const { position, at } = outcome;
   const erasure = edge.erasures.issue({ namespace, partition, position, at });
-  return json(exchange, 202, { erasure });
-}
-
-const ID_BYTES = 16;
-
-export async function getErasure(exchange: Exchange): Promise<Response> {
-  await exchange.identify();
-  const place = exchange.edge.erasures.read(decodePart(exchange.path.slice(ERASURES), "the id"));
-  if (place === null) throw new Refused("not-found", "this is no id of an erasure");
-  return json(exchange, 200, await eraseEverywhere(exchange.edge, exchange.placed(), place));
-}
-
-function json(exchange: Exchange, status: number, body: unknown): Response {
   const headers = {
     ...exchange.baseHeaders(),
     "Content-Type": "application/json",
     "Cache-Control": DATA_CACHE_CONTROL,
     Vary: exchange.varying(DATA_VARY),
   };
-  return new Response(exchange.isHead ? null : JSON.stringify(body), { status, headers });
+  return new Response(JSON.stringify({ erasure }), { status: 202, headers });
+}
+
+const ID_BYTES = 16;
+
+export async function getErasure(exchange: Exchange): Promise<Response> {
+  await exchange.identify();
+  const from = exchange.placed();
+  const place = exchange.edge.erasures.read(decodePart(exchange.path.slice(ERASURES), "the id"));
+  if (place === null) throw new Refused("not-found", "this is no id of an erasure");
+  return jsonAnswer(exchange, await eraseEverywhere(exchange.edge, from, place));
 }

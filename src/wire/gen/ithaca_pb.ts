@@ -23,7 +23,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ithaca.proto.
  */
 export const file_ithaca: GenFile = /*@__PURE__*/
-  fileDesc("CgxpdGhhY2EucHJvdG8SCWl0aGFjYS52MSI2CghQb3NpdGlvbhIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSCwoDc2VxGAMgASgEIk4KDUNyb3NzUG9zaXRpb24SEQoJcGFydGl0aW9uGAEgASgNEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQiPQoOQ3Jvc3NQb3NpdGlvbnMSKwoJcG9zaXRpb25zGAEgAygLMhguaXRoYWNhLnYxLkNyb3NzUG9zaXRpb24iIgoEVGFpbBINCgVlcG9jaBgBIAEoBBILCgNzZXEYAiABKAQiKgoKRXBvY2hTdGFydBINCgVlcG9jaBgBIAEoBBINCgVzdGFydBgCIAEoBCL7AwoFRW50cnkSIgoEa2luZBgBIAEoDjIULml0aGFjYS52MS5FbnRyeUtpbmQSDgoGb3JpZ2luGAIgASgNEg0KBWVwb2NoGAMgASgEEgsKA3NlcRgEIAEoBBITCgtpbmNhcm5hdGlvbhgFIAEoBBILCgNobGMYBiABKAQSDAoEdXNlchgHIAEoCRIRCglwcmluY2lwYWwYCCABKAkSIwoHY29uY2VybhgJIAEoDjISLml0aGFjYS52MS5Db25jZXJuEg4KBnN0YXR1cxgKIAEoDRIaCgNvcHMYCyADKAsyDS5pdGhhY2EudjEuT3ASLwoLaWRlbXBvdGVuY3kYDCABKAsyGi5pdGhhY2EudjEuSWRlbXBvdGVuY3lNYXJrEiEKBGRlcHMYDSADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24SJwoFeGRlcHMYDiADKAsyGC5pdGhhY2EudjEuQ3Jvc3NQb3NpdGlvbhIjCgVjbGFpbRgQIAEoCzIULml0aGFjYS52MS5DbGFpbU1hcmsSIQoEb3BlbhgRIAEoCzITLml0aGFjYS52MS5PcGVuTWFyaxIjCgVlcmFzZRgXIAEoCzIULml0aGFjYS52MS5FcmFzZU1hcmsSGQoQcHJvdG9jb2xfdmVyc2lvbhj/DyABKA1KCQiAEBCAgICAAiJ5CgJPcBIfCgRraW5kGAEgASgOMhEuaXRoYWNhLnYxLk9wS2luZBILCgNrZXkYAiABKAkSIwoFYWZ0ZXIYAyABKAsyFC5pdGhhY2EudjEuSXRlbUltYWdlEhQKB2NvbW1hbmQYBCABKAxIAIgBAUIKCghfY29tbWFuZCJgCglJdGVtSW1hZ2USFAoMY29udGVudF90eXBlGAEgASgJEg0KBXZhbHVlGAIgASgMEhIKCmV4cGlyZXNfYXQYAyABKAQSEQoEbWFyaxgEIAEoDEgAiAEBQgcKBV9tYXJrIlkKD0lkZW1wb3RlbmN5TWFyaxILCgNrZXkYASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAwSJAoGc291cmNlGAMgASgOMhQuaXRoYWNhLnYxLktleVNvdXJjZSIqCglDbGFpbU1hcmsSDAoEaG9tZRgBIAEoDRIPCgd2ZXJzaW9uGAIgASgEIjIKCE9wZW5NYXJrEg4KBmxlYWRlchgBIAEoDRIWCg5jb25maWdfdmVyc2lvbhgCIAEoBCInCglFcmFzZU1hcmsSCgoCaWQYASABKAwSDgoGZGlnZXN0GAIgASgMIlMKCFJhd0VudHJ5Eg0KBWVwb2NoGAEgASgEEgsKA3NlcRgCIAEoBBINCgVlbnRyeRgDIAEoDBISCgVjaGFpbhgEIAEoDEgAiAEBQggKBl9jaGFpbiKyAQoIRW52ZWxvcGUSEQoJbmFtZXNwYWNlGAEgASgJEhEKCXBhcnRpdGlvbhgCIAEoDRITCgtmcm9tX3JlZ2lvbhgDIAEoDRIRCgl0b19yZWdpb24YBCABKA0SGAoQcHJvdG9jb2xfdmVyc2lvbhgFIAEoDRIRCgdyZXF1ZXN0GCAgASgMSAASDwoFcmVwbHkYISABKAxIABIPCgViYXRjaBgiIAEoDEgAQgkKB3BheWxvYWQiiwMKC1BlZXJSZXF1ZXN0EiMKBmFwcGVuZBgBIAEoCzIRLml0aGFjYS52MS5BcHBlbmRIABIfCgRwdWxsGAIgASgLMg8uaXRoYWNhLnYxLlB1bGxIABImCghwcmVfdm90ZRgDIAEoCzISLml0aGFjYS52MS5QcmVWb3RlSAASJQoHcHJlcGFyZRgEIAEoCzISLml0aGFjYS52MS5QcmVwYXJlSAASKAoJY2xvc2Vfbm93GAUgASgLMhMuaXRoYWNhLnYxLkNsb3NlTm93SAASJwoIcHJvZ3Jlc3MYBiABKAsyEy5pdGhhY2EudjEuUHJvZ3Jlc3NIABIyCg5zbmFwc2hvdF9iZWdpbhgHIAEoCzIYLml0aGFjYS52MS5TbmFwc2hvdEJlZ2luSAASMgoOc25hcHNob3RfY2h1bmsYCCABKAsyGC5pdGhhY2EudjEuU25hcHNob3RDaHVua0gAEiEKBXByb2JlGA8gASgLMhAuaXRoYWNhLnYxLlByb2JlSABCCQoHbWVzc2FnZSL2BQoJUGVlclJlcGx5EigKCWFwcGVuZF9vaxgBIAEoCzITLml0aGFjYS52MS5BcHBlbmRPa0gAEi4KDGFwcGVuZF9zdGFsZRgCIAEoCzIWLml0aGFjYS52MS5BcHBlbmRTdGFsZUgAEjQKD2FwcGVuZF9taXNtYXRjaBgDIAEoCzIZLml0aGFjYS52MS5BcHBlbmRNaXNtYXRjaEgAEiQKB3B1bGxfb2sYBCABKAsyES5pdGhhY2EudjEuUHVsbE9rSAASMAoNbmVlZF9zbmFwc2hvdBgFIAEoCzIXLml0aGFjYS52MS5OZWVkU25hcHNob3RIABIxCg5wcmVfdm90ZV9yZXBseRgGIAEoCzIXLml0aGFjYS52MS5QcmVWb3RlUmVwbHlIABIlCgdwcm9taXNlGAcgASgLMhIuaXRoYWNhLnYxLlByb21pc2VIABIfCgRuYWNrGAggASgLMg8uaXRoYWNhLnYxLk5hY2tIABIsCgtjbG9zZV9yZXBseRgJIAEoCzIVLml0aGFjYS52MS5DbG9zZVJlcGx5SAASKgoKbm90X2xlYWRlchgKIAEoCzIULml0aGFjYS52MS5Ob3RMZWFkZXJIABIsCgtwcm9ncmVzc19vaxgLIAEoCzIVLml0aGFjYS52MS5Qcm9ncmVzc09rSAASMgoOc25hcHNob3RfYmVndW4YDCABKAsyGC5pdGhhY2EudjEuU25hcHNob3RCZWd1bkgAEjAKDXNuYXBzaG90X3Jvd3MYDSABKAsyFy5pdGhhY2EudjEuU25hcHNob3RSb3dzSAASNgoQc25hcHNob3RfdW5rbm93bhgOIAEoCzIaLml0aGFjYS52MS5TbmFwc2hvdFVua25vd25IABItCgt1bnN1cHBvcnRlZBgPIAEoCzIWLml0aGFjYS52MS5VbnN1cHBvcnRlZEgAEiYKCHByb2JlX29rGBAgASgLMhIuaXRoYWNhLnYxLlByb2JlT2tIAEIJCgdtZXNzYWdlIuwBCgZBcHBlbmQSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEhMKC2luY2FybmF0aW9uGAMgASgEEh0KBHByZXYYBCABKAsyDy5pdGhhY2EudjEuVGFpbBIkCgdlbnRyaWVzGAUgAygLMhMuaXRoYWNhLnYxLlJhd0VudHJ5Eg0KBWNoYWluGAYgASgMEg4KBmNvbW1pdBgHIAEoBBIhCgZjbG9zZWQYCCABKAsyES5pdGhhY2EudjEuQ2xvc2VkEg0KBWdyYW50GAkgASgIEhgKEHByb3RvY29sX3ZlcnNpb24YCiABKA0iMAoGQ2xvc2VkEgsKA3NlcRgBIAEoBBILCgNobGMYAiABKAQSDAoEZWNobxgDIAEoEiJ8CghBcHBlbmRPaxINCgVlcG9jaBgBIAEoBBINCgVtYXRjaBgCIAEoBBINCgVzdGFtcBgDIAEoEhIQCghzdG9yZV9pZBgEIAEoCRITCgtpbmNhcm5hdGlvbhgFIAEoBBISCgVlYWdlchgGIAEoCEgAiAEBQggKBl9lYWdlciIfCgtBcHBlbmRTdGFsZRIQCghwcm9taXNlZBgBIAEoBCKEAQoOQXBwZW5kTWlzbWF0Y2gSJQoGZXBvY2hzGAEgAygLMhUuaXRoYWNhLnYxLkVwb2NoU3RhcnQSHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEh0KBGJhc2UYAyABKAsyDy5pdGhhY2EudjEuVGFpbBINCgVzdGFtcBgEIAEoEiKjAQoEUHVsbBIOCgZvcmlnaW4YASABKA0SHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEh0KBGJhc2UYAyABKAsyDy5pdGhhY2EudjEuVGFpbBIlCgZlcG9jaHMYBCADKAsyFS5pdGhhY2EudjEuRXBvY2hTdGFydBIRCglieXRlc19tYXgYBSABKAQSEwoLd2FudF9jb21taXQYBiABKAgimgEKBlB1bGxPaxINCgVlcG9jaBgBIAEoBBIdCgRwcmV2GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSJAoHZW50cmllcxgDIAMoCzITLml0aGFjYS52MS5SYXdFbnRyeRINCgVjaGFpbhgEIAEoDBIOCgZjb21taXQYBSABKAQSHQoEbGFzdBgGIAEoCzIPLml0aGFjYS52MS5UYWlsIi0KDE5lZWRTbmFwc2hvdBIdCgRiYXNlGAEgASgLMg8uaXRoYWNhLnYxLlRhaWwiFwoFUHJvYmUSDgoGb3JpZ2luGAEgASgNIjsKB1Byb2JlT2sSDgoGbGVhZGVyGAEgASgNEg0KBWVwb2NoGAIgASgEEhEKCXJlc3RvcmluZxgDIAEoCCJXCgdQcmVWb3RlEg4KBm9yaWdpbhgBIAEoDRIOCgZiYWxsb3QYAiABKAQSHQoEbGFzdBgDIAEoCzIPLml0aGFjYS52MS5UYWlsEg0KBWVwb2NoGAQgASgEIoMBCgxQcmVWb3RlUmVwbHkSEQoJcmVhY2hhYmxlGAEgASgIEhoKEmxlYXNlX3JlbWFpbmluZ19tcxgCIAEoEhIPCgd3aWxsaW5nGAMgASgIEhAKCHByb21pc2VkGAQgASgEEg0KBWVwb2NoGAUgASgEEhIKCmNvb2xpbmdfbXMYBiABKAQiOwoHUHJlcGFyZRIOCgZvcmlnaW4YASABKA0SDgoGYmFsbG90GAIgASgEEhAKCHRyYW5zZmVyGAMgASgIIt4BCgdQcm9taXNlEg4KBmJhbGxvdBgBIAEoBBIdCgRsYXN0GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSHQoEYmFzZRgDIAEoCzIPLml0aGFjYS52MS5UYWlsEiUKBmVwb2NocxgEIAMoCzIVLml0aGFjYS52MS5FcG9jaFN0YXJ0Eg4KBmNvbW1pdBgFIAEoBBIaChJsZWFzZV9yZW1haW5pbmdfbXMYBiABKBISCwoDaGxjGAcgASgEEhAKCHN0b3JlX2lkGAggASgJEhMKC2luY2FybmF0aW9uGAkgASgEIhgKBE5hY2sSEAoIcHJvbWlzZWQYASABKAQiGgoIQ2xvc2VOb3cSDgoGb3JpZ2luGAEgASgNIlcKCkNsb3NlUmVwbHkSDQoFZXBvY2gYASABKAQSHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEg4KBmNvbW1pdBgDIAEoBBILCgNobGMYBCABKAQiLQoJTm90TGVhZGVyEg4KBmxlYWRlchgBIAEoDRIQCghwcm9taXNlZBgCIAEoBCJfCghQcm9ncmVzcxIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSDQoFbWF0Y2gYAyABKAQSEAoIc3RvcmVfaWQYBCABKAkSEwoLaW5jYXJuYXRpb24YBSABKAQiDAoKUHJvZ3Jlc3NPayINCgtVbnN1cHBvcnRlZCIbCg1TbmFwc2hvdEJlZ2luEgoKAmlkGAEgASgJIkIKDVNuYXBzaG90QmVndW4SCgoCaWQYASABKAkSJQoEZnJvbRgCIAMoCzIXLml0aGFjYS52MS5TbmFwc2hvdEJhc2UifQoMU25hcHNob3RCYXNlEg4KBm9yaWdpbhgBIAEoDRINCgVlcG9jaBgCIAEoBBILCgNzZXEYAyABKAQSDQoFY2hhaW4YBCABKAwSCwoDaGxjGAUgASgEEiUKBmVwb2NocxgGIAMoCzIVLml0aGFjYS52MS5FcG9jaFN0YXJ0Ij4KDVNuYXBzaG90Q2h1bmsSCgoCaWQYASABKAkSDgoGY3Vyc29yGAIgASgMEhEKCWJ5dGVzX21heBgDIAEoBCJoCgxTbmFwc2hvdFJvd3MSJAoEcm93cxgBIAMoCzIWLml0aGFjYS52MS5TbmFwc2hvdFJvdxIOCgZjdXJzb3IYAiABKAwSIgoFdW50aWwYAyADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24iEQoPU25hcHNob3RVbmtub3duIroBCgtTbmFwc2hvdFJvdxIiCgRpdGVtGAEgASgLMhIuaXRoYWNhLnYxLkl0ZW1Sb3dIABIkCgVvd25lchgCIAEoCzITLml0aGFjYS52MS5Pd25lclJvd0gAEjAKC2lkZW1wb3RlbmN5GAMgASgLMhkuaXRoYWNhLnYxLklkZW1wb3RlbmN5Um93SAASKAoHZXJhc3VyZRgFIAEoCzIVLml0aGFjYS52MS5FcmFzdXJlUm93SABCBQoDcm93IusBCgdJdGVtUm93EgwKBHVzZXIYASABKAkSCwoDa2V5GAIgASgJEg4KBm9yaWdpbhgDIAEoDRINCgVlcG9jaBgEIAEoBBILCgNzZXEYBSABKAQSCwoDaGxjGAYgASgEEhUKDW93bmVyX3ZlcnNpb24YByABKAQSEQoJdG9tYnN0b25lGAggASgIEhIKCmV4cGlyZXNfYXQYCSABKAQSFAoMY29udGVudF90eXBlGAogASgJEg0KBXhkZXBzGAsgASgMEg0KBXZhbHVlGAwgASgMEhEKBG1hcmsYDSABKAxIAIgBAUIHCgVfbWFyayJjCghPd25lclJvdxIMCgR1c2VyGAEgASgJEgwKBGhvbWUYAiABKA0SDwoHdmVyc2lvbhgDIAEoBBIOCgZvcmlnaW4YBCABKA0SDQoFZXBvY2gYBSABKAQSCwoDc2VxGAYgASgEIpABCg5JZGVtcG90ZW5jeVJvdxIMCgR1c2VyGAEgASgJEhIKCmtleV9kaWdlc3QYAiABKAwSEwoLZmluZ2VycHJpbnQYAyABKAwSDgoGb3JpZ2luGAQgASgNEg0KBWVwb2NoGAUgASgEEgsKA3NlcRgGIAEoBBIOCgZzdGF0dXMYByABKA0SCwoDaGxjGAggASgEImEKCkVyYXN1cmVSb3cSCgoCaWQYASABKAwSDgoGZGlnZXN0GAIgASgMEg4KBm9yaWdpbhgDIAEoDRINCgVlcG9jaBgEIAEoBBILCgNzZXEYBSABKAQSCwoDaGxjGAYgASgEItgBCgVCYXRjaBIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSEwoLaW5jYXJuYXRpb24YAyABKAQSHQoEcHJldhgEIAEoCzIPLml0aGFjYS52MS5UYWlsEiQKB2VudHJpZXMYBSADKAsyEy5pdGhhY2EudjEuUmF3RW50cnkSDQoFY2hhaW4YBiABKAwSHQoEbGFzdBgHIAEoCzIPLml0aGFjYS52MS5UYWlsEg4KBmNvbW1pdBgIIAEoBBIYChBwcm90b2NvbF92ZXJzaW9uGAkgASgNIqMBCgxTZXNzaW9uVG9rZW4SEQoJbmFtZXNwYWNlGAEgASgJEhMKC21hcF92ZXJzaW9uGAIgASgNEioKCXBvc2l0aW9ucxgDIAMoCzIXLml0aGFjYS52MS5TZWVuUG9zaXRpb24SDwoHc2Vlbl9hdBgEIAEoBBIRCglpc3N1ZWRfYXQYBSABKAQSEAoHdmVyc2lvbhj/DyABKA1KCQiAEBCAgICAAiJeCgxTZWVuUG9zaXRpb24SEQoJcGFydGl0aW9uGAEgASgNEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQSDwoHZHVyYWJsZRgFIAEoCCKdAQoKUGFnZUN1cnNvchIRCgluYW1lc3BhY2UYASABKAkSDAoEdXNlchgCIAEoCRILCgNrZXkYAyABKAkSDwoHcmV2ZXJzZRgEIAEoCBIiCgVmbG9vchgFIAMoCzITLml0aGFjYS52MS5Qb3NpdGlvbhIPCgdzZWVuX2F0GAYgASgEEhAKB3ZlcnNpb24Y/w8gASgNSgkIgBAQgICAgAIijAEKCkZlZWRDdXJzb3ISEQoJbmFtZXNwYWNlGAEgASgJEgwKBHVzZXIYAiABKAkSFAoMaG9tZV92ZXJzaW9uGAMgASgEEg4KBm9yaWdpbhgEIAEoDRINCgVlcG9jaBgFIAEoBBILCgNzZXEYBiABKAQSEAoHdmVyc2lvbhj/DyABKA1KCQiAEBCAgICAAiKeAQoGVGlja2V0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgR1c2VyGAIgASgJEiMKBW9wZW5zGAMgASgOMhQuaXRoYWNhLnYxLlRpY2tldFVzZRIOCgZyZWdpb24YBCABKA0SEgoKZXhwaXJlc19hdBgFIAEoBBINCgVub25jZRgGIAEoCRIQCgd2ZXJzaW9uGP8PIAEoDUoJCIAQEICAgIACKpsDCglFbnRyeUtpbmQSGgoWRU5UUllfS0lORF9VTlNQRUNJRklFRBAAEhMKD0VOVFJZX0tJTkRfT1BFThABEhIKDkVOVFJZX0tJTkRfVFhOEAISFAoQRU5UUllfS0lORF9DTEFJTRADEhoKFkVOVFJZX0tJTkRfSEFORE9GRl9PVVQQBBIZChVFTlRSWV9LSU5EX0hBTkRPRkZfSU4QBRIdChlFTlRSWV9LSU5EX0hBTkRPRkZfUkVGVVNFEAYSHAoYRU5UUllfS0lORF9IQU5ET0ZGX0FCT1JUEAcSFQoRRU5UUllfS0lORF9DT05GSUcQCBIXChNFTlRSWV9LSU5EX0FDVElWQVRFEAkSGQoVRU5UUllfS0lORF9DSEVDS1BPSU5UEAoSGAoURU5UUllfS0lORF9ESVZFUkdFTlQQCxIUChBFTlRSWV9LSU5EX0VSQVNFEAwSFAoQRU5UUllfS0lORF9TTE9UUxANEhUKEUVOVFJZX0tJTkRfUkVUSVJFEA4SFwoTRU5UUllfS0lORF9SRURBQ1RFRBAPKn4KBk9wS2luZBIXChNPUF9LSU5EX1VOU1BFQ0lGSUVEEAASDwoLT1BfS0lORF9QVVQQARISCg5PUF9LSU5EX0RFTEVURRACEhEKDU9QX0tJTkRfTUVSR0UQAxIPCgtPUF9LSU5EX0FERBAEEhIKDk9QX0tJTkRfRVhQSVJFEAUqbQoHQ29uY2VybhIXChNDT05DRVJOX1VOU1BFQ0lGSUVEEAASEQoNQ09OQ0VSTl9MT0NBTBABEg8KC0NPTkNFUk5fT05FEAISFAoQQ09OQ0VSTl9NQUpPUklUWRADEg8KC0NPTkNFUk5fQUxMEAQqUwoJS2V5U291cmNlEhoKFktFWV9TT1VSQ0VfVU5TUEVDSUZJRUQQABIVChFLRVlfU09VUkNFX0NMSUVOVBABEhMKD0tFWV9TT1VSQ0VfRURHRRACKlQKCVRpY2tldFVzZRIaChZUSUNLRVRfVVNFX1VOU1BFQ0lGSUVEEAASFgoSVElDS0VUX1VTRV9DSEFOR0VTEAESEwoPVElDS0VUX1VTRV9MSVZFEAJiBnByb3RvMw");
+  fileDesc("CgxpdGhhY2EucHJvdG8SCWl0aGFjYS52MSI2CghQb3NpdGlvbhIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSCwoDc2VxGAMgASgEIk4KDUNyb3NzUG9zaXRpb24SEQoJcGFydGl0aW9uGAEgASgNEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQiPQoOQ3Jvc3NQb3NpdGlvbnMSKwoJcG9zaXRpb25zGAEgAygLMhguaXRoYWNhLnYxLkNyb3NzUG9zaXRpb24iIgoEVGFpbBINCgVlcG9jaBgBIAEoBBILCgNzZXEYAiABKAQiKgoKRXBvY2hTdGFydBINCgVlcG9jaBgBIAEoBBINCgVzdGFydBgCIAEoBCL7AwoFRW50cnkSIgoEa2luZBgBIAEoDjIULml0aGFjYS52MS5FbnRyeUtpbmQSDgoGb3JpZ2luGAIgASgNEg0KBWVwb2NoGAMgASgEEgsKA3NlcRgEIAEoBBITCgtpbmNhcm5hdGlvbhgFIAEoBBILCgNobGMYBiABKAQSDAoEdXNlchgHIAEoCRIRCglwcmluY2lwYWwYCCABKAkSIwoHY29uY2VybhgJIAEoDjISLml0aGFjYS52MS5Db25jZXJuEg4KBnN0YXR1cxgKIAEoDRIaCgNvcHMYCyADKAsyDS5pdGhhY2EudjEuT3ASLwoLaWRlbXBvdGVuY3kYDCABKAsyGi5pdGhhY2EudjEuSWRlbXBvdGVuY3lNYXJrEiEKBGRlcHMYDSADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24SJwoFeGRlcHMYDiADKAsyGC5pdGhhY2EudjEuQ3Jvc3NQb3NpdGlvbhIjCgVjbGFpbRgQIAEoCzIULml0aGFjYS52MS5DbGFpbU1hcmsSIQoEb3BlbhgRIAEoCzITLml0aGFjYS52MS5PcGVuTWFyaxIjCgVlcmFzZRgXIAEoCzIULml0aGFjYS52MS5FcmFzZU1hcmsSGQoQcHJvdG9jb2xfdmVyc2lvbhj/DyABKA1KCQiAEBCAgICAAiJ5CgJPcBIfCgRraW5kGAEgASgOMhEuaXRoYWNhLnYxLk9wS2luZBILCgNrZXkYAiABKAkSIwoFYWZ0ZXIYAyABKAsyFC5pdGhhY2EudjEuSXRlbUltYWdlEhQKB2NvbW1hbmQYBCABKAxIAIgBAUIKCghfY29tbWFuZCJgCglJdGVtSW1hZ2USFAoMY29udGVudF90eXBlGAEgASgJEg0KBXZhbHVlGAIgASgMEhIKCmV4cGlyZXNfYXQYAyABKAQSEQoEbWFyaxgEIAEoDEgAiAEBQgcKBV9tYXJrIlkKD0lkZW1wb3RlbmN5TWFyaxILCgNrZXkYASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAwSJAoGc291cmNlGAMgASgOMhQuaXRoYWNhLnYxLktleVNvdXJjZSIqCglDbGFpbU1hcmsSDAoEaG9tZRgBIAEoDRIPCgd2ZXJzaW9uGAIgASgEIjIKCE9wZW5NYXJrEg4KBmxlYWRlchgBIAEoDRIWCg5jb25maWdfdmVyc2lvbhgCIAEoBCInCglFcmFzZU1hcmsSCgoCaWQYASABKAwSDgoGZGlnZXN0GAIgASgMIlMKCFJhd0VudHJ5Eg0KBWVwb2NoGAEgASgEEgsKA3NlcRgCIAEoBBINCgVlbnRyeRgDIAEoDBISCgVjaGFpbhgEIAEoDEgAiAEBQggKBl9jaGFpbiKyAQoIRW52ZWxvcGUSEQoJbmFtZXNwYWNlGAEgASgJEhEKCXBhcnRpdGlvbhgCIAEoDRITCgtmcm9tX3JlZ2lvbhgDIAEoDRIRCgl0b19yZWdpb24YBCABKA0SGAoQcHJvdG9jb2xfdmVyc2lvbhgFIAEoDRIRCgdyZXF1ZXN0GCAgASgMSAASDwoFcmVwbHkYISABKAxIABIPCgViYXRjaBgiIAEoDEgAQgkKB3BheWxvYWQiiwMKC1BlZXJSZXF1ZXN0EiMKBmFwcGVuZBgBIAEoCzIRLml0aGFjYS52MS5BcHBlbmRIABIfCgRwdWxsGAIgASgLMg8uaXRoYWNhLnYxLlB1bGxIABImCghwcmVfdm90ZRgDIAEoCzISLml0aGFjYS52MS5QcmVWb3RlSAASJQoHcHJlcGFyZRgEIAEoCzISLml0aGFjYS52MS5QcmVwYXJlSAASKAoJY2xvc2Vfbm93GAUgASgLMhMuaXRoYWNhLnYxLkNsb3NlTm93SAASJwoIcHJvZ3Jlc3MYBiABKAsyEy5pdGhhY2EudjEuUHJvZ3Jlc3NIABIyCg5zbmFwc2hvdF9iZWdpbhgHIAEoCzIYLml0aGFjYS52MS5TbmFwc2hvdEJlZ2luSAASMgoOc25hcHNob3RfY2h1bmsYCCABKAsyGC5pdGhhY2EudjEuU25hcHNob3RDaHVua0gAEiEKBXByb2JlGA8gASgLMhAuaXRoYWNhLnYxLlByb2JlSABCCQoHbWVzc2FnZSL2BQoJUGVlclJlcGx5EigKCWFwcGVuZF9vaxgBIAEoCzITLml0aGFjYS52MS5BcHBlbmRPa0gAEi4KDGFwcGVuZF9zdGFsZRgCIAEoCzIWLml0aGFjYS52MS5BcHBlbmRTdGFsZUgAEjQKD2FwcGVuZF9taXNtYXRjaBgDIAEoCzIZLml0aGFjYS52MS5BcHBlbmRNaXNtYXRjaEgAEiQKB3B1bGxfb2sYBCABKAsyES5pdGhhY2EudjEuUHVsbE9rSAASMAoNbmVlZF9zbmFwc2hvdBgFIAEoCzIXLml0aGFjYS52MS5OZWVkU25hcHNob3RIABIxCg5wcmVfdm90ZV9yZXBseRgGIAEoCzIXLml0aGFjYS52MS5QcmVWb3RlUmVwbHlIABIlCgdwcm9taXNlGAcgASgLMhIuaXRoYWNhLnYxLlByb21pc2VIABIfCgRuYWNrGAggASgLMg8uaXRoYWNhLnYxLk5hY2tIABIsCgtjbG9zZV9yZXBseRgJIAEoCzIVLml0aGFjYS52MS5DbG9zZVJlcGx5SAASKgoKbm90X2xlYWRlchgKIAEoCzIULml0aGFjYS52MS5Ob3RMZWFkZXJIABIsCgtwcm9ncmVzc19vaxgLIAEoCzIVLml0aGFjYS52MS5Qcm9ncmVzc09rSAASMgoOc25hcHNob3RfYmVndW4YDCABKAsyGC5pdGhhY2EudjEuU25hcHNob3RCZWd1bkgAEjAKDXNuYXBzaG90X3Jvd3MYDSABKAsyFy5pdGhhY2EudjEuU25hcHNob3RSb3dzSAASNgoQc25hcHNob3RfdW5rbm93bhgOIAEoCzIaLml0aGFjYS52MS5TbmFwc2hvdFVua25vd25IABItCgt1bnN1cHBvcnRlZBgPIAEoCzIWLml0aGFjYS52MS5VbnN1cHBvcnRlZEgAEiYKCHByb2JlX29rGBAgASgLMhIuaXRoYWNhLnYxLlByb2JlT2tIAEIJCgdtZXNzYWdlIpACCgZBcHBlbmQSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEhMKC2luY2FybmF0aW9uGAMgASgEEh0KBHByZXYYBCABKAsyDy5pdGhhY2EudjEuVGFpbBIkCgdlbnRyaWVzGAUgAygLMhMuaXRoYWNhLnYxLlJhd0VudHJ5Eg0KBWNoYWluGAYgASgMEg4KBmNvbW1pdBgHIAEoBBIhCgZjbG9zZWQYCCABKAsyES5pdGhhY2EudjEuQ2xvc2VkEg0KBWdyYW50GAkgASgIEhgKEHByb3RvY29sX3ZlcnNpb24YCiABKA0SIgoFc2lua3MYCyADKAsyEy5pdGhhY2EudjEuU2lua01hcmsiNAoIU2lua01hcmsSDAoEbmFtZRgBIAEoCRINCgVyb3VuZBgCIAEoBBILCgNzZXEYAyABKAQiMAoGQ2xvc2VkEgsKA3NlcRgBIAEoBBILCgNobGMYAiABKAQSDAoEZWNobxgDIAEoEiJ8CghBcHBlbmRPaxINCgVlcG9jaBgBIAEoBBINCgVtYXRjaBgCIAEoBBINCgVzdGFtcBgDIAEoEhIQCghzdG9yZV9pZBgEIAEoCRITCgtpbmNhcm5hdGlvbhgFIAEoBBISCgVlYWdlchgGIAEoCEgAiAEBQggKBl9lYWdlciIfCgtBcHBlbmRTdGFsZRIQCghwcm9taXNlZBgBIAEoBCKEAQoOQXBwZW5kTWlzbWF0Y2gSJQoGZXBvY2hzGAEgAygLMhUuaXRoYWNhLnYxLkVwb2NoU3RhcnQSHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEh0KBGJhc2UYAyABKAsyDy5pdGhhY2EudjEuVGFpbBINCgVzdGFtcBgEIAEoEiKjAQoEUHVsbBIOCgZvcmlnaW4YASABKA0SHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEh0KBGJhc2UYAyABKAsyDy5pdGhhY2EudjEuVGFpbBIlCgZlcG9jaHMYBCADKAsyFS5pdGhhY2EudjEuRXBvY2hTdGFydBIRCglieXRlc19tYXgYBSABKAQSEwoLd2FudF9jb21taXQYBiABKAgimgEKBlB1bGxPaxINCgVlcG9jaBgBIAEoBBIdCgRwcmV2GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSJAoHZW50cmllcxgDIAMoCzITLml0aGFjYS52MS5SYXdFbnRyeRINCgVjaGFpbhgEIAEoDBIOCgZjb21taXQYBSABKAQSHQoEbGFzdBgGIAEoCzIPLml0aGFjYS52MS5UYWlsIi0KDE5lZWRTbmFwc2hvdBIdCgRiYXNlGAEgASgLMg8uaXRoYWNhLnYxLlRhaWwiFwoFUHJvYmUSDgoGb3JpZ2luGAEgASgNIjsKB1Byb2JlT2sSDgoGbGVhZGVyGAEgASgNEg0KBWVwb2NoGAIgASgEEhEKCXJlc3RvcmluZxgDIAEoCCJXCgdQcmVWb3RlEg4KBm9yaWdpbhgBIAEoDRIOCgZiYWxsb3QYAiABKAQSHQoEbGFzdBgDIAEoCzIPLml0aGFjYS52MS5UYWlsEg0KBWVwb2NoGAQgASgEIoMBCgxQcmVWb3RlUmVwbHkSEQoJcmVhY2hhYmxlGAEgASgIEhoKEmxlYXNlX3JlbWFpbmluZ19tcxgCIAEoEhIPCgd3aWxsaW5nGAMgASgIEhAKCHByb21pc2VkGAQgASgEEg0KBWVwb2NoGAUgASgEEhIKCmNvb2xpbmdfbXMYBiABKAQiOwoHUHJlcGFyZRIOCgZvcmlnaW4YASABKA0SDgoGYmFsbG90GAIgASgEEhAKCHRyYW5zZmVyGAMgASgIIt4BCgdQcm9taXNlEg4KBmJhbGxvdBgBIAEoBBIdCgRsYXN0GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSHQoEYmFzZRgDIAEoCzIPLml0aGFjYS52MS5UYWlsEiUKBmVwb2NocxgEIAMoCzIVLml0aGFjYS52MS5FcG9jaFN0YXJ0Eg4KBmNvbW1pdBgFIAEoBBIaChJsZWFzZV9yZW1haW5pbmdfbXMYBiABKBISCwoDaGxjGAcgASgEEhAKCHN0b3JlX2lkGAggASgJEhMKC2luY2FybmF0aW9uGAkgASgEIhgKBE5hY2sSEAoIcHJvbWlzZWQYASABKAQiGgoIQ2xvc2VOb3cSDgoGb3JpZ2luGAEgASgNIlcKCkNsb3NlUmVwbHkSDQoFZXBvY2gYASABKAQSHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEg4KBmNvbW1pdBgDIAEoBBILCgNobGMYBCABKAQiLQoJTm90TGVhZGVyEg4KBmxlYWRlchgBIAEoDRIQCghwcm9taXNlZBgCIAEoBCJfCghQcm9ncmVzcxIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSDQoFbWF0Y2gYAyABKAQSEAoIc3RvcmVfaWQYBCABKAkSEwoLaW5jYXJuYXRpb24YBSABKAQiDAoKUHJvZ3Jlc3NPayINCgtVbnN1cHBvcnRlZCIbCg1TbmFwc2hvdEJlZ2luEgoKAmlkGAEgASgJIkIKDVNuYXBzaG90QmVndW4SCgoCaWQYASABKAkSJQoEZnJvbRgCIAMoCzIXLml0aGFjYS52MS5TbmFwc2hvdEJhc2UifQoMU25hcHNob3RCYXNlEg4KBm9yaWdpbhgBIAEoDRINCgVlcG9jaBgCIAEoBBILCgNzZXEYAyABKAQSDQoFY2hhaW4YBCABKAwSCwoDaGxjGAUgASgEEiUKBmVwb2NocxgGIAMoCzIVLml0aGFjYS52MS5FcG9jaFN0YXJ0Ij4KDVNuYXBzaG90Q2h1bmsSCgoCaWQYASABKAkSDgoGY3Vyc29yGAIgASgMEhEKCWJ5dGVzX21heBgDIAEoBCJoCgxTbmFwc2hvdFJvd3MSJAoEcm93cxgBIAMoCzIWLml0aGFjYS52MS5TbmFwc2hvdFJvdxIOCgZjdXJzb3IYAiABKAwSIgoFdW50aWwYAyADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24iEQoPU25hcHNob3RVbmtub3duIroBCgtTbmFwc2hvdFJvdxIiCgRpdGVtGAEgASgLMhIuaXRoYWNhLnYxLkl0ZW1Sb3dIABIkCgVvd25lchgCIAEoCzITLml0aGFjYS52MS5Pd25lclJvd0gAEjAKC2lkZW1wb3RlbmN5GAMgASgLMhkuaXRoYWNhLnYxLklkZW1wb3RlbmN5Um93SAASKAoHZXJhc3VyZRgFIAEoCzIVLml0aGFjYS52MS5FcmFzdXJlUm93SABCBQoDcm93IusBCgdJdGVtUm93EgwKBHVzZXIYASABKAkSCwoDa2V5GAIgASgJEg4KBm9yaWdpbhgDIAEoDRINCgVlcG9jaBgEIAEoBBILCgNzZXEYBSABKAQSCwoDaGxjGAYgASgEEhUKDW93bmVyX3ZlcnNpb24YByABKAQSEQoJdG9tYnN0b25lGAggASgIEhIKCmV4cGlyZXNfYXQYCSABKAQSFAoMY29udGVudF90eXBlGAogASgJEg0KBXhkZXBzGAsgASgMEg0KBXZhbHVlGAwgASgMEhEKBG1hcmsYDSABKAxIAIgBAUIHCgVfbWFyayJjCghPd25lclJvdxIMCgR1c2VyGAEgASgJEgwKBGhvbWUYAiABKA0SDwoHdmVyc2lvbhgDIAEoBBIOCgZvcmlnaW4YBCABKA0SDQoFZXBvY2gYBSABKAQSCwoDc2VxGAYgASgEIpABCg5JZGVtcG90ZW5jeVJvdxIMCgR1c2VyGAEgASgJEhIKCmtleV9kaWdlc3QYAiABKAwSEwoLZmluZ2VycHJpbnQYAyABKAwSDgoGb3JpZ2luGAQgASgNEg0KBWVwb2NoGAUgASgEEgsKA3NlcRgGIAEoBBIOCgZzdGF0dXMYByABKA0SCwoDaGxjGAggASgEImEKCkVyYXN1cmVSb3cSCgoCaWQYASABKAwSDgoGZGlnZXN0GAIgASgMEg4KBm9yaWdpbhgDIAEoDRINCgVlcG9jaBgEIAEoBBILCgNzZXEYBSABKAQSCwoDaGxjGAYgASgEItgBCgVCYXRjaBIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSEwoLaW5jYXJuYXRpb24YAyABKAQSHQoEcHJldhgEIAEoCzIPLml0aGFjYS52MS5UYWlsEiQKB2VudHJpZXMYBSADKAsyEy5pdGhhY2EudjEuUmF3RW50cnkSDQoFY2hhaW4YBiABKAwSHQoEbGFzdBgHIAEoCzIPLml0aGFjYS52MS5UYWlsEg4KBmNvbW1pdBgIIAEoBBIYChBwcm90b2NvbF92ZXJzaW9uGAkgASgNIqMBCgxTZXNzaW9uVG9rZW4SEQoJbmFtZXNwYWNlGAEgASgJEhMKC21hcF92ZXJzaW9uGAIgASgNEioKCXBvc2l0aW9ucxgDIAMoCzIXLml0aGFjYS52MS5TZWVuUG9zaXRpb24SDwoHc2Vlbl9hdBgEIAEoBBIRCglpc3N1ZWRfYXQYBSABKAQSEAoHdmVyc2lvbhj/DyABKA1KCQiAEBCAgICAAiJeCgxTZWVuUG9zaXRpb24SEQoJcGFydGl0aW9uGAEgASgNEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQSDwoHZHVyYWJsZRgFIAEoCCKsAQoKUGFnZUN1cnNvchIRCgluYW1lc3BhY2UYASABKAkSDAoEdXNlchgCIAEoCRILCgNrZXkYAyABKAkSDwoHcmV2ZXJzZRgEIAEoCBIiCgVmbG9vchgFIAMoCzITLml0aGFjYS52MS5Qb3NpdGlvbhIPCgdzZWVuX2F0GAYgASgEEg0KBXJhbmdlGAcgASgMEhAKB3ZlcnNpb24Y/w8gASgNSgkIgBAQgICAgAIijAEKCkZlZWRDdXJzb3ISEQoJbmFtZXNwYWNlGAEgASgJEgwKBHVzZXIYAiABKAkSFAoMaG9tZV92ZXJzaW9uGAMgASgEEg4KBm9yaWdpbhgEIAEoDRINCgVlcG9jaBgFIAEoBBILCgNzZXEYBiABKAQSEAoHdmVyc2lvbhj/DyABKA1KCQiAEBCAgICAAiKeAQoGVGlja2V0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgR1c2VyGAIgASgJEiMKBW9wZW5zGAMgASgOMhQuaXRoYWNhLnYxLlRpY2tldFVzZRIOCgZyZWdpb24YBCABKA0SEgoKZXhwaXJlc19hdBgFIAEoBBINCgVub25jZRgGIAEoCRIQCgd2ZXJzaW9uGP8PIAEoDUoJCIAQEICAgIACKpsDCglFbnRyeUtpbmQSGgoWRU5UUllfS0lORF9VTlNQRUNJRklFRBAAEhMKD0VOVFJZX0tJTkRfT1BFThABEhIKDkVOVFJZX0tJTkRfVFhOEAISFAoQRU5UUllfS0lORF9DTEFJTRADEhoKFkVOVFJZX0tJTkRfSEFORE9GRl9PVVQQBBIZChVFTlRSWV9LSU5EX0hBTkRPRkZfSU4QBRIdChlFTlRSWV9LSU5EX0hBTkRPRkZfUkVGVVNFEAYSHAoYRU5UUllfS0lORF9IQU5ET0ZGX0FCT1JUEAcSFQoRRU5UUllfS0lORF9DT05GSUcQCBIXChNFTlRSWV9LSU5EX0FDVElWQVRFEAkSGQoVRU5UUllfS0lORF9DSEVDS1BPSU5UEAoSGAoURU5UUllfS0lORF9ESVZFUkdFTlQQCxIUChBFTlRSWV9LSU5EX0VSQVNFEAwSFAoQRU5UUllfS0lORF9TTE9UUxANEhUKEUVOVFJZX0tJTkRfUkVUSVJFEA4SFwoTRU5UUllfS0lORF9SRURBQ1RFRBAPKn4KBk9wS2luZBIXChNPUF9LSU5EX1VOU1BFQ0lGSUVEEAASDwoLT1BfS0lORF9QVVQQARISCg5PUF9LSU5EX0RFTEVURRACEhEKDU9QX0tJTkRfTUVSR0UQAxIPCgtPUF9LSU5EX0FERBAEEhIKDk9QX0tJTkRfRVhQSVJFEAUqbQoHQ29uY2VybhIXChNDT05DRVJOX1VOU1BFQ0lGSUVEEAASEQoNQ09OQ0VSTl9MT0NBTBABEg8KC0NPTkNFUk5fT05FEAISFAoQQ09OQ0VSTl9NQUpPUklUWRADEg8KC0NPTkNFUk5fQUxMEAQqUwoJS2V5U291cmNlEhoKFktFWV9TT1VSQ0VfVU5TUEVDSUZJRUQQABIVChFLRVlfU09VUkNFX0NMSUVOVBABEhMKD0tFWV9TT1VSQ0VfRURHRRACKlQKCVRpY2tldFVzZRIaChZUSUNLRVRfVVNFX1VOU1BFQ0lGSUVEEAASFgoSVElDS0VUX1VTRV9DSEFOR0VTEAESEwoPVElDS0VUX1VTRV9MSVZFEAJiBnByb3RvMw");
 
 /**
  * A place in a log of the partition at hand.
@@ -330,7 +330,7 @@ export type ItemImage = Message<"ithaca.v1.ItemImage"> & {
   expiresAt: bigint;
 
   /**
-   * Of an item that was imported, from then on: digest of what was imported.
+   * Of an item that was imported, from then on: digests of what was imported, 16 bytes each, the latest last.
    *
    * @generated from field: optional bytes mark = 4;
    */
@@ -789,6 +789,13 @@ export type Append = Message<"ithaca.v1.Append"> & {
    * @generated from field: uint32 protocol_version = 10;
    */
   protocolVersion: number;
+
+  /**
+   * How far the log's sinks are, where that has changed since the receiver was told.
+   *
+   * @generated from field: repeated ithaca.v1.SinkMark sinks = 11;
+   */
+  sinks: SinkMark[];
 };
 
 /**
@@ -797,6 +804,37 @@ export type Append = Message<"ithaca.v1.Append"> & {
  */
 export const AppendSchema: GenMessage<Append> = /*@__PURE__*/
   messageDesc(file_ithaca, 16);
+
+/**
+ * Everything of the log through seq was delivered to the sink, or is none of its business.
+ *
+ * @generated from message ithaca.v1.SinkMark
+ */
+export type SinkMark = Message<"ithaca.v1.SinkMark"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * How often the sink was set to another place by hand.
+   *
+   * @generated from field: uint64 round = 2;
+   */
+  round: bigint;
+
+  /**
+   * @generated from field: uint64 seq = 3;
+   */
+  seq: bigint;
+};
+
+/**
+ * Describes the message ithaca.v1.SinkMark.
+ * Use `create(SinkMarkSchema)` to create a new message.
+ */
+export const SinkMarkSchema: GenMessage<SinkMark> = /*@__PURE__*/
+  messageDesc(file_ithaca, 17);
 
 /**
  * @generated from message ithaca.v1.Closed
@@ -825,7 +863,7 @@ export type Closed = Message<"ithaca.v1.Closed"> & {
  * Use `create(ClosedSchema)` to create a new message.
  */
 export const ClosedSchema: GenMessage<Closed> = /*@__PURE__*/
-  messageDesc(file_ithaca, 17);
+  messageDesc(file_ithaca, 18);
 
 /**
  * @generated from message ithaca.v1.AppendOk
@@ -871,7 +909,7 @@ export type AppendOk = Message<"ithaca.v1.AppendOk"> & {
  * Use `create(AppendOkSchema)` to create a new message.
  */
 export const AppendOkSchema: GenMessage<AppendOk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 18);
+  messageDesc(file_ithaca, 19);
 
 /**
  * @generated from message ithaca.v1.AppendStale
@@ -888,7 +926,7 @@ export type AppendStale = Message<"ithaca.v1.AppendStale"> & {
  * Use `create(AppendStaleSchema)` to create a new message.
  */
 export const AppendStaleSchema: GenMessage<AppendStale> = /*@__PURE__*/
-  messageDesc(file_ithaca, 19);
+  messageDesc(file_ithaca, 20);
 
 /**
  * @generated from message ithaca.v1.AppendMismatch
@@ -920,7 +958,7 @@ export type AppendMismatch = Message<"ithaca.v1.AppendMismatch"> & {
  * Use `create(AppendMismatchSchema)` to create a new message.
  */
 export const AppendMismatchSchema: GenMessage<AppendMismatch> = /*@__PURE__*/
-  messageDesc(file_ithaca, 20);
+  messageDesc(file_ithaca, 21);
 
 /**
  * @generated from message ithaca.v1.Pull
@@ -962,7 +1000,7 @@ export type Pull = Message<"ithaca.v1.Pull"> & {
  * Use `create(PullSchema)` to create a new message.
  */
 export const PullSchema: GenMessage<Pull> = /*@__PURE__*/
-  messageDesc(file_ithaca, 21);
+  messageDesc(file_ithaca, 22);
 
 /**
  * @generated from message ithaca.v1.PullOk
@@ -1004,7 +1042,7 @@ export type PullOk = Message<"ithaca.v1.PullOk"> & {
  * Use `create(PullOkSchema)` to create a new message.
  */
 export const PullOkSchema: GenMessage<PullOk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 22);
+  messageDesc(file_ithaca, 23);
 
 /**
  * @generated from message ithaca.v1.NeedSnapshot
@@ -1021,7 +1059,7 @@ export type NeedSnapshot = Message<"ithaca.v1.NeedSnapshot"> & {
  * Use `create(NeedSnapshotSchema)` to create a new message.
  */
 export const NeedSnapshotSchema: GenMessage<NeedSnapshot> = /*@__PURE__*/
-  messageDesc(file_ithaca, 23);
+  messageDesc(file_ithaca, 24);
 
 /**
  * Is the leader of this log there? Any answer says yes.
@@ -1040,7 +1078,7 @@ export type Probe = Message<"ithaca.v1.Probe"> & {
  * Use `create(ProbeSchema)` to create a new message.
  */
 export const ProbeSchema: GenMessage<Probe> = /*@__PURE__*/
-  messageDesc(file_ithaca, 24);
+  messageDesc(file_ithaca, 25);
 
 /**
  * @generated from message ithaca.v1.ProbeOk
@@ -1071,7 +1109,7 @@ export type ProbeOk = Message<"ithaca.v1.ProbeOk"> & {
  * Use `create(ProbeOkSchema)` to create a new message.
  */
 export const ProbeOkSchema: GenMessage<ProbeOk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 25);
+  messageDesc(file_ithaca, 26);
 
 /**
  * @generated from message ithaca.v1.PreVote
@@ -1105,7 +1143,7 @@ export type PreVote = Message<"ithaca.v1.PreVote"> & {
  * Use `create(PreVoteSchema)` to create a new message.
  */
 export const PreVoteSchema: GenMessage<PreVote> = /*@__PURE__*/
-  messageDesc(file_ithaca, 26);
+  messageDesc(file_ithaca, 27);
 
 /**
  * @generated from message ithaca.v1.PreVoteReply
@@ -1151,7 +1189,7 @@ export type PreVoteReply = Message<"ithaca.v1.PreVoteReply"> & {
  * Use `create(PreVoteReplySchema)` to create a new message.
  */
 export const PreVoteReplySchema: GenMessage<PreVoteReply> = /*@__PURE__*/
-  messageDesc(file_ithaca, 27);
+  messageDesc(file_ithaca, 28);
 
 /**
  * @generated from message ithaca.v1.Prepare
@@ -1178,7 +1216,7 @@ export type Prepare = Message<"ithaca.v1.Prepare"> & {
  * Use `create(PrepareSchema)` to create a new message.
  */
 export const PrepareSchema: GenMessage<Prepare> = /*@__PURE__*/
-  messageDesc(file_ithaca, 28);
+  messageDesc(file_ithaca, 29);
 
 /**
  * @generated from message ithaca.v1.Promise
@@ -1235,7 +1273,7 @@ export type Promise = Message<"ithaca.v1.Promise"> & {
  * Use `create(PromiseSchema)` to create a new message.
  */
 export const PromiseSchema: GenMessage<Promise> = /*@__PURE__*/
-  messageDesc(file_ithaca, 29);
+  messageDesc(file_ithaca, 30);
 
 /**
  * @generated from message ithaca.v1.Nack
@@ -1252,7 +1290,7 @@ export type Nack = Message<"ithaca.v1.Nack"> & {
  * Use `create(NackSchema)` to create a new message.
  */
 export const NackSchema: GenMessage<Nack> = /*@__PURE__*/
-  messageDesc(file_ithaca, 30);
+  messageDesc(file_ithaca, 31);
 
 /**
  * @generated from message ithaca.v1.CloseNow
@@ -1269,7 +1307,7 @@ export type CloseNow = Message<"ithaca.v1.CloseNow"> & {
  * Use `create(CloseNowSchema)` to create a new message.
  */
 export const CloseNowSchema: GenMessage<CloseNow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 31);
+  messageDesc(file_ithaca, 32);
 
 /**
  * @generated from message ithaca.v1.CloseReply
@@ -1301,7 +1339,7 @@ export type CloseReply = Message<"ithaca.v1.CloseReply"> & {
  * Use `create(CloseReplySchema)` to create a new message.
  */
 export const CloseReplySchema: GenMessage<CloseReply> = /*@__PURE__*/
-  messageDesc(file_ithaca, 32);
+  messageDesc(file_ithaca, 33);
 
 /**
  * @generated from message ithaca.v1.NotLeader
@@ -1323,7 +1361,7 @@ export type NotLeader = Message<"ithaca.v1.NotLeader"> & {
  * Use `create(NotLeaderSchema)` to create a new message.
  */
 export const NotLeaderSchema: GenMessage<NotLeader> = /*@__PURE__*/
-  messageDesc(file_ithaca, 33);
+  messageDesc(file_ithaca, 34);
 
 /**
  * @generated from message ithaca.v1.Progress
@@ -1360,7 +1398,7 @@ export type Progress = Message<"ithaca.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_ithaca, 34);
+  messageDesc(file_ithaca, 35);
 
 /**
  * @generated from message ithaca.v1.ProgressOk
@@ -1373,7 +1411,7 @@ export type ProgressOk = Message<"ithaca.v1.ProgressOk"> & {
  * Use `create(ProgressOkSchema)` to create a new message.
  */
 export const ProgressOkSchema: GenMessage<ProgressOk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 35);
+  messageDesc(file_ithaca, 36);
 
 /**
  * @generated from message ithaca.v1.Unsupported
@@ -1386,7 +1424,7 @@ export type Unsupported = Message<"ithaca.v1.Unsupported"> & {
  * Use `create(UnsupportedSchema)` to create a new message.
  */
 export const UnsupportedSchema: GenMessage<Unsupported> = /*@__PURE__*/
-  messageDesc(file_ithaca, 36);
+  messageDesc(file_ithaca, 37);
 
 /**
  * @generated from message ithaca.v1.SnapshotBegin
@@ -1403,7 +1441,7 @@ export type SnapshotBegin = Message<"ithaca.v1.SnapshotBegin"> & {
  * Use `create(SnapshotBeginSchema)` to create a new message.
  */
 export const SnapshotBeginSchema: GenMessage<SnapshotBegin> = /*@__PURE__*/
-  messageDesc(file_ithaca, 37);
+  messageDesc(file_ithaca, 38);
 
 /**
  * @generated from message ithaca.v1.SnapshotBegun
@@ -1425,7 +1463,7 @@ export type SnapshotBegun = Message<"ithaca.v1.SnapshotBegun"> & {
  * Use `create(SnapshotBegunSchema)` to create a new message.
  */
 export const SnapshotBegunSchema: GenMessage<SnapshotBegun> = /*@__PURE__*/
-  messageDesc(file_ithaca, 38);
+  messageDesc(file_ithaca, 39);
 
 /**
  * @generated from message ithaca.v1.SnapshotBase
@@ -1467,7 +1505,7 @@ export type SnapshotBase = Message<"ithaca.v1.SnapshotBase"> & {
  * Use `create(SnapshotBaseSchema)` to create a new message.
  */
 export const SnapshotBaseSchema: GenMessage<SnapshotBase> = /*@__PURE__*/
-  messageDesc(file_ithaca, 39);
+  messageDesc(file_ithaca, 40);
 
 /**
  * @generated from message ithaca.v1.SnapshotChunk
@@ -1494,7 +1532,7 @@ export type SnapshotChunk = Message<"ithaca.v1.SnapshotChunk"> & {
  * Use `create(SnapshotChunkSchema)` to create a new message.
  */
 export const SnapshotChunkSchema: GenMessage<SnapshotChunk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 40);
+  messageDesc(file_ithaca, 41);
 
 /**
  * @generated from message ithaca.v1.SnapshotRows
@@ -1521,7 +1559,7 @@ export type SnapshotRows = Message<"ithaca.v1.SnapshotRows"> & {
  * Use `create(SnapshotRowsSchema)` to create a new message.
  */
 export const SnapshotRowsSchema: GenMessage<SnapshotRows> = /*@__PURE__*/
-  messageDesc(file_ithaca, 41);
+  messageDesc(file_ithaca, 42);
 
 /**
  * @generated from message ithaca.v1.SnapshotUnknown
@@ -1534,7 +1572,7 @@ export type SnapshotUnknown = Message<"ithaca.v1.SnapshotUnknown"> & {
  * Use `create(SnapshotUnknownSchema)` to create a new message.
  */
 export const SnapshotUnknownSchema: GenMessage<SnapshotUnknown> = /*@__PURE__*/
-  messageDesc(file_ithaca, 42);
+  messageDesc(file_ithaca, 43);
 
 /**
  * A receiver that does not know a row must not leave it out: it refuses the snapshot.
@@ -1579,7 +1617,7 @@ export type SnapshotRow = Message<"ithaca.v1.SnapshotRow"> & {
  * Use `create(SnapshotRowSchema)` to create a new message.
  */
 export const SnapshotRowSchema: GenMessage<SnapshotRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 43);
+  messageDesc(file_ithaca, 44);
 
 /**
  * @generated from message ithaca.v1.ItemRow
@@ -1658,7 +1696,7 @@ export type ItemRow = Message<"ithaca.v1.ItemRow"> & {
  * Use `create(ItemRowSchema)` to create a new message.
  */
 export const ItemRowSchema: GenMessage<ItemRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 44);
+  messageDesc(file_ithaca, 45);
 
 /**
  * @generated from message ithaca.v1.OwnerRow
@@ -1702,7 +1740,7 @@ export type OwnerRow = Message<"ithaca.v1.OwnerRow"> & {
  * Use `create(OwnerRowSchema)` to create a new message.
  */
 export const OwnerRowSchema: GenMessage<OwnerRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 45);
+  messageDesc(file_ithaca, 46);
 
 /**
  * @generated from message ithaca.v1.IdempotencyRow
@@ -1754,7 +1792,7 @@ export type IdempotencyRow = Message<"ithaca.v1.IdempotencyRow"> & {
  * Use `create(IdempotencyRowSchema)` to create a new message.
  */
 export const IdempotencyRowSchema: GenMessage<IdempotencyRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 46);
+  messageDesc(file_ithaca, 47);
 
 /**
  * @generated from message ithaca.v1.ErasureRow
@@ -1796,7 +1834,7 @@ export type ErasureRow = Message<"ithaca.v1.ErasureRow"> & {
  * Use `create(ErasureRowSchema)` to create a new message.
  */
 export const ErasureRowSchema: GenMessage<ErasureRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 47);
+  messageDesc(file_ithaca, 48);
 
 /**
  * Entries, or a doorbell when there are none.
@@ -1855,7 +1893,7 @@ export type Batch = Message<"ithaca.v1.Batch"> & {
  * Use `create(BatchSchema)` to create a new message.
  */
 export const BatchSchema: GenMessage<Batch> = /*@__PURE__*/
-  messageDesc(file_ithaca, 48);
+  messageDesc(file_ithaca, 49);
 
 /**
  * What a session has seen. The signature and the id of its key travel around it. Clients keep it for long and hand it to
@@ -1908,7 +1946,7 @@ export type SessionToken = Message<"ithaca.v1.SessionToken"> & {
  * Use `create(SessionTokenSchema)` to create a new message.
  */
 export const SessionTokenSchema: GenMessage<SessionToken> = /*@__PURE__*/
-  messageDesc(file_ithaca, 49);
+  messageDesc(file_ithaca, 50);
 
 /**
  * @generated from message ithaca.v1.SeenPosition
@@ -1947,7 +1985,7 @@ export type SeenPosition = Message<"ithaca.v1.SeenPosition"> & {
  * Use `create(SeenPositionSchema)` to create a new message.
  */
 export const SeenPositionSchema: GenMessage<SeenPosition> = /*@__PURE__*/
-  messageDesc(file_ithaca, 50);
+  messageDesc(file_ithaca, 51);
 
 /**
  * Where the next page of a list begins.
@@ -1992,6 +2030,13 @@ export type PageCursor = Message<"ithaca.v1.PageCursor"> & {
   seenAt: bigint;
 
   /**
+   * Digest of the prefix, start and end of the list; empty where it was not written down.
+   *
+   * @generated from field: bytes range = 7;
+   */
+  range: Uint8Array;
+
+  /**
    * Version of the format.
    *
    * @generated from field: uint32 version = 2047;
@@ -2004,7 +2049,7 @@ export type PageCursor = Message<"ithaca.v1.PageCursor"> & {
  * Use `create(PageCursorSchema)` to create a new message.
  */
 export const PageCursorSchema: GenMessage<PageCursor> = /*@__PURE__*/
-  messageDesc(file_ithaca, 51);
+  messageDesc(file_ithaca, 52);
 
 /**
  * Up to where the reader of a user's changes has been told.
@@ -2057,7 +2102,7 @@ export type FeedCursor = Message<"ithaca.v1.FeedCursor"> & {
  * Use `create(FeedCursorSchema)` to create a new message.
  */
 export const FeedCursorSchema: GenMessage<FeedCursor> = /*@__PURE__*/
-  messageDesc(file_ithaca, 52);
+  messageDesc(file_ithaca, 53);
 
 /**
  * Leave to open one user's feed once, for clients that cannot send headers.
@@ -2114,7 +2159,7 @@ export type Ticket = Message<"ithaca.v1.Ticket"> & {
  * Use `create(TicketSchema)` to create a new message.
  */
 export const TicketSchema: GenMessage<Ticket> = /*@__PURE__*/
-  messageDesc(file_ithaca, 53);
+  messageDesc(file_ithaca, 54);
 
 /**
  * @generated from enum ithaca.v1.EntryKind

@@ -22,7 +22,7 @@ const ofNoItem = path((at) => at.replace("/items/k", "/items/none"));
 const ofText = (make: (key: string) => Partial<Sample>): Provocation =>
   well(async (stage, sample) => {
     const key = stage.fresh("text");
-    await stage.store.put(stage.user, key, "not a number", { headers: { "Content-Type": "text/plain" } });
+    await stage.put(stage.user, key, "not a number", { headers: { "Content-Type": "text/plain" } });
     return stage.ask({ ...sample, ...make(key) });
   });
 const transaction = (...writes: readonly object[]) => JSON.stringify({ writes });
@@ -32,7 +32,7 @@ const ofDeletable = (provocation: Provocation | Unprovoked | undefined): Provoca
   if (provocation === undefined || !("ask" in provocation)) throw new Error("cannot be asked");
   return at(provocation.in, async (stage, sample) => {
     const key = stage.fresh("d");
-    await stage.store.put(stage.user, key, "to be deleted", { region: "weur", concern: "local" });
+    await stage.put(stage.user, key, "to be deleted", { region: "weur", concern: "local" });
     return provocation.ask(stage, { ...sample, path: sample.path.replace("d/1", key) });
   });
 };
@@ -85,7 +85,7 @@ export const ITEMS: Table = {
   "readMany 404 not-found": nowhere,
   "readMany 413 answer-too-large": well(async (stage, sample) => {
     const { user } = stage;
-    await stage.store.put(user, "large", new Uint8Array(1_048_576));
+    await stage.put(user, "large", new Uint8Array(1_048_576));
     const large = Array.from({ length: 17 }, () => ({ user, key: "large" }));
     return stage.ask({ ...sample, body: reads(...large) });
   }),

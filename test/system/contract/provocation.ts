@@ -36,7 +36,7 @@ export const BY_PROBLEM: Table = {
   ),
   "422 idempotency-key-reused": well(async (stage, sample) => {
     const idempotencyKey = stage.fresh("reused");
-    await stage.store.put(stage.user, "reused", "by another request", { idempotencyKey });
+    await stage.put(stage.user, "reused", "by another request", { idempotencyKey });
     return stage.ask(sample, { idempotencyKey });
   }),
   "429 rpo-bound": at("unconfirmed", async (stage, sample) => {

@@ -9,6 +9,17 @@ const FAULT = JSON.stringify({ kind: "delay", region: "enam", peer: "apac", ms: 
 
 const AS_PATCH = { headers: { "Content-Type": "application/merge-patch+json" } } as const;
 
+const AS_LINES = { headers: { "Content-Type": "application/x-ndjson" } } as const;
+
+const AS_SOCKET = {
+  headers: {
+    Connection: "Upgrade",
+    Upgrade: "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+  },
+} as const;
+
 const TRANSACTION = JSON.stringify({
   checks: [{ key: "never", version: null }],
   writes: [
@@ -40,13 +51,32 @@ export const SAMPLES: Samples = {
   readMany: ({ user }) => ({
     method: "POST",
     path: "/v1/read",
-    body: reads({ user, key: "k" }, { user: "nobody", key: "none" }),
+    body: reads({ user, key: "k" }, { user, key: "none" }),
     ...AS_JSON,
   }),
+  listChanges: ({ user }) => ({ method: "GET", path: of(user, "/changes?limit=2&values=true") }),
+  openLive: ({ user }) => ({ method: "GET", path: of(user, "/live"), ...AS_SOCKET }),
+  createTicket: ({ user }) => ({
+    method: "POST",
+    path: "/v1/tickets",
+    body: JSON.stringify({ path: of(user, "/live") }),
+    ...AS_JSON,
+  }),
+  exportItems: ({ user }) => ({ method: "GET", path: of(user, "/export?after=j") }),
+  importItems: (stage) => ({
+    method: "POST",
+    path: of(stage.user, "/import"),
+    body: `{"key":"${stage.fresh("imported")}","value":{"a":1}}\n{"key":"i/2","valueBase64":"aGk="}\n{"key":""}\n`,
+    ...AS_LINES,
+  }),
+  eraseUser: () => ({ method: "DELETE", path: "/v1/users/nobody" }),
+  getErasure: () => ({ method: "GET", path: "/v1/erasures/none" }),
   getReceipt: ({ user, position }) => ({ method: "GET", path: of(user, `/receipts/${position}`) }),
   getHome: ({ user }) => ({ method: "GET", path: of(user, "/home") }),
   putHome: ({ user }) => ({ method: "PUT", path: of(user, "/home"), body: '{"region":"weur"}' }),
   listRegions: () => ({ method: "GET", path: "/v1/regions?region=weur&partition=0" }),
+  listSinks: () => ({ method: "GET", path: "/v1/sinks" }),
+  controlSink: () => ({ method: "POST", path: "/v1/sinks/orders", body: '{"action":"resume"}', ...AS_JSON }),
   putFault: () => ({ method: "PUT", path: "/v1/faults", body: FAULT }),
   listFaults: () => ({ method: "GET", path: "/v1/faults" }),
   endFaults: () => ({ method: "DELETE", path: "/v1/faults" }),

@@ -62,15 +62,18 @@ async function writeAlone({ store, user }: Stage): Promise<void> {
   expect(reply.status, reply.text).toBe(200);
 }
 
-/** As many writes as the replica keeps, all waiting for regions that are down. Answers once it says so. */
+/**
+ * More writes than the replica keeps, all waiting for regions that are down. Answers once it says so. Twice as many: the edge asks
+ * for a slice of their time at once, and between two slices they wait elsewhere.
+ */
 async function fill({ store, user }: Stage): Promise<{ readonly gone: Promise<unknown> }> {
-  const crowd = Array.from({ length: PENDING_MAX + 10 }, (_, at) =>
+  const crowd = Array.from({ length: 2 * PENDING_MAX }, (_, at) =>
     store.put(user, `crowd/${at}`, "x", { region: "weur", concern: "all", timeoutMs: 30_000 }),
   );
   const full = await until(
     () => store.get(user, "k", { region: "weur", timeoutMs: 500 }),
     (reply) => reply.problemName === "overloaded",
-    6_000,
+    20_000,
   );
   expect(full.problemName).toBe("overloaded");
   return { gone: Promise.all(crowd) };

@@ -5,6 +5,7 @@
 import { createHmac } from "node:crypto";
 import { SignJWT } from "jose";
 import { expect } from "vitest";
+import type { Position } from "../../../src/replication/position.ts";
 import { encodeSessionToken } from "../../../src/wire/session-codec.ts";
 import type { Reply } from "../support/http.ts";
 import { startRuntime, type Runtime } from "../support/runtime.ts";
@@ -16,6 +17,12 @@ const SESSION_SECRET = "another secret of the contract test, for its sessions";
 /** Requests that a replica keeps waiting before it says that it is busy: few, so that a test can fill it. */
 export const PENDING_MAX = 60;
 
+/** How long a log keeps what is no longer needed. */
+export const LOG_RETAIN_MS = 1_500;
+
+/** A machine with much to do is slow, which is nobody's fault: a row that wants to wait for less says so. */
+const PATIENCE_MS = 30_000;
+
 const VARS = {
   SESSION_SECRET,
   // A fault is put on every replica: fewer of them are told sooner.
@@ -25,6 +32,12 @@ const VARS = {
   LEASE_MS: "15000",
   // How old a write without a majority may be before the next at `local` is refused.
   RPO_MS_MAX: "3000",
+  LOG_RETAIN_MS: String(LOG_RETAIN_MS),
+  // Nobody is there; nothing is sent, since nothing is written under that prefix.
+  SINKS: JSON.stringify([
+    { name: "orders", namespace: "default", prefix: "orders/", url: "http://127.0.0.1:9/changes" },
+  ]),
+  SINK_SECRET_ORDERS: "a secret of the contract test, for what its sink sends",
   PENDING_REQUESTS_MAX: String(PENDING_MAX),
 };
 
@@ -54,13 +67,21 @@ export class Stage {
   readonly user = "wilma";
   /** Of the write of `k`. */
   readonly position: string;
+  /** A user of another partition, whose log this one's has nothing to do with. */
+  readonly elsewhere: string;
+  readonly partitionElsewhere: number;
   #count = 0;
 
-  private constructor([open, guarded, drillsOff]: readonly [Runtime, Runtime, Runtime], position: string) {
+  private constructor(
+    [open, guarded, drillsOff]: readonly [Runtime, Runtime, Runtime],
+    { position, elsewhere }: { readonly position: string; readonly elsewhere: Elsewhere },
+  ) {
     this.#open = open;
     this.#guarded = guarded;
     this.#drillsOff = drillsOff;
     this.position = position;
+    this.elsewhere = elsewhere.user;
+    this.partitionElsewhere = elsewhere.partition;
   }
 
   static async begin(): Promise<Stage> {
@@ -70,12 +91,13 @@ export class Stage {
       startRuntime({ ...VARS, DRILLS: "off" }),
     ]);
     const [{ store }, guarded] = runtimes;
-    await store.settle("wilma", "weur");
+    const partition = await store.settle("wilma", "weur");
     const written = await store.put("wilma", "k", '{"a":1}', { ...AS_JSON, concern: "all" });
     const own = { token: await tokenOf(CLAIMS.own), ...AS_JSON };
     const inGuarded = await guarded.store.put("wilma", "k", '{"a":1}', own);
     expect(inGuarded.status, inGuarded.text).toBe(201);
-    return new Stage(runtimes, written.receipt.position);
+    const elsewhere = await settledOutside(store, partition);
+    return new Stage(runtimes, { position: written.receipt.position, elsewhere });
   }
 
   async end(): Promise<void> {
@@ -90,6 +112,17 @@ export class Stage {
   fresh(what: string): string {
     this.#count += 1;
     return `${what}-${this.#count}`;
+  }
+
+  /** Puts in place what a request is to meet. */
+  async put(
+    user: string,
+    key: string,
+    body: string | Uint8Array<ArrayBuffer>,
+    more: Asked = {},
+  ): Promise<void> {
+    const reply = await this.store.put(user, key, body, { timeoutMs: PATIENCE_MS, ...more });
+    expect(reply.status, reply.text).toBeLessThan(300);
   }
 
   ask(sample: Sample, more: Asked = {}): Promise<Reply> {
@@ -107,14 +140,24 @@ export class Stage {
     return send(this.#drillsOff.store, sample, {});
   }
 
-  /** Signed, so that it is taken for ours; of an epoch that never was, so that what it saw is found to be lost. */
-  async lostSession(): Promise<string> {
+  /** Of an epoch that never was, so that what it saw is found to be lost. */
+  lostSession(): Promise<string> {
+    return this.#sessionThatSaw({ o: 0, e: 1, s: 5 });
+  }
+
+  /** It saw what is not there yet. */
+  futureSession(): Promise<string> {
+    return this.#sessionThatSaw({ o: 0, e: 16, s: 1_000_000 });
+  }
+
+  /** Signed, so that it is taken for ours. */
+  async #sessionThatSaw(position: Position): Promise<string> {
     const { partition } = (await this.store.request("GET", `/v1/users/${this.user}/home`)).home;
     const body = encodeSessionToken({
       version: 1,
       namespace: "default",
       mapVersion: 1,
-      positions: [{ p: partition, o: 0, e: 1, s: 5, durable: false }],
+      positions: [{ p: partition, ...position, durable: false }],
       seenAt: 0,
       issuedAt: Date.now(),
     });
@@ -124,8 +167,22 @@ export class Stage {
   }
 }
 
+interface Elsewhere {
+  readonly user: string;
+  readonly partition: number;
+}
+
+async function settledOutside(store: Store, partition: number): Promise<Elsewhere> {
+  for (const user of ["barney", "betty", "dino", "pebbles", "hoppy"]) {
+    const own = await store.settle(user, "weur");
+    if (own !== partition) return { user, partition: own };
+  }
+  throw new Error("they are all in one partition");
+}
+
 function send(store: Store, { method, path, headers, body }: Sample, more: Asked): Promise<Reply> {
   return store.request(method, path, {
+    timeoutMs: PATIENCE_MS,
     ...more,
     headers: { ...headers, ...more.headers },
     ...(body === undefined ? {} : { body }),

@@ -2,7 +2,7 @@
  * Requests as they are written down here: fetch would mend the path before it sends it. Each has a connection of its own,
  * because one that was kept may just have been closed, or belong to a process that is gone.
  */
-import { request } from "node:http";
+import { request, type IncomingMessage } from "node:http";
 import { expect } from "vitest";
 
 /** Nothing here is expected to take this long. Whoever waits longer has been forgotten. */
@@ -26,17 +26,27 @@ export function send(url: string, method: string, path: string, sent: RawRequest
       incoming.on("data", (chunk: Uint8Array) => chunks.push(chunk));
       incoming.on("error", reject);
       incoming.on("end", () => {
-        const received = new Headers();
-        for (const [name, values] of Object.entries(incoming.headersDistinct)) {
-          for (const value of values ?? []) received.append(name, value);
-        }
-        resolve(new Reply(incoming.statusCode ?? 0, received, new Uint8Array(Buffer.concat(chunks))));
+        const bytes = new Uint8Array(Buffer.concat(chunks));
+        resolve(new Reply(incoming.statusCode ?? 0, headersOf(incoming), bytes));
       });
+    });
+    // A socket is ended at once: whoever wants to talk over it opens one by itself.
+    outgoing.on("upgrade", (incoming, socket) => {
+      socket.destroy();
+      resolve(new Reply(incoming.statusCode ?? 0, headersOf(incoming), new Uint8Array()));
     });
     outgoing.on("error", reject);
     for (const part of sent.parts ?? []) outgoing.write(part);
     outgoing.end();
   });
+}
+
+function headersOf({ headersDistinct }: IncomingMessage): Headers {
+  const received = new Headers();
+  for (const [name, values] of Object.entries(headersDistinct)) {
+    for (const value of values ?? []) received.append(name, value);
+  }
+  return received;
 }
 
 export interface Receipt {
