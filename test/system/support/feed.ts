@@ -46,7 +46,6 @@ export class Follower {
   readonly messages: ChangePage[] = [];
   readonly texts: string[] = [];
   readonly opened: Promise<boolean>;
-  closed: { readonly code: number; readonly reason: string } | null = null;
 
   constructor(store: Store, path: string) {
     this.#socket = new WebSocket(`${store.url.replace("http", "ws")}${path}`);
@@ -55,13 +54,15 @@ export class Follower {
       this.texts.push(text);
       if (text.startsWith("{")) this.messages.push(JSON.parse(text) as ChangePage);
     });
-    this.#socket.addEventListener("close", ({ code, reason }) => {
-      this.closed = { code, reason };
-    });
     this.opened = new Promise((resolve) => {
       this.#socket.addEventListener("open", () => resolve(true));
       this.#socket.addEventListener("error", () => resolve(false));
     });
+  }
+
+  /** False from the server's close frame on. The `closed` event waits for the connection, which the runtime lets go when the object sleeps. */
+  get isOpen(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN;
   }
 
   get keys(): string[] {
