@@ -65,6 +65,8 @@ export function erasuresWaitForAMajority(turn: Turn): void {
           "an erasure waits for a majority",
           `${host.name} applies ${known.entry.e}.${s} of log ${o}, which only regions ${[...known.holders].join(", ")} ever held`,
         );
+      // To apply it is to call it committed, whether or not the replica lives to say so.
+      ghost.claim(host.partition, o, s, known.entry.e, `${host.name}, erasing`);
     }
   }
 }
