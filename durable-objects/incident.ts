@@ -17,7 +17,9 @@ export type IncidentName =
   | "pending-overflow"
   | "dead-letter"
   | "delivery-failed"
-  | "progress-failed";
+  | "progress-failed"
+  | "visit-failed"
+  | "attention-unnoted";
 
 const counts = new Map<IncidentName, number>();
 

@@ -22,6 +22,12 @@ export interface RegionObject {
   /** Opens a live feed: the header LIVE_HEADER says of what. Answers 101 with the socket, or the reply that refuses as JSON. */
   fetch(request: Request): Promise<Response>;
 
+  /** To partition 0 of a region: one of the region's replicas is worth a visit. */
+  noteAttention(partition: number): Promise<void>;
+  /** From partition 0 of a region: which replicas are worth a visit. They are forgotten: what still needs one says so again. */
+  takeAttention(): Promise<number[]>;
+  visit(): Promise<void>;
+
   putFault(fault: FaultRecord): Promise<void>;
   listFaults(): Promise<FaultRecord[]>;
   /** `null`: all. */

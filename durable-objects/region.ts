@@ -12,12 +12,14 @@ import { migrate } from "../src/storage/schema.ts";
 import { SqlStorage } from "../src/storage/sql-storage.ts";
 import { entryCodec } from "../src/wire/entry-codec.ts";
 import { decodePeerRequest } from "../src/wire/peer-codec.ts";
+import { Attention } from "./attention.ts";
 import { chainHash } from "./chain-hash.ts";
 import { Correspondent, queuesOf } from "./correspondent.ts";
 import { FaultGate } from "./fault-gate.ts";
 import type { FaultRecord } from "./faults.ts";
 import { FaultStore } from "./fault-store.ts";
 import { FeedCursors } from "./feed-cursors.ts";
+import { reportIncident } from "./incident.ts";
 import { Letterbox } from "./letterbox.ts";
 import { LiveSockets } from "./live-sockets.ts";
 import { ObjectClock } from "./object-clock.ts";
@@ -55,6 +57,9 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
   readonly #gate: FaultGate | null;
   readonly #live: LiveSockets;
   readonly #tickets: TicketBook;
+  /** Of all replicas of the region, where this is its partition 0; nobody asks the others. */
+  readonly #attention: Attention;
+  readonly #transport: ObjectTransport;
   /** There from the first event on. */
   #host!: ReplicaHost;
 
@@ -74,10 +79,12 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
     this.#faults = deployment.drills ? new FaultStore(driver, Date.now()) : null;
     this.#gate = this.#faults === null ? null : new FaultGate(this.#faults, name.region);
     this.#clock = new ObjectClock(name.region, this.#faults);
+    this.#attention = new Attention(driver);
+    this.#transport = new ObjectTransport(deployment, env.REGION);
     this.#correspondent = new Correspondent({
       self: name,
       where,
-      transport: new ObjectTransport(deployment, env.REGION),
+      transport: this.#transport,
       queues: queuesOf(deployment, env),
     });
     this.#letterbox = new Letterbox({ name, where, storage, gate: this.#gate });
@@ -105,6 +112,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
         alarmAt: await ctx.storage.getAlarm(),
         abort: (reason) => ctx.abort(reason),
         onFeed: (effect) => this.#live.tell(effect),
+        onAttention: () => void this.#wantAttention(),
       });
       this.#host.start();
       this.#live.resume();
@@ -180,6 +188,29 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
 
   override alarm(): Promise<void> {
     return this.#host.alarm();
+  }
+
+  async noteAttention(partition: number): Promise<void> {
+    this.#attention.note(partition);
+  }
+
+  async takeAttention(): Promise<number[]> {
+    return this.#attention.take();
+  }
+
+  async visit(): Promise<void> {
+    this.#host.visit();
+  }
+
+  async #wantAttention(): Promise<void> {
+    const { partition } = this.#name;
+    try {
+      if (partition === 0) this.#attention.note(partition);
+      else await this.#transport.noteAttention({ ...this.#name, partition: 0 }, partition);
+    } catch (error) {
+      // Then only the next request brings about what a visit would have.
+      reportIncident("attention-unnoted", this.ctx.id.name ?? "", error);
+    }
   }
 
   async putFault(fault: FaultRecord): Promise<void> {

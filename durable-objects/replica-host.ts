@@ -41,6 +41,8 @@ export interface ReplicaHostOptions {
   readonly alarmAt: number | null;
   /** For those who stay to be told of changes. */
   readonly onFeed?: (effect: FeedEffect) => void;
+  /** A visit of this replica would be worth its while. */
+  readonly onAttention?: () => void;
   /** Throws this instance away. */
   readonly abort: (reason: string) => void;
 }
@@ -124,6 +126,11 @@ export class ReplicaHost {
     }
   }
 
+  /** Somebody looks after what needs attention here. */
+  visit(): void {
+    this.#turn({ type: "visit" });
+  }
+
   /** The replica's clock has jumped: whatever the core has planned, it has to plan again. */
   clockMoved(): void {
     this.#turn({ type: "alarm" });
@@ -189,6 +196,9 @@ export class ReplicaHost {
         return;
       case "sync":
         void this.#sync(effect.sync);
+        return;
+      case "attention":
+        this.#options.onAttention?.();
         return;
       case "wake":
         this.#wake.set(effect.at);

@@ -38,6 +38,9 @@ export interface RegionTransport {
   live(to: ReplicaName, request: ChangesRequest, timeoutMs: number): Promise<ClientReply | Opened>;
   /** False: the ticket was used before. */
   redeem(to: ReplicaName, ticket: Redeeming, timeoutMs: number): Promise<boolean>;
+  noteAttention(to: ReplicaName, partition: number): Promise<void>;
+  takeAttention(to: ReplicaName): Promise<number[]>;
+  visit(to: ReplicaName): Promise<void>;
   putFault(to: ReplicaName, fault: FaultRecord): Promise<void>;
   listFaults(to: ReplicaName): Promise<FaultRecord[]>;
   endFault(to: ReplicaName, id: string | null): Promise<void>;
@@ -80,6 +83,18 @@ export class ObjectTransport implements RegionTransport {
   async redeem(to: ReplicaName, ticket: Redeeming, timeoutMs: number): Promise<boolean> {
     const { from, nonce, expiresAt } = ticket;
     return (await answered(this.#stub(to).redeem(from, nonce, expiresAt), timeoutMs)).first;
+  }
+
+  noteAttention(to: ReplicaName, partition: number): Promise<void> {
+    return within(this.#stub(to).noteAttention(partition), CONTROL_TIMEOUT_MS);
+  }
+
+  takeAttention(to: ReplicaName): Promise<number[]> {
+    return within(this.#stub(to).takeAttention(), CONTROL_TIMEOUT_MS);
+  }
+
+  visit(to: ReplicaName): Promise<void> {
+    return within(this.#stub(to).visit(), CONTROL_TIMEOUT_MS);
   }
 
   async putFault(to: ReplicaName, fault: FaultRecord): Promise<void> {

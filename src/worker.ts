@@ -1,9 +1,10 @@
 /**
- * The Worker's entry: requests go to the edge, queue deliveries to the consumer, and the replica's class is exported for
+ * The Worker's entry: requests go to the edge, queue deliveries to the consumer, cron visits to who needs them, and the replica's class is exported for
  * the platform to make objects of. One Worker plays every region; which one a request belongs to is for the edge to say.
  */
 import type { RegionEnv } from "../durable-objects/region.ts";
 import { ObjectTransport } from "../durable-objects/transport.ts";
+import { visitWhoNeedsIt } from "./cron/visits.ts";
 import { deploymentOf } from "./deployment/deployment.ts";
 import { ConfigurationError } from "./deployment/setting.ts";
 import { createApp, createMisconfiguredApp } from "./edge/app.ts";
@@ -40,5 +41,9 @@ export default {
   queue: (batch, env) => {
     const deployment = deploymentOf(env);
     return consume({ deployment, transport: new ObjectTransport(deployment, env.REGION) }, batch);
+  },
+  scheduled: async (_controller, env) => {
+    const deployment = deploymentOf(env);
+    await visitWhoNeedsIt({ deployment, transport: new ObjectTransport(deployment, env.REGION) });
   },
 } satisfies ExportedHandler<RegionEnv>;

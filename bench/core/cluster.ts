@@ -212,6 +212,7 @@ class Node {
         return this.#call(effect);
       case "feed":
       case "feed-end":
+      case "attention":
         return;
       case "sync":
         return this.#cluster.soon(() => this.take({ type: "synced", sync: effect.sync }));

@@ -15,7 +15,8 @@
  *     It is what makes a lease worth checking: the clock has moved on while the storage confirmed.
  *  5. `deliver`: hand the batch to the sink, and step `delivered` with the same number once, at the latest after
  *     `timeoutMs`. What was not surely taken was not taken: it is delivered again.
- *  6. `wake`: step `wake` at that instant, or soon after. Only the latest one counts. It is volatile: a restart forgets
+ *  6. `attention`: remember, outside, that a visit of this replica is worth its while; nothing depends on it.
+ *  7. `wake`: step `wake` at that instant, or soon after. Only the latest one counts. It is volatile: a restart forgets
  *     it, and nothing durable depends on it.
  *
  * Calls are sent to the region's replica of the same partition. The host gives up on a call after `timeoutMs`.
@@ -51,7 +52,9 @@ export type Event =
   | { readonly type: "synced"; readonly sync: number }
   | { readonly type: "delivered"; readonly call: number; readonly end: DeliveryEnd }
   | { readonly type: "alarm" }
-  | { readonly type: "wake" };
+  | { readonly type: "wake" }
+  /** Somebody looks after what this replica has said needs attention: retry schedules that have ended begin again. */
+  | { readonly type: "visit" };
 
 /** Somebody who stays to be told of a user's changes. */
 export interface Subscription {
@@ -117,7 +120,9 @@ export type Effect =
       readonly batch: SinkBatch;
       readonly timeoutMs: number;
     }
-  | { readonly type: "wake"; readonly at: number };
+  | { readonly type: "wake"; readonly at: number }
+  /** A retry schedule has ended and somebody still lacks something: a `visit`, should there be one, finds work here. */
+  | { readonly type: "attention" };
 
 /** Consecutive changes of one log that are a sink's business; never a part of an entry, never none. */
 export interface SinkBatch {

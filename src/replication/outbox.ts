@@ -105,6 +105,18 @@ export class Outbox {
     }
   }
 
+  /** Schedules that have ended begin again. */
+  onVisit(): void {
+    for (const leadership of this.#leaderships.all()) {
+      for (const peer of leadership.peers) {
+        const row = this.#rows.get(keyOf(leadership, peer));
+        if (row === undefined || row.stage < this.#context.config.timing.retryMs.length) continue;
+        leadership.probe(peer.region);
+        this.#schedule(leadership, peer, 0);
+      }
+    }
+  }
+
   #schedule(leadership: Leadership, peer: Peer, stage: number): void {
     const { now, config, storage } = this.#context;
     const delay = config.timing.retryMs[stage];
@@ -116,7 +128,8 @@ export class Outbox {
     };
     this.#rows.set(keyOf(leadership, peer), row);
     storage.putOutbox(row);
-    if (delay !== undefined) this.#context.alarmAt(row.nextAt);
+    if (delay === undefined) this.#context.emit({ type: "attention" });
+    else this.#context.alarmAt(row.nextAt);
   }
 
   #advanceDestination(leadership: Leadership, peer: Peer): void {

@@ -230,6 +230,8 @@ export class Replica {
       case "wake":
         this.#expiry.onWake();
         return context.woken();
+      case "visit":
+        return this.#outbox.onVisit();
     }
   }
 

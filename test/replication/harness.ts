@@ -428,6 +428,8 @@ export class Cluster {
   readonly delivered: { readonly from: RegionIndex; readonly sink: string; readonly batch: SinkBatch }[] = [];
   /** What a receiver says to a batch; null: nothing. */
   receives: (sink: string, batch: SinkBatch) => DeliveryEnd | null = () => ({ ok: true });
+  /** Regions with a retry schedule that ended unsettled. */
+  readonly wantingAttention = new Set<RegionIndex>();
   /** Everything that happened: a measure of silence. */
   turns = 0;
   readonly #options: ClusterOptions;
@@ -672,6 +674,9 @@ export class Cluster {
       switch (effect.type) {
         case "alarm":
           host.alarmAt = Math.min(host.alarmAt, effect.at - host.skewMs);
+          break;
+        case "attention":
+          this.wantingAttention.add(region);
           break;
         case "wake":
           host.wakeAt = effect.at - host.skewMs;

@@ -253,6 +253,36 @@ describe("the schedule of retries", () => {
     expect(cluster.node(0).storage.outbox()).toEqual([]);
   });
 
+  test("a schedule that ends unsettled wants attention, and a visit begins it again", () => {
+    settled();
+    cluster.isolate(2);
+    cluster.queuesRefuse = true;
+    cluster.wrote(0, "anna", "a", "1");
+    cluster.run(3_600_000);
+    expect([...cluster.wantingAttention]).toEqual([]);
+    expect(cluster.quietAfter(3_600_000)).not.toBeNull();
+    expect([...cluster.wantingAttention]).toEqual([0]);
+    cluster.wantingAttention.clear();
+    cluster.heal();
+    // Nobody writes: without a visit it would stay so.
+    cluster.run(3_600_000);
+    expect(cluster.log(2, 0).head).toBe(2);
+    cluster.restart(0);
+    for (const region of [0, 1, 2]) cluster.step(region, { type: "visit" });
+    cluster.run(5_000);
+    expect(cluster.log(2, 0).head).toBe(3);
+    expect(cluster.node(0).storage.outbox()).toEqual([]);
+    expect(cluster.quietAfter(60_000)).not.toBeNull();
+    expect([...cluster.wantingAttention]).toEqual([]);
+  });
+
+  test("a visit of who has nothing left to do does nothing", () => {
+    settled();
+    cluster.wrote(0, "anna", "a", "1", { concern: "all" });
+    cluster.run(60_000);
+    for (const region of [0, 1, 2]) expect(cluster.step(region, { type: "visit" })).toEqual([]);
+  });
+
   test("a restarted leader that has nothing to say is silent", () => {
     settled();
     cluster.wrote(0, "anna", "a", "1", { concern: "all" });

@@ -149,6 +149,8 @@ export function describeEvent(event: Event): string {
 
 export function describeEffect(effect: Effect): string {
   switch (effect.type) {
+    case "attention":
+      return "wants attention";
     case "reply":
       return `reply ${describeMessage(effect.message)}`;
     case "respond":

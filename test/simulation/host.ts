@@ -373,6 +373,9 @@ export class Host implements Endpoint {
       case "alarm":
         this.#setAlarm(effect.at, now);
         return;
+      case "attention":
+        tally.add("schedules that ended unsettled");
+        return;
       case "reply":
         this.#peers.get(effect.id)?.answer(effect.message);
         this.#peers.delete(effect.id);
