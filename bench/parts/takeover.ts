@@ -3,21 +3,22 @@
  * lost; and whether anybody takes over who should not, while leaders only restart.
  *
  * A few users in as many partitions, all led by one region, write from another one, fifty times a second in all. Every fault
- * befalls all those leaders at once; who took over is the next to be lost.
+ * befalls all those leaders at once; whoever leads most of them then is the next to be lost. Meanwhile devices in all three regions, the lost one
+ * too, read at the levels that need no leader.
  */
 import type { Figure } from "../figure.ts";
-import { Connection, headerOf, requestBytes, type Answer } from "../load/connection.ts";
 import { sleep } from "../runtime/meter.ts";
-import { HOST, startRuntime, type Runtime } from "../runtime/runtime.ts";
+import { startRuntime, type Runtime } from "../runtime/runtime.ts";
 import { quantile } from "../statistics.ts";
 import type { Settings } from "./part.ts";
+import { call, Reader, Writer } from "./takeover-clients.ts";
 
 const PART = "takeover";
 const REGIONS = ["weur", "enam", "apac"] as const;
 const USERS = 5;
-const EVERY_MS = 100;
 const SETTLE_MS = 2_500;
-const GIVE_UP_MS = 20_000;
+/** The farthest regions are about 220 ms apart, there and back (weur and apac): five times that, one way. */
+const SLOW_MS = 550;
 const KINDS = ["down", "stall", "isolate"] as const;
 
 export async function takeover(settings: Settings): Promise<readonly Figure[]> {
@@ -36,6 +37,8 @@ export async function takeover(settings: Settings): Promise<readonly Figure[]> {
     for (let n = 0; n < Math.ceil(faults / 2); n++) idle.push(...(await leased.loseIdle("stall")));
     figures.push(...gapFigures("idle leader, stall", idle, [4_000, 4_000]));
     figures.push(await leased.restarts(restarts));
+    figures.push(await leased.slowness(settings.quick ? 10_000 : 600_000));
+    figures.push(leased.readsFailed());
   } finally {
     await leased.stop();
   }
@@ -72,11 +75,15 @@ function gapFigures(
 class Drill {
   readonly #runtime: Runtime;
   readonly #writers: readonly Writer[];
+  readonly #readers: readonly Reader[];
   #leader = 0;
 
   constructor(runtime: Runtime, writers: readonly Writer[]) {
     this.#runtime = runtime;
     this.#writers = writers;
+    this.#readers = writers.flatMap((writer) =>
+      REGIONS.map((region) => new Reader(runtime.url, writer.user, region)),
+    );
   }
 
   static async start(settings: Settings, vars: Record<string, string>, concern = "local"): Promise<Drill> {
@@ -98,27 +105,29 @@ class Drill {
   }
 
   async stop(): Promise<void> {
-    for (const writer of this.#writers) writer.stop();
+    for (const client of [...this.#writers, ...this.#readers]) client.stop();
     await this.#runtime.stop();
   }
 
-  /** Every writer's time without an acknowledgement. */
+  /** The time without an acknowledgement of each writer that lost its leader. */
   async lose(kind: string): Promise<number[]> {
-    await this.#begin();
+    const bereft = await this.#begin();
+    for (const reader of this.#readers) reader.start();
     const since = await this.#fault(kind, 60_000);
-    const gaps = await Promise.all(this.#writers.map((writer) => writer.gapAround(since)));
-    await this.#follow();
+    const gaps = await Promise.all(bereft.map((writer) => writer.gapAround(since)));
+    await Promise.all(this.#readers.map((reader) => reader.rest()));
+    await this.#rest();
     return gaps;
   }
 
   /** The same where nobody has written for longer than a lease. */
   async loseIdle(kind: string): Promise<number[]> {
-    await this.#begin();
+    const bereft = await this.#begin();
     for (const writer of this.#writers) await writer.rest();
     await sleep(5_000);
     await this.#fault(kind, 60_000);
-    const waits = await Promise.all(this.#writers.map((writer) => writer.once()));
-    await this.#follow();
+    const waits = await Promise.all(bereft.map((writer) => writer.once()));
+    await this.#rest();
     return waits;
   }
 
@@ -146,122 +155,69 @@ class Drill {
     };
   }
 
-  /** All write, from a region that does not lead, until all are led by one region. */
-  async #begin(): Promise<void> {
-    for (const writer of this.#writers) writer.start(REGIONS[(this.#leader + 1) % 3] ?? "weur");
-    await sleep(SETTLE_MS);
-    const leaders = new Set(this.#writers.map((writer) => writer.leader));
-    if (leaders.size > 1 || !leaders.has(REGIONS[this.#leader]))
-      throw new Error(`led by ${[...leaders].join(", ")} and not by ${REGIONS[this.#leader]}`);
+  /** How many leaders lost their place while every way between two regions takes five times as long as it may. */
+  async slowness(forMs: number): Promise<Figure> {
+    await this.#begin();
+    const before = this.#writers.map((writer) => writer.epoch);
+    const end = performance.now() + forMs;
+    const changed = new Set<number>();
+    while (performance.now() < end) {
+      const roundMs = Math.min(300_000, end - performance.now());
+      for (const [at, region] of REGIONS.entries()) {
+        const fault = { kind: "delay", region, peer: REGIONS[(at + 1) % 3], ms: SLOW_MS };
+        await call(this.#runtime, "PUT", "/v1/faults", { ...fault, forMs: Math.ceil(roundMs) + 1_000 });
+      }
+      await sleep(roundMs);
+      for (const [at, writer] of this.#writers.entries()) if (writer.epoch !== before[at]) changed.add(at);
+      await call(this.#runtime, "DELETE", "/v1/faults");
+    }
+    return {
+      part: PART,
+      name: `leaders deposed in ${Math.round(forMs / 1_000)} s of five times the usual latency`,
+      value: changed.size,
+      unit: "",
+      target: { is: "at most", value: 0 },
+      detail: { oneWayMs: SLOW_MS, writes: this.#writers.reduce((sum, writer) => sum + writer.count, 0) },
+    };
   }
 
-  /** After a takeover: who leads now, once the lost region is back and everybody writes again. */
-  async #follow(): Promise<void> {
+  /** Of those at session, prefix and eventual, while leaders were lost. */
+  readsFailed(): Figure {
+    const sum = (of: (reader: Reader) => number): number =>
+      this.#readers.reduce((total, reader) => total + of(reader), 0);
+    return {
+      part: PART,
+      name: `failed of ${sum((reader) => reader.reads)} reads at session, prefix and eventual`,
+      value: sum((reader) => reader.failed),
+      unit: "",
+      target: { is: "at most", value: 0 },
+      detail: { slowestMs: Math.round(Math.max(...this.#readers.map((reader) => reader.slowestMs))) },
+    };
+  }
+
+  /**
+   * All write, from a region other than the one that leads most of them: it is the one to lose. Answers with those that it leads.
+   * Usually all: whoever asks first on their behalf takes over.
+   */
+  async #begin(): Promise<readonly Writer[]> {
+    for (const writer of this.#writers) writer.start(REGIONS[(this.#leader + 1) % 3] ?? "weur");
+    await sleep(SETTLE_MS);
+    const led = REGIONS.map((region) => this.#writers.filter(({ leader }) => leader === region));
+    this.#leader = led.findIndex(({ length }) => length === Math.max(...led.map((each) => each.length)));
+    for (const writer of this.#writers) writer.start(REGIONS[(this.#leader + 1) % 3] ?? "weur");
+    await sleep(SETTLE_MS);
+    return led[this.#leader] ?? [];
+  }
+
+  /** After a takeover the lost region comes back. */
+  async #rest(): Promise<void> {
     for (const writer of this.#writers) await writer.rest();
     await call(this.#runtime, "DELETE", "/v1/faults");
-    this.#leader = REGIONS.indexOf(this.#writers[0]?.leader as (typeof REGIONS)[number]);
   }
 
   async #fault(kind: string, forMs: number): Promise<number> {
     const region = REGIONS[this.#leader];
     await call(this.#runtime, "PUT", "/v1/faults", { kind, region, forMs });
     return performance.now();
-  }
-}
-
-class Writer {
-  readonly #url: URL;
-  readonly #user: string;
-  readonly #concern: string;
-  readonly #acknowledged: number[] = [];
-  #region = "weur";
-  #writing: Promise<void> | null = null;
-  #stopped = true;
-  #count = 0;
-  leader: string | undefined;
-  epoch = "";
-
-  constructor(url: URL, user: string, concern: string) {
-    this.#url = url;
-    this.#user = user;
-    this.#concern = concern;
-  }
-
-  start(region: string): void {
-    this.#region = region;
-    if (!this.#stopped) return;
-    this.#stopped = false;
-    this.#writing = this.#write();
-  }
-
-  stop(): void {
-    this.#stopped = true;
-  }
-
-  async rest(): Promise<void> {
-    this.#stopped = true;
-    await this.#writing;
-  }
-
-  async once(): Promise<number> {
-    const from = performance.now();
-    while (!(await this.#put())) if (performance.now() - from > GIVE_UP_MS) throw new Error("never taken");
-    return performance.now() - from;
-  }
-
-  async gapAround(at: number): Promise<number> {
-    for (;;) {
-      const after = this.#acknowledged.find((acknowledged) => acknowledged > at + EVERY_MS);
-      const before = this.#acknowledged.findLast((acknowledged) => acknowledged <= at + EVERY_MS);
-      if (after !== undefined && before !== undefined) return after - before;
-      if (performance.now() - at > GIVE_UP_MS) throw new Error("nobody took over");
-      await sleep(20);
-    }
-  }
-
-  async #write(): Promise<void> {
-    while (!this.#stopped) {
-      const from = performance.now();
-      await this.#put();
-      await sleep(Math.max(0, EVERY_MS - (performance.now() - from)));
-    }
-  }
-
-  async #put(): Promise<boolean> {
-    const connection = new Connection(this.#url);
-    try {
-      const answer = await connection.send(
-        requestBytes({
-          method: "PUT",
-          host: HOST.ithaca,
-          path: `/v1/users/${this.#user}/items/k`,
-          headers: { "Ithaca-Region": this.#region, "Ithaca-Write-Concern": this.#concern },
-          body: Buffer.from(String(++this.#count)),
-        }),
-      );
-      if (answer.status !== 200 && answer.status !== 201) return false;
-      this.#acknowledged.push(performance.now());
-      this.leader = headerOf(answer, "Ithaca-Leader");
-      this.epoch = headerOf(answer, "ETag")?.split(".")[1] ?? this.epoch;
-      return true;
-    } catch {
-      // The connection broke: the next attempt has another.
-      return false;
-    } finally {
-      connection.close();
-    }
-  }
-}
-
-async function call(runtime: Runtime, method: string, path: string, body?: object): Promise<Answer> {
-  const connection = new Connection(runtime.url);
-  const bytes = body === undefined ? {} : { body: Buffer.from(JSON.stringify(body)) };
-  try {
-    const answer = await connection.send(requestBytes({ method, host: HOST.ithaca, path, ...bytes }));
-    if (answer.status >= 300)
-      throw new Error(`${method} ${path}: ${answer.status} ${answer.body.toString()}`);
-    return answer;
-  } finally {
-    connection.close();
   }
 }
