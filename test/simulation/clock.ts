@@ -50,6 +50,11 @@ export class RegionClock {
     return this.#jump - before;
   }
 
+  /** Moves to an edge of the window: as slow (-1) or as fast (1) as it may be. */
+  pin(side: -1 | 1): void {
+    this.#jump = (side * this.#faults.jumpMsMax) / 2;
+  }
+
   /** Real time until the clock reads `at`, as things stand. A jump in between makes it early or late. */
   realUntil(at: number, real: number): number {
     return Math.max(0, Math.ceil((at - this.read(real)) / this.#rate));

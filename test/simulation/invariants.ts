@@ -8,6 +8,7 @@
  * entry kinds; there is one version), forced epochs.
  */
 import type { Effect, Event } from "../../src/replication/effect.ts";
+import { EntryKind } from "../../src/replication/entry.ts";
 import type { PeerRequest } from "../../src/replication/message.ts";
 import type { Cluster, Observer } from "./cluster.ts";
 import { describeEvent } from "./describe.ts";
@@ -108,6 +109,8 @@ export class Invariants implements Observer {
   /** Requests of other replicas that were not answered yet, by number. */
   readonly #requests = new Map<Host, Map<number, PeerRequest>>();
   readonly #turns = new Map<Host, number>();
+  /** What a replica did in its last turn, if it is something that a restart must not undo. */
+  readonly #delicate = new Map<Host, "a promise" | "an OPEN">();
   readonly sinks = new SinkWatch();
 
   constructor(cluster: Cluster, ghost: Ghost, clocksKept: boolean) {
@@ -136,6 +139,9 @@ export class Invariants implements Observer {
     const requests = this.#requestsOf(host);
     for (const open of this.#open.get(host)?.values() ?? []) open.lowestNow = Math.min(open.lowestNow, now);
     if (event.type === "peer") requests.set(event.id, event.message);
+    const before = this.#delicate.get(host);
+    if (event.type === "start" && before !== undefined) tally.add(`rare: restart right after ${before}`);
+    this.#delicate.delete(host);
     const dirty = host.driver.takeDirty();
     const deltas = this.#ghost.mirrors(host).map((mirror) => mirror.sync(host.driver, dirty));
     for (const { o, appended, removed, baseBefore, baseAfter } of deltas) {
@@ -144,6 +150,12 @@ export class Invariants implements Observer {
       if (opened !== undefined) tally.add("elections");
       if (opened !== undefined && (opened.prevE === 0 ? o : opened.prevE % 16) !== host.region)
         tally.add("takeovers by replicas");
+      for (const { e, s } of removed) {
+        const log = this.#ghost.log(host.partition, o);
+        if (log.known(e, s)?.entry.kind === EntryKind.open && !log.isCommitted(e, s))
+          tally.add("rare: uncommitted OPEN cut off");
+      }
+      if (opened !== undefined) this.#delicate.set(host, "an OPEN");
       if (appended.length > 0 && event.type === "answer" && event.message.type === "pull-ok")
         tally.add("gaps repaired by pull");
       if (appended.length > 0 && event.type === "batch") tally.add("entries by queue", appended.length);
@@ -151,6 +163,8 @@ export class Invariants implements Observer {
         tally.add(dirty.has("restore") ? "snapshots taken over" : "compactions");
       void o;
     }
+    if (effects.some((effect) => effect.type === "reply" && effect.message.type === "promise"))
+      this.#delicate.set(host, "a promise");
     const turn: Turn = {
       host,
       event,

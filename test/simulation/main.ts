@@ -7,6 +7,7 @@
  */
 import { parseArgs } from "node:util";
 import { mutantNamed } from "./mutants.ts";
+import { directedNamed } from "./directed.ts";
 import { scheduleNamed, scheduleOf } from "./schedule.ts";
 import { simulate } from "./simulation.ts";
 import { Tally } from "./tally.ts";
@@ -46,7 +47,7 @@ for (let seed = first; seed < first + count; seed++) {
       ? mutant.schedule
       : name === undefined
         ? scheduleOf(seed)
-        : scheduleNamed(name);
+        : (directedNamed(name) ?? scheduleNamed(name));
   const result = simulate({
     seed,
     schedule,

@@ -4,12 +4,10 @@ import { mutantNamed, mutantNames } from "./mutants.ts";
 import { simulate } from "./simulation.ts";
 
 const SEEDS_MAX = 40;
-/** Caught only by many more seeds than a test run has time for; README.md says how many. */
-const RARE: readonly string[] = ["remembers-last-grantee", "declares-lost-early", "waits-for-the-lost"];
 /** The sound protocol is run on at most so many of the seeds. */
 const SOUND_MAX = 4;
 
-describe.each(mutantNames().filter((name) => !RARE.includes(name)))("%s", (name) => {
+describe.each(mutantNames())("%s", (name) => {
   test("is caught, and without it the same seeds pass", { timeout: 60_000 }, () => {
     const { schedule, rules, distortion } = mutantNamed(name);
     let caughtAt = 0;

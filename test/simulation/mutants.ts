@@ -9,6 +9,7 @@ import { judge } from "../../src/replication/epoch-table.ts";
 import { type Rules, RULES } from "../../src/replication/rules.ts";
 import type { ExpiredItem } from "../../src/replication/storage.ts";
 import { WORKLOAD } from "./client.ts";
+import { BUILT_ON_THE_LOST, CLOCKS_AT_THEIR_BOUNDS, GRANTED_TWICE, OPENED_FOR_NOBODY } from "./directed.ts";
 import type { Distortion } from "./host.ts";
 import { type Schedule, scheduleNamed } from "./schedule.ts";
 
@@ -68,24 +69,23 @@ const oneByOne: Schedule = {
   workload: { ...WORKLOAD, thinkMs: [5, 250], opsPerDevice: 30, concerns: { local: 3, majority: 1 } },
 };
 
-/** OPENs that reach few, and sessions that ask those few. */
-const stillborn: Schedule = {
+/** Objects that die right after a promise, or right after they opened an epoch, more often than not. */
+export const RESTARTS: Schedule = {
   ...leases,
-  name: "stillborn",
-  regions: [5],
-  faults: { ...leases.faults, takeover: { perSecond: 1.5, entriesMax: 1, bareMajority: 1, abandon: 0.5 } },
-  workload: {
-    ...leases.workload,
-    tokenless: 0,
-    roam: 0.5,
-    concerns: { local: 3, majority: 1 },
-    levels: { session: 3, leader: 1 },
-    actions: { put: 2, read: 3 },
+  name: "restarts",
+  faults: {
+    ...leases.faults,
+    crash: {
+      ...scheduleNamed("crashes").faults.crash,
+      betweenEffects: 0.006,
+      delicate: 80,
+      idlePerSecond: 0.05,
+    },
   },
 };
 
 /** Users who read each other's items before they write: logs that depend on each other. */
-const entangled: Schedule = {
+export const ENTANGLED: Schedule = {
   ...leases,
   name: "entangled",
   workload: {
@@ -169,6 +169,18 @@ function reclaimsLater(turns: number): Partial<Rules> {
   };
 }
 
+/** Three clocks take part in a lease: a guard for fewer is too short when all of them are as wrong as they may be. */
+function guarded(bounds: number): Mutant {
+  return mutant(
+    `guards-by-${bounds}-bounds`,
+    `R5: the guard of a grant is ${bounds} clock bounds instead of 3`,
+    CLOCKS_AT_THEIR_BOUNDS,
+    {
+      grantUntil: (now, timing) => RULES.grantUntil(now, timing) - (3 - bounds) * timing.clockBoundMs,
+    },
+  );
+}
+
 const MUTANTS: readonly Mutant[] = [
   mutant(
     "asks-without-looking",
@@ -191,9 +203,16 @@ const MUTANTS: readonly Mutant[] = [
   mutant(
     "forgets-promises",
     "R1: a promise does not survive a crash",
-    "crashes",
+    RESTARTS,
     {},
     { crashed: (driver) => driver.run(`UPDATE acceptor SET promised = leader_e`) },
+  ),
+  mutant(
+    "forgets-to-wait",
+    "R6: a leader that is restarted does not know any more for how long it may not acknowledge",
+    RESTARTS,
+    {},
+    { crashed: (driver) => driver.run(`UPDATE leadership SET ack_after = 0`) },
   ),
   mutant("appends-anything", "R2: entries of an epoch below the promise enter the log", "takeovers", {
     acceptsAppend: () => true,
@@ -217,7 +236,10 @@ const MUTANTS: readonly Mutant[] = [
   mutant("grants-for-nothing", "R5: a voter that granted a lease reports none", leases, {
     grantUntil: (now) => now,
   }),
-  mutant("remembers-last-grantee", "R5: a voter knows only the lease that it granted last", leases, {
+  guarded(0),
+  guarded(1),
+  guarded(2),
+  mutant("remembers-last-grantee", "R5: a voter knows only the lease that it granted last", GRANTED_TWICE, {
     leaseRemainingMs: (grants, o, candidate, self, now) => {
       const last = grants.filter((grant) => grant.o === o).toSorted((a, b) => b.until - a.until)[0];
       return last === undefined || last.grantee === candidate || last.grantee === self
@@ -248,7 +270,7 @@ const MUTANTS: readonly Mutant[] = [
   mutant(
     "declares-lost-early",
     "a position is lost as soon as an uncommitted OPEN supersedes it",
-    stillborn,
+    OPENED_FOR_NOBODY,
     { judge: (log, e, s) => judge(log, e, s, () => true) },
   ),
   mutant("ignores-tokens", "what a session knows counts as contained everywhere", lagging, {
@@ -260,10 +282,10 @@ const MUTANTS: readonly Mutant[] = [
       return judgement === "not-applied" || judgement === "behind" ? "contained" : judgement;
     },
   }),
-  mutant("applies-without-causes", "entries are applied before what they depend on", entangled, {
+  mutant("applies-without-causes", "entries are applied before what they depend on", ENTANGLED, {
     dependencySatisfied: () => true,
   }),
-  mutant("waits-for-the-lost", "a lost dependency blocks a log for ever", entangled, {
+  mutant("waits-for-the-lost", "a lost dependency blocks a log for ever", BUILT_ON_THE_LOST, {
     dependencySatisfied: (judgement) => judgement === "contained",
   }),
   mutant("leaves-the-cut", "truncation does not restore what the cut entries replaced", "takeovers", {

@@ -7,6 +7,7 @@
 import { DEFAULT_TIMING, type Limits, type SinkConfig, type Timing } from "../../src/replication/config.ts";
 import { WORKLOAD, type Workload } from "./client.ts";
 import { CALM, type Faults } from "./faults.ts";
+import type { Script } from "./scene.ts";
 import { SINKS } from "./sinks.ts";
 
 export interface Schedule {
@@ -22,6 +23,8 @@ export interface Schedule {
   readonly clocksKept: boolean;
   /** Latest end of the faults. */
   readonly durationMs: number;
+  /** What happens in every run, besides what chance does (directed.ts). */
+  readonly script?: Script;
 }
 
 const DAY = 24 * 3_600_000;

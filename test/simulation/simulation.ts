@@ -24,6 +24,7 @@ import {
 import { Nemesis } from "./nemesis.ts";
 import { Random } from "./random.ts";
 import type { Schedule } from "./schedule.ts";
+import { Scene } from "./scene.ts";
 import type { Tally } from "./tally.ts";
 import { judgeSinks, resumeSinks } from "./sinks.ts";
 import { runTask, sleep, type Task } from "./task.ts";
@@ -74,11 +75,8 @@ export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunO
   const invariants = new Invariants(cluster, ghost, schedule.clocksKept);
   cluster.observe(invariants);
   const history = new History();
-  const nemesis = new Nemesis(
-    cluster,
-    random.fork("nemesis"),
-    new Usurper(cluster, random.fork("usurper"), ghost, history),
-  );
+  const usurper = new Usurper(cluster, random.fork("usurper"), ghost, history);
+  const nemesis = new Nemesis(cluster, random.fork("nemesis"), usurper);
   const edges = range(cluster.regions).map((region) => new Edge(cluster, region));
   const devices = makeDevices(cluster, edges, schedule, history, random);
   const leavers = range(schedule.workload.leavers).map(
@@ -89,8 +87,13 @@ export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunO
   const readers = makeReaders(cluster, edges, schedule, random);
   const reading = new Set(readers);
   for (const reader of readers) runTask(reader.live(), () => reading.delete(reader));
-  const busy = new Set<Device | Leaver>([...devices, ...leavers]);
-  for (const one of busy) runTask(one.live(), () => busy.delete(one));
+  const busy = new Set<Device | Leaver | Scene>([...devices, ...leavers]);
+  for (const one of [...devices, ...leavers]) runTask(one.live(), () => busy.delete(one));
+  if (schedule.script !== undefined) {
+    const scene = new Scene({ cluster, ghost, edges, random: random.fork("script"), usurper });
+    busy.add(scene);
+    runTask(schedule.script(scene), () => busy.delete(scene));
+  }
   nemesis.start();
   while (busy.size > 0 && timeline.now < schedule.durationMs && !isBad()) timeline.step();
   nemesis.stop();

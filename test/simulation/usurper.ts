@@ -82,13 +82,10 @@ export class Usurper {
     const { timeline, regions, timing } = this.#cluster;
     const { bareMajority, abandon, entriesMax } = this.#cluster.faults.takeover;
     const majority = Math.floor(regions / 2) + 1;
-    const highest = this.#cluster.hosts[partition]?.map((host) =>
-      Number(host.driver.rows(`SELECT max(promised) FROM acceptor WHERE o = ?`, o)[0]?.[0] ?? 0),
-    );
-    this.#counter = Math.max(this.#counter, ...(highest ?? []).map(counterOf)) + 1;
-    const b = epochOf(this.#counter, USURPER);
+    const b = this.#ballot(partition, o);
     this.#say(`takeover of log ${partition}/${o} begins with ballot ${b}`);
-    const promises = yield* this.#prepare(partition, o, b, majority, this.#random.chance(bareMajority));
+    const bare = this.#random.chance(bareMajority);
+    const promises = yield* this.#prepare(partition, o, b, { voters: range(regions), majority, bare });
     if (promises.length < majority) return "without promises";
     if (this.#random.chance(abandon)) return "abandoned after promises";
     const best = promises.reduce((a, next) =>
@@ -168,13 +165,33 @@ export class Usurper {
     return "completed";
   }
 
-  *#prepare(partition: number, o: number, b: Epoch, majority: number, bare: boolean): Task<Promised[]> {
-    const { timeline, regions } = this.#cluster;
+  /** Is promised an epoch by these, and leaves it at that. */
+  *interrupt(partition: number, o: number, voters: readonly number[]): Task<void> {
+    const b = this.#ballot(partition, o);
+    this.#say(`ballot ${b} in log ${partition}/${o} comes to nothing`);
+    yield* this.#prepare(partition, o, b, { voters, majority: voters.length, bare: true });
+  }
+
+  #ballot(partition: number, o: number): Epoch {
+    const highest = this.#cluster.hosts[partition]?.map((host) =>
+      Number(host.driver.rows(`SELECT max(promised) FROM acceptor WHERE o = ?`, o)[0]?.[0] ?? 0),
+    );
+    this.#counter = Math.max(this.#counter, ...(highest ?? []).map(counterOf)) + 1;
+    return epochOf(this.#counter, USURPER);
+  }
+
+  *#prepare(
+    partition: number,
+    o: number,
+    b: Epoch,
+    { voters, majority, bare }: { voters: readonly number[]; majority: number; bare: boolean },
+  ): Task<Promised[]> {
+    const { timeline } = this.#cluster;
     const promises: Promised[] = [];
-    let left = regions;
+    let left = voters.length;
     return yield* wait<Promised[]>((resume) => {
       const end = (): void => resume([...promises]);
-      for (const to of this.#random.shuffled(range(regions))) {
+      for (const to of this.#random.shuffled(voters)) {
         this.#call(partition, to, { type: "prepare", o, b, transfer: false }, (reply) => {
           left -= 1;
           if (reply?.type === "promise" && reply.b === b) {

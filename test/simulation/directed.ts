@@ -1,0 +1,201 @@
+/**
+ * The scripts, each made to show one mistake: what has to come together for it, and in which order.
+ *
+ * In all of them region 0 is the home and leads at first; the rival is the region that takes over, and the witness the one that both need
+ * for a majority.
+ */
+import { DEFAULT_TIMING } from "../../src/replication/config.ts";
+import { WORKLOAD } from "./client.ts";
+import { CALM } from "./faults.ts";
+import { scheduleNamed, type Schedule } from "./schedule.ts";
+import { type Scene, userOf } from "./scene.ts";
+import type { Position } from "../../src/replication/position.ts";
+import { all, type Task } from "./task.ts";
+
+const HOME = 0;
+const BOUND_MS = DEFAULT_TIMING.clockBoundMs;
+/** Of the end of a lease, where it is decided who acts too long or too early. */
+const HOT_MS = 500;
+
+/** Nothing goes wrong but what the script does. Candidates do not wait for leases: acknowledgements have to (R6). */
+const STAGE: Schedule = {
+  ...scheduleNamed("calm"),
+  regions: [3],
+  partitions: [1],
+  faults: {
+    ...CALM,
+    network: { ...CALM.network, delayMs: [2, 5], jitterMs: 1 },
+    // What comes by the queue would tell the home that it is deposed.
+    queue: { ...CALM.queue, delayMs: [40_000, 50_000] },
+    crash: { ...CALM.crash, syncMs: [1, 2] },
+    clock: { offsetMsMax: 2_000, jumpMsMax: BOUND_MS, drift: 0 },
+  },
+  timing: { ...scheduleNamed("calm").timing, leaseGraceMs: 60_000, probeMs: 100, cooldownMs: 0 },
+  workload: { ...WORKLOAD, users: 1, devicesPerUser: 1, opsPerDevice: 1, readers: 0 },
+};
+
+/**
+ * All three clocks as wrong as they may be, each to the leaders' harm. The home's goes back right after it asked for its last
+ * lease, so that it acts a bound too long; the witness's goes forward between granting and promising, so that it reports a bound too
+ * little; the rival's goes forward once it knows when it may act, so that it does a bound too early.
+ */
+function* clocksAtTheirBounds(scene: Scene): Task<void> {
+  const [witness, rival] = scene.random.shuffled([1, 2]) as [number, number];
+  yield* scene.settle();
+  scene.pin(HOME, 1);
+  scene.pin(witness, -1);
+  scene.pin(rival, -1);
+  // The rival's own grant has to be over before the witness's: it would count two clocks only.
+  scene.cut(HOME, rival);
+  let over = false;
+  const isOver = (): boolean => over;
+  function* direct(): Task<void> {
+    yield* scene.pause(scene.random.between(1_500, 2_500));
+    const { leaseUntil } = scene.mirror(HOME).standing;
+    yield* scene.until(() => scene.mirror(HOME).standing.leaseUntil > leaseUntil);
+    scene.cut(HOME, witness);
+    scene.pin(HOME, -1);
+    scene.pin(witness, 1);
+    const cutAt = scene.now;
+    const opened = yield* scene.until(() => scene.mirror(rival).standing.e > scene.mirror(HOME).standing.e);
+    if (!opened || scene.now > cutAt + DEFAULT_TIMING.leaseMs) scene.say("the rival came too late");
+    else scene.cluster.tally.add("rivals in time");
+    scene.pin(rival, 1);
+    yield* scene.until(() => homeLeaseLeftMs() < -HOT_MS / 5);
+    over = true;
+  }
+  function* rivals(): Task<void> {
+    yield* scene.until(() => scene.cluster.network.isCut(HOME, witness));
+    yield* scene.keepWriting(rival, isOver, { suspects: HOME, hot: isHot });
+  }
+  const homeLeaseLeftMs = (): number => scene.mirror(HOME).standing.leaseUntil - scene.host(HOME).now();
+  const isHot = (): boolean => scene.mirror(rival).ownEpoch > 0 && homeLeaseLeftMs() < HOT_MS;
+  yield* all([direct(), scene.keepWriting(HOME, isOver, { hot: isHot }), rivals()]);
+}
+
+/**
+ * The rival takes over while the home's lease runs, is deposed by a promise that leads to nothing, and takes over again. What the
+ * witness granted to the rival in between must not hide what it granted to the home.
+ */
+function* grantedTwice(scene: Scene): Task<void> {
+  const { leaseMs } = LONG_LEASE;
+  const [witness, rival] = scene.random.shuffled([1, 2]) as [number, number];
+  yield* scene.settle();
+  scene.cut(HOME, rival);
+  let over = false;
+  const isOver = (): boolean => over;
+  function* direct(): Task<void> {
+    // Until nothing is left of what the rival granted itself.
+    yield* scene.pause(leaseMs + 4 * BOUND_MS);
+    const { leaseUntil } = scene.mirror(HOME).standing;
+    yield* scene.until(() => scene.mirror(HOME).standing.leaseUntil > leaseUntil);
+    scene.cut(HOME, witness);
+    const cutAt = scene.now;
+    yield* scene.until(() => scene.mirror(rival).standing.leaseUntil > 0);
+    yield* scene.depose([witness, rival]);
+    const first = scene.mirror(rival).ownEpoch;
+    if (yield* scene.until(() => scene.mirror(rival).ownEpoch > first, cutAt + leaseMs - scene.now))
+      scene.cluster.tally.add("rivals in time");
+    yield* scene.pause(cutAt + leaseMs + 4 * BOUND_MS - scene.now);
+    over = true;
+  }
+  function* rivals(): Task<void> {
+    yield* scene.until(() => scene.cluster.network.isCut(HOME, witness));
+    yield* scene.keepWriting(rival, isOver, { suspects: HOME });
+  }
+  yield* all([direct(), scene.keepWriting(HOME, isOver), rivals()]);
+}
+
+const LONG_LEASE = { leaseMs: 12_000 };
+
+/**
+ * An OPEN that reaches nobody. The rival opens without the home's last write, alone; the home comes back, the witness has not seen
+ * that OPEN, and the write is committed after all. Whoever has seen it asks the rival in between.
+ */
+function* openedForNobody(scene: Scene): Task<void> {
+  const [witness, rival] = scene.random.shuffled([1, 2]) as [number, number];
+  yield* scene.settle();
+  scene.cut(HOME, rival);
+  scene.cut(HOME, witness);
+  const written = yield* scene.write(HOME, "local");
+  if (written?.kind !== "written") return scene.say("the home's lease was over");
+  const seen: Position = written.receipt.position;
+  let over = false;
+  const isOver = (): boolean => over;
+  function* direct(): Task<void> {
+    yield* scene.until(() => scene.mirror(rival).ownEpoch > 0);
+    scene.cut(rival, witness);
+    scene.cluster.tally.add("OPENs that reached nobody");
+    yield* scene.read(rival, "session", [seen], 200);
+    scene.mend(HOME, witness);
+    const back = scene.mirror(HOME).ownEpoch;
+    yield* scene.until(
+      () => scene.mirror(HOME).ownEpoch > back && scene.mirror(HOME).standing.opened,
+      20_000,
+    );
+    over = true;
+  }
+  yield* all([
+    direct(),
+    scene.keepWriting(HOME, isOver),
+    scene.keepWriting(rival, isOver, { suspects: HOME }),
+  ]);
+}
+
+/**
+ * A dependency that is lost. Of five regions only the neighbour gets the home's last write; a user who has seen it there writes to the
+ * neighbour's log, which reaches the three others; and those take over the home's log without that write.
+ */
+function* builtOnTheLost(scene: Scene): Task<void> {
+  const [neighbour, ...others] = scene.random.shuffled([1, 2, 3, 4]) as [number, ...number[]];
+  const [rival] = others as [number];
+  yield* scene.settle();
+  yield* scene.settle(neighbour);
+  for (const other of others) scene.cut(HOME, other);
+  const written = yield* scene.write(HOME, "local");
+  if (written?.kind !== "written") return scene.say("the home's lease was over");
+  const lost = written.receipt.position;
+  yield* scene.until(() => scene.mirror(neighbour).rows.has(lost.s));
+  scene.cut(HOME, neighbour);
+  const built = yield* scene.write(neighbour, "local", { user: userOf(neighbour), seen: [lost] });
+  if (built?.kind !== "written") return scene.say("the neighbour's lease was over");
+  const { s } = built.receipt.position;
+  for (const other of others) {
+    yield* scene.until(() => scene.mirror(other, neighbour).rows.has(s));
+    // Before it can ask for what that entry depends on.
+    scene.cut(neighbour, other);
+  }
+  const taken = (): boolean => scene.mirror(rival).ownEpoch > 0 && scene.mirror(rival).standing.opened;
+  yield* scene.keepWriting(rival, taken, { suspects: HOME });
+  yield* scene.pause(2_000);
+}
+
+export const CLOCKS_AT_THEIR_BOUNDS: Schedule = {
+  ...STAGE,
+  name: "clocks-at-their-bounds",
+  script: clocksAtTheirBounds,
+};
+export const GRANTED_TWICE: Schedule = {
+  ...STAGE,
+  name: "granted-twice",
+  timing: { ...STAGE.timing, ...LONG_LEASE },
+  script: grantedTwice,
+};
+export const OPENED_FOR_NOBODY: Schedule = { ...STAGE, name: "opened-for-nobody", script: openedForNobody };
+export const BUILT_ON_THE_LOST: Schedule = {
+  ...STAGE,
+  name: "built-on-the-lost",
+  regions: [5],
+  script: builtOnTheLost,
+};
+
+const DIRECTED: readonly Schedule[] = [
+  CLOCKS_AT_THEIR_BOUNDS,
+  GRANTED_TWICE,
+  OPENED_FOR_NOBODY,
+  BUILT_ON_THE_LOST,
+];
+
+export function directedNamed(name: string): Schedule | undefined {
+  return DIRECTED.find((candidate) => candidate.name === name);
+}
