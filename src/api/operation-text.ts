@@ -137,6 +137,15 @@ export const OPERATION_TEXTS: Readonly<Record<RouteId, OperationText>> = {
       answer: { ...RECEIPT, durableIn: ["weur", "enam"], committed: true, state: "committed" },
     },
   },
+  listDivergent: {
+    description:
+      "A write that was acknowledged at `local` may stand in one region alone. If another takes over before it has come further, it is lost: the receipt says so, sessions that saw it are told, and when its region is back, it is kept here, deletes too, each once, the same in every region. `base` is what it found, `current` what is there at this moment, `value` what it had left. Ops of one transaction share an `id` and are settled together. What was sent again with its `Idempotency-Key` and took effect is `replayed`; it needs nobody's decision. While the region that held them is away, its lost writes are not known and not listed. An entry stays listed when it is settled.",
+    example: { path: "/v1/users/alice/divergent", status: 200, answer: { entries: [] } },
+  },
+  settleDivergent: {
+    description:
+      '`{"action": "replay"}` runs the original operation on what is there now, as a new write: a put puts its value, a delete deletes (nothing, where there is nothing), a merge merges its patch, an add adds. All ops of a transaction together, or none. Conditions and checks of the first time are not made again, and what was to expire expires as long after the replay as it would have after the write. `{"action": "discard"}` changes no item. Either is one entry of the log, done at most once: asked again, the same action answers the same receipt, and the other one is 409 `divergent-settled`. A replay that is itself lost leaves the write as it was before: open.',
+  },
   listChanges: {
     description:
       "Committed changes only, so none is ever taken back; in the order in which they were made, none twice and none left out, from whatever region is near. A page answers with a cursor, and `after` that cursor the next one begins, in any region, also after a failover; a page without changes may have a new cursor too, so keep it. Without `after` it begins with the user's first write. With `waitMs` the answer comes as soon as there is a change: ask again with its cursor at once, and nothing is missed in between. Changes are kept for a day: 410 `cursor-expired` carries a new cursor, and listing the items with that answer's Ithaca-Session, then following from its cursor, misses nothing. 404 until the user has a home, by a first write or by choosing one.",

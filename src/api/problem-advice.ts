@@ -17,6 +17,8 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemName, string>> = {
   "not-json": "Read the value to see what it is; replace it with PUT, under a JSON content type.",
   "not-a-counter": "Put the number that you mean, as decimal digits under `text/plain`, or use another key.",
   "counter-overflow": "Add less, or start another counter.",
+  "divergent-settled":
+    "Look at the item as it is now. If the write is to be done after all, write it anew; if it is to be undone, write what should be there.",
   "session-lost":
     "Take the new `Ithaca-Session` from this answer and go on with it. Look at `divergent` for what was lost: each write is kept there. To never meet this, write with `Ithaca-Write-Concern: majority`, and read with `Ithaca-Read-Concern: committed`.",
   "cursor-expired":

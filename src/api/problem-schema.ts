@@ -61,6 +61,13 @@ const EXTRAS: Partial<Record<ProblemName, Extra>> = {
     },
     example: { cursor: "f1.0.CgdkZWZhdWx0EgVhbGljZRgBIAEoETAC-H8B.hIhbHB1If6Awu55ZgA8IYQ" },
   },
+  "divergent-settled": {
+    members: {
+      state: z.enum(["replayed", "discarded"]),
+      position: PositionText.nullable().meta({ description: "Of the entry that settled it" }),
+    },
+    example: { state: "replayed", position: "weur.33.57" },
+  },
   "session-lost": {
     members: {
       lost: z.array(LostPositions).meta({ description: "Positions that the failover lost" }),
@@ -169,6 +176,7 @@ const EXAMPLE_DETAILS: Partial<Record<ProblemName, string>> = {
   "not-json": "what is stored is not JSON, or nested too deep to merge",
   "not-a-counter": "what is stored is not a counter",
   "counter-overflow": "the counter would leave 64 bits",
+  "divergent-settled": "the lost write was replayed already",
   "session-lost": "a failover lost writes that this session saw",
   "value-too-large": "the value is larger than 1048576 bytes",
   "transaction-too-large": "the values that it leaves are larger than 1048576 bytes altogether",

@@ -102,6 +102,13 @@ export const PROBLEMS = {
     "The stored value is not a counter",
     "`add` needs an item that is absent, or `text/plain` with nothing in it but the decimal digits of a signed integer of 64 bits. Nothing was written. Put the number that you mean. `key` names the item.",
   ),
+  "divergent-settled": type(
+    409,
+    "unless-unanswered",
+    false,
+    "This lost write was settled already",
+    "Somebody had it replayed, or discarded it, or the same request took effect again. `state` says which, and `position` names the entry that did so. Nothing was written by this request.",
+  ),
   "session-lost": type(
     409,
     "unless-unanswered",

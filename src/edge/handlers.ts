@@ -3,6 +3,7 @@ import type { PathForm } from "../api/path-form.ts";
 import type { RouteId } from "../api/route.ts";
 import type { Exchange } from "./exchange.ts";
 import { listChanges } from "./routes/changes.ts";
+import { listDivergent, settleDivergent } from "./routes/divergent.ts";
 import { endFault, endFaults, listFaults, putFault } from "./routes/fault.ts";
 import { eraseUser, getErasure } from "./routes/erasure.ts";
 import { exportItems } from "./routes/export.ts";
@@ -37,6 +38,8 @@ export const HANDLERS: Readonly<Record<RouteId, Handler>> = {
   exportItems,
   importItems,
   getReceipt,
+  listDivergent,
+  settleDivergent,
   getHome,
   putHome,
   listRegions,

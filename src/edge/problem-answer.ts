@@ -141,6 +141,15 @@ function refusedAnswer(
       return refuse("invalid-request", "the replica can make nothing of the request");
     case "idempotency-key-reused":
       return refuse("idempotency-key-reused", "the key was used for another request");
+    case "no-divergent":
+      return refuse("not-found", "no lost write of this user has this id");
+    case "settled":
+      return refuse("divergent-settled", `the lost write was ${outcome.state} already`, {
+        members: {
+          state: outcome.state,
+          position: outcome.by === null ? null : positionText(edge.regions, outcome.by),
+        },
+      });
     case "session-lost":
       return refuse("session-lost", "a failover lost writes that this session saw", {
         members: lostMembers(exchange, journey, outcome.lost),

@@ -7,7 +7,14 @@
  * promise in the answer, and a stronger one never silently into a weaker: stale answers are given on request only.
  */
 import { HEADER } from "../api/header.ts";
-import type { ReadItem, ReadLevel, ReadList, ReadRequest, SessionPart } from "../replication/request.ts";
+import type {
+  DivergentRequest,
+  ReadItem,
+  ReadLevel,
+  ReadList,
+  ReadRequest,
+  SessionPart,
+} from "../replication/request.ts";
 import { readSession, type Session } from "./data-answer.ts";
 import type { Addressed, Exchange } from "./exchange.ts";
 import { Journey, type Outcome } from "./journey.ts";
@@ -28,6 +35,13 @@ export interface ReadTerms {
   readonly session: Session;
   readonly trace: boolean;
 }
+
+/** A page of a user's lost writes. */
+export interface ReadDivergent extends Pick<DivergentRequest, "after" | "limit" | "bytesMax"> {
+  readonly kind: "divergent";
+}
+
+type What = ReadItem | ReadList | ReadDivergent;
 
 export interface ReadResult {
   readonly outcome: Outcome;
@@ -61,7 +75,7 @@ export function beginRead(exchange: Exchange, subject: Addressed): Journey {
 export async function read(
   journey: Journey,
   terms: ReadTerms,
-  what: ReadItem | ReadList,
+  what: What,
   floor?: SessionPart,
 ): Promise<ReadResult> {
   const way = new ReadWay(journey, terms, what, floor);
@@ -86,11 +100,11 @@ function unknownAtHand(outcome: Outcome): Outcome {
 class ReadWay {
   readonly #journey: Journey;
   readonly #terms: ReadTerms;
-  readonly #what: ReadItem | ReadList;
+  readonly #what: What;
   readonly #part: SessionPart;
   readonly #floored: boolean;
 
-  constructor(journey: Journey, terms: ReadTerms, what: ReadItem | ReadList, floor: SessionPart | undefined) {
+  constructor(journey: Journey, terms: ReadTerms, what: What, floor: SessionPart | undefined) {
     this.#journey = journey;
     this.#terms = terms;
     this.#what = what;
@@ -122,18 +136,20 @@ class ReadWay {
     return this.#part.positions.length === 0 && this.#part.others.length === 0;
   }
 
-  near(level: ReadLevel, more: { readonly waitMs?: number; readonly stale?: boolean } = {}): ReadRequest {
+  near(
+    level: ReadLevel,
+    more: { readonly waitMs?: number; readonly stale?: boolean } = {},
+  ): ReadRequest | DivergentRequest {
     const deadlineAt = this.#journey.replicaDeadlineAt(this.#journey.remainingMs());
     return { ...this.#request(level, { deadlineAt }), ...more };
   }
 
-  #request(level: ReadLevel, hop: Hop): ReadRequest {
+  #request(level: ReadLevel, hop: Hop): ReadRequest | DivergentRequest {
     const { user } = this.#journey.subject;
     const { committed, reportLost, level: asked } = this.#terms;
-    return {
-      op: "read",
+    const what = this.#what;
+    const terms = {
       user,
-      what: this.#what,
       level,
       ...(asked.stalenessMsMax === undefined ? {} : { stalenessMsMax: asked.stalenessMsMax }),
       committed,
@@ -143,6 +159,9 @@ class ReadWay {
       ...(reportLost ? { reportLost } : {}),
       ...hop,
     };
+    if (what.kind !== "divergent") return { op: "read", what, ...terms };
+    const { kind: _kind, ...page } = what;
+    return { op: "divergent", ...page, ...terms };
   }
 
   #fromLeader(level: "leader" | "strong"): Promise<Outcome> {

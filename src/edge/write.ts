@@ -71,9 +71,12 @@ export function write(
     identity,
     command,
     digested,
+    claims = true,
   }: {
     readonly identity: Addressed["identity"];
     readonly command: Command;
+    /** Whether it makes a user who has no home yet. */
+    readonly claims?: boolean;
     readonly digested: readonly (string | Uint8Array)[];
   },
 ): Promise<Outcome> {
@@ -91,7 +94,7 @@ export function write(
   };
   return askHomeLeader(journey, {
     make: (hop: Hop): WriteRequest => ({ ...base, ...hop }),
-    claimant: identity.principal,
+    claimant: claims ? identity.principal : null,
   });
 }
 

@@ -12,6 +12,8 @@ import type { WriteTerms } from "./write.ts";
 interface Telling {
   /** The answer leaves an item, and names its version. */
   readonly tag: boolean;
+  /** Members beside those of the receipt. */
+  readonly more?: Readonly<Record<string, string>>;
   /** JSON text of a member `results`. */
   readonly results?: (results: readonly WriteResult[] | undefined) => string;
 }
@@ -21,7 +23,7 @@ export function writtenAnswer(
   journey: Journey,
   terms: WriteTerms,
   outcome: Outcome,
-  { tag, results }: Telling,
+  { tag, more, results }: Telling,
 ): Response {
   if (outcome.kind !== "written") return outcomeAnswer(exchange, journey, outcome, terms);
   const { receipt, facts, status } = outcome;
@@ -31,7 +33,7 @@ export function writtenAnswer(
   const { regions } = exchange.edge;
   if (tag) headers[HEADER.etag] = entityTag(regions, receipt.version);
   headers["Content-Type"] = "application/json";
-  const body = JSON.stringify(receiptBody(regions, receipt));
+  const body = JSON.stringify({ ...receiptBody(regions, receipt), ...more });
   const text = results === undefined ? body : `${body.slice(0, -1)},"results":${results(outcome.results)}}`;
   return new Response(text, { status, headers });
 }

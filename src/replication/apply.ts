@@ -5,13 +5,13 @@
  * So an entry above the commit position keeps pre-images of what it changed, and truncation restores them in reverse.
  * An entry waits for its dependencies: every state of a replica is a causal prefix of its partition.
  */
-import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { encodeXdeps } from "../wire/xdeps-codec.ts";
 import { assert } from "../lib/assert.ts";
 import type { Context } from "./context.ts";
 import { EntryKind, OpKind, PROTOCOL_VERSION, type Entry, type Op, type RawEntry } from "./entry.ts";
 import { redacted, type Erasures } from "./erasure.ts";
 import type { Log } from "./log.ts";
+import { idempotencyDigest, identityOf, isUsersWrite } from "./lost-write.ts";
 import type { IdempotencyRow, ItemRow, OwnerRow } from "./message.ts";
 import type { UndoImage } from "./storage.ts";
 
@@ -20,6 +20,7 @@ const APPLICABLE_KINDS: ReadonlySet<number> = new Set([
   EntryKind.open,
   EntryKind.txn,
   EntryKind.claim,
+  EntryKind.divergent,
   EntryKind.erase,
   EntryKind.redacted,
 ]);
@@ -70,7 +71,7 @@ export class Applier {
     const stored = this.#erasures.covers(entry) ? redacted(entry) : entry;
     const bytes = stored === entry ? raw.bytes : this.#context.codec.encode(stored);
     const applied = this.#mayApply(log, stored, committed);
-    const undo = applied ? this.#apply(log, stored, raw.s > committed) : null;
+    const undo = applied ? this.#apply(log, stored, bytes, raw.s > committed) : null;
     const commit = Math.max(log.commit, Math.min(committed, raw.s));
     // What does not decode belongs to somebody whom newer code may know.
     const user = stored.pv === UNREADABLE.pv ? null : stored.user;
@@ -127,7 +128,11 @@ export class Applier {
           assert(row !== null, `log ${log.o}: entry ${log.applied + 1} is missing`);
           const entry = this.#read(log, row);
           if (!this.#mayApply(log, entry, log.commit)) break;
-          this.#context.storage.markApplied(log.o, row.s, this.#apply(log, entry, row.s > log.commit));
+          this.#context.storage.markApplied(
+            log.o,
+            row.s,
+            this.#apply(log, entry, row.bytes, row.s > log.commit),
+          );
           log.applied = row.s;
           this.#context.changed = true;
           moved = true;
@@ -159,11 +164,13 @@ export class Applier {
         assert(row.undo !== null, `log ${log.o}: entry ${s} above the commit position has no undo image`);
         this.#restore(row.undo);
       }
-      if (!this.#erasures.covers(this.#read(log, row), true)) {
+      const entry = this.#read(log, row);
+      if (this.#context.rules.keepsCut(isWorthKeeping(entry)) && !this.#erasures.covers(entry, true)) {
         storage.putDivergent({
           o: log.o,
           e: row.e,
           s,
+          user: entry.pv === UNREADABLE.pv ? null : entry.user,
           applied: row.applied,
           foundAt: now,
           entry: row.bytes,
@@ -222,11 +229,12 @@ export class Applier {
   }
 
   /** Answers the undo image, or null where the entry is committed and will never be taken back. */
-  #apply(log: Log, entry: Entry, keep: boolean): UndoImage | null {
+  #apply(log: Log, entry: Entry, bytes: Uint8Array, keep: boolean): UndoImage | null {
     const undo: {
       items: UndoImage["items"][number][];
       owner: UndoImage["owner"];
       idempotency: UndoImage["idempotency"];
+      lost?: NonNullable<UndoImage["lost"]>;
     } = {
       items: [],
       owner: null,
@@ -237,6 +245,8 @@ export class Applier {
     if (entry.kind === EntryKind.txn) this.#applyOps(log, entry, keep, undo.items);
     if (entry.kind === EntryKind.claim && entry.claim !== undefined)
       undo.owner = this.#applyClaim(log, entry, entry.claim);
+    const lost = this.#applyLoss(entry, bytes);
+    if (lost !== null) undo.lost = lost;
     if (entry.idempotency?.by === "client")
       undo.idempotency = this.#applyIdempotency(log, entry, entry.idempotency);
     return keep ? undo : null;
@@ -277,6 +287,33 @@ export class Applier {
         ...markAfter(op, before),
       });
     }
+  }
+
+  /** A lost write that the entry records or settles. A snapshot's image may show that already, and what came after it. */
+  #applyLoss(entry: Entry, record: Uint8Array): NonNullable<UndoImage["lost"]> | null {
+    const { codec, hash, storage } = this.#context;
+    const { divergent, o, resolve, user } = entry;
+    if (entry.kind === EntryKind.divergent && divergent !== undefined) {
+      const place = { o, e: divergent.e, s: divergent.s };
+      if (storage.lostAt(user, place) !== null) return null;
+      const lost = codec.decode(divergent.entry);
+      storage.putLost({
+        ...place,
+        user,
+        hlc: lost.hlc,
+        recorded: { e: entry.e, s: entry.s },
+        state: divergent.state,
+        ...(divergent.by === undefined ? {} : { by: divergent.by }),
+        identity: identityOf(hash, lost.principal, lost.idempotency),
+        record,
+      });
+      return { ...place, user, did: "record" };
+    }
+    if (entry.kind !== EntryKind.txn || resolve === undefined) return null;
+    const place = { o: resolve.o, e: resolve.e, s: resolve.s };
+    if (storage.lostAt(user, place)?.state !== "open") return null;
+    storage.settleLost(user, place, resolve.how, { o, e: entry.e, s: entry.s });
+    return { ...place, user, did: "settle" };
   }
 
   #applyClaim(log: Log, entry: Entry, claim: NonNullable<Entry["claim"]>): UndoImage["owner"] {
@@ -332,12 +369,14 @@ export class Applier {
         storage.deleteIdempotency(undo.idempotency.user, undo.idempotency.k);
       else storage.putIdempotency(undo.idempotency.before);
     }
+    if (undo.lost?.did === "record") storage.deleteLost(undo.lost.user, undo.lost);
+    else if (undo.lost !== undefined) storage.settleLost(undo.lost.user, undo.lost, "open", null);
   }
 }
 
-/** The row key of an idempotency key: scope is caller, user and key; the user stands beside it. */
-export function idempotencyDigest(hash: Context["hash"], principal: string, key: string): Uint8Array {
-  return hash(new BinaryWriter().string(principal).string(key).finish());
+/** What nobody was told of is not missed. What does not decode here may be somebody's. */
+function isWorthKeeping(entry: Entry): boolean {
+  return entry.pv === UNREADABLE.pv || isUsersWrite(entry);
 }
 
 /**

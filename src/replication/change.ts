@@ -2,7 +2,7 @@
  * What an entry changed, one item at a time: what the change feed shows and what a sink is sent. Only entries that a
  * majority holds are ever told of, so that no change is taken back.
  */
-import { OpKind, type Entry, type ItemImage } from "./entry.ts";
+import { OpKind, type Entry, type ItemImage, type Op } from "./entry.ts";
 import { wallOf } from "./hlc.ts";
 import type { Position } from "./position.ts";
 
@@ -26,6 +26,11 @@ export interface Change {
   readonly at: number;
   /** Absent for delete and expire. */
   readonly after?: ItemImage;
+}
+
+/** Null: an op that this code does not know. */
+export function changeKindOf({ kind }: Op): ChangeKind | null {
+  return KINDS[kind] ?? null;
 }
 
 /** In the order of the entry's ops. Empty for entries that change no item. */

@@ -5,7 +5,7 @@
  * beside the after-image where the operation itself has to be run again later (a divergent add has to add). An entry is
  * encoded once, by the leader that wrote it; those bytes are stored, hashed and sent as they are.
  */
-import type { CrossPosition, Epoch, Position, RegionIndex } from "./position.ts";
+import type { CrossPosition, Epoch, Position, RegionIndex, Tail } from "./position.ts";
 
 /** Numbers are the wire's, never reused. Kinds without a writer yet are reserved. */
 export const EntryKind = {
@@ -59,6 +59,8 @@ export interface Entry {
   readonly claim?: ClaimMark;
   readonly open?: OpenMark;
   readonly erase?: EraseMark;
+  readonly divergent?: DivergentMark;
+  readonly resolve?: ResolveMark;
 }
 
 export interface IdempotencyMark {
@@ -107,6 +109,40 @@ export interface EraseMark {
   /** Random. */
   readonly id: Uint8Array;
   readonly digest: Uint8Array;
+}
+
+/** A write that a failover cut off its log, kept for its user: the entry that says so stands in the same log. */
+export interface DivergentMark extends Tail {
+  /** The lost entry, verbatim. */
+  readonly entry: Uint8Array;
+  /** The epoch whose OPEN took its place. */
+  readonly supersededBy: Epoch;
+  /** Who cut it off, and when by its clock, ms since 1970. */
+  readonly cutIn: RegionIndex;
+  readonly cutAt: number;
+  /** What its items were before it, where it was applied. One that is missing is not known. */
+  readonly before: readonly ItemBefore[];
+  readonly state: LostState;
+  /** `replayed`: by this entry. `folded`: into this lost write. */
+  readonly by?: Position;
+}
+
+/**
+ * What becomes of a lost write. `replayed`: it took effect again, because its user had it run or because the same request came
+ * again; `folded`: it is no write of its own but an attempt at another lost one, which stands for it.
+ */
+export type LostState = "open" | "replayed" | "discarded" | "folded";
+
+export interface ItemBefore {
+  readonly key: string;
+  /** Both absent: there was none. */
+  readonly item?: ItemImage;
+  readonly version?: Position;
+}
+
+/** The entry settles this lost write, whatever else it does. */
+export interface ResolveMark extends Position {
+  readonly how: "replayed" | "discarded";
 }
 
 /** An entry as it travels and is stored: its place, and its bytes verbatim. */

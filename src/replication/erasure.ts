@@ -60,6 +60,9 @@ export class Erasures {
   /** Is it an entry of a user who was erased since? `cut`: of a log's history that is no longer the log's. */
   covers(entry: Entry, cut = false): boolean {
     if (entry.user === "" || this.#rows.length === 0 || !this.#context.rules.redacts()) return false;
+    // As old as what it records.
+    if (entry.divergent !== undefined)
+      return this.covers(this.#context.codec.decode(entry.divergent.entry), true);
     // What follows an erasure in time is not older: that is nearly every entry.
     if (!cut && entry.hlc > this.#latest) return false;
     return this.#rows.some((row) => isOlder(entry, row) && this.#isOf(row, entry.user));
@@ -93,8 +96,9 @@ export class Erasures {
       after = page.at(-1)!;
       page = storage.ownersAfter(after, OWNERS_PAGE);
     }
-    for (const cut of storage.divergent()) {
-      if (this.covers(codec.decode(cut.entry), true)) storage.deleteDivergent(cut);
+    for (const place of storage.cutPlaces()) {
+      const cut = place.user === null ? null : storage.divergentAt(place);
+      if (cut !== null && this.covers(codec.decode(cut.entry), true)) storage.deleteDivergent(place);
     }
     // Nobody could read these, so that nobody can say whose they are.
     storage.deletePoison();

@@ -2,7 +2,7 @@
  * What replicas say to each other. Every message is a request with one answer, carried by a call, except a
  * batch, which a queue carries: it may come late, twice, out of order or never, and it grants nothing.
  */
-import type { RawEntry } from "./entry.ts";
+import type { ItemBefore, LostState, RawEntry } from "./entry.ts";
 import type { Epoch, Position, RegionIndex, Tail } from "./position.ts";
 
 /** (epoch, seq of its OPEN) for every epoch of a log, ascending: a few dozen bytes that tell any two logs' last common entry. */
@@ -201,6 +201,25 @@ export interface ProgressOk {
   readonly type: "progress-ok";
 }
 
+/** To the leader of a log: entries that were cut off it here. It logs those that are lost, once each. */
+export interface Cuts {
+  readonly type: "cuts";
+  readonly o: RegionIndex;
+  readonly cuts: readonly Cut[];
+}
+export interface Cut {
+  /** The entry, verbatim. */
+  readonly entry: Uint8Array;
+  /** ms since 1970. */
+  readonly cutAt: number;
+  /** What its items were before it, where it was applied. */
+  readonly before: readonly ItemBefore[];
+}
+/** All of them are in the log now, or need not be. */
+export interface CutsTaken {
+  readonly type: "cuts-taken";
+}
+
 /** Begins, or continues after a restart of either side, a snapshot of everything that the answering replica holds. */
 export interface SnapshotBegin {
   readonly type: "snapshot-begin";
@@ -242,7 +261,8 @@ export type SnapshotRow =
   | { readonly kind: "item"; readonly item: ItemRow }
   | { readonly kind: "owner"; readonly owner: OwnerRow }
   | { readonly kind: "idempotency"; readonly row: IdempotencyRow }
-  | { readonly kind: "erasure"; readonly erasure: ErasureRow };
+  | { readonly kind: "erasure"; readonly erasure: ErasureRow }
+  | { readonly kind: "lost"; readonly lost: LostRow };
 
 /** An item as a replica stores it: the image, and the entry that wrote it. */
 export interface ItemRow {
@@ -294,6 +314,21 @@ export interface ErasureRow extends Position {
   readonly hlc: number;
 }
 
+/** A write that a failover cut off, at its place in the history that is no more, and what became of it. */
+export interface LostRow extends Position {
+  readonly user: string;
+  readonly hlc: number;
+  /** The entry that recorded it, in the same log. */
+  readonly recorded: Tail;
+  readonly state: LostState;
+  /** Of one that is replayed, discarded or folded: by which entry, into which other lost write. */
+  readonly by?: Position;
+  /** Digest of the request that it came of; empty where that had no idempotency key. */
+  readonly identity: Uint8Array;
+  /** Bytes of the recording entry. */
+  readonly record: Uint8Array;
+}
+
 export type PeerRequest =
   | Append
   | Pull
@@ -302,6 +337,7 @@ export type PeerRequest =
   | Prepare
   | CloseNow
   | Progress
+  | Cuts
   | SnapshotBegin
   | SnapshotChunk;
 export type PeerReply =
@@ -317,6 +353,7 @@ export type PeerReply =
   | CloseReply
   | NotLeader
   | ProgressOk
+  | CutsTaken
   | SnapshotBegun
   | SnapshotRows
   | SnapshotUnknown

@@ -7,7 +7,7 @@
  */
 import { decodeXdeps } from "../wire/xdeps-codec.ts";
 import { addTo, counterIn, COUNTER_CONTENT_TYPE, parseCounter } from "./counter.ts";
-import { OpKind, type Entry, type ItemImage, type Op } from "./entry.ts";
+import { OpKind, type Entry, type ItemImage, type Op, type ResolveMark } from "./entry.ts";
 import { decideImport } from "./import.ts";
 import type { Deciding } from "./items-seen.ts";
 import { isJsonType, JSON_CONTENT_TYPE } from "./json-text.ts";
@@ -22,16 +22,17 @@ import type {
   ItemCommand,
   ItemVersion,
   Refusal,
+  Settlement,
   Transaction,
   WriteResult,
 } from "./request.ts";
 import type { StoredItem } from "./storage.ts";
 
 /** A refusal that depends on what was seen; the writer adds what the answer says of itself. */
-type Unmet = WithoutFacts<Refusal>;
+export type Unmet = WithoutFacts<Refusal>;
 type WithoutFacts<R> = R extends { readonly facts: Facts } ? Omit<R, "facts"> : never;
 
-interface Change {
+export interface Change {
   readonly kind: "change";
   readonly ops: readonly Op[];
   readonly status: number;
@@ -39,16 +40,24 @@ interface Change {
   readonly builtOn: readonly CrossPosition[];
   /** Of an import, which may change nothing at all. */
   readonly results?: readonly ImportResult[];
+  /** Of a settlement: the lost write that the entry settles. */
+  readonly resolve?: ResolveMark;
+  /** Positions that the entry has to follow beside what the session has seen. */
+  readonly after?: readonly Position[];
 }
 
-type Unfit = Extract<Refusal, { readonly reason: "invalid-command" | "not-ready" }>;
+export type Unfit = Extract<Refusal, { readonly reason: "invalid-command" | "not-ready" }>;
 
 export type Decision = Change | { readonly kind: "unmet"; readonly why: Unmet } | Unfit;
 
 /** An entry is stored in one row of 1,900,000 bytes at most; what is not values and patches in it stays below the rest. */
 const ROW_BYTES_MAX = 1_800_000;
 
-export function decide(command: Command, conditions: Conditions, deciding: Deciding): Decision {
+export function decide(
+  command: Exclude<Command, Settlement>,
+  conditions: Conditions,
+  deciding: Deciding,
+): Decision {
   if (command.kind === "import") return importing(command, deciding);
   const decision =
     command.kind === "transaction"
@@ -63,6 +72,26 @@ function importing(command: Import, deciding: Deciding): Decision {
   if (items.length === 0 || new Set(items.map(({ key }) => key)).size < items.length) return INVALID;
   if (items.some(({ value }) => value.length > deciding.limits.valueBytesMax)) return INVALID;
   return { kind: "change", ...decideImport(command, deciding), status: 200, builtOn: [] };
+}
+
+/** Runs commands on what is there now, whatever they found before; deleting what is not there does nothing. */
+export function decideAgain(
+  commands: readonly ItemCommand[],
+  deciding: Deciding,
+  expiries: ReadonlyMap<string, number>,
+): Decision {
+  const { items } = deciding;
+  const writes = commands.filter(({ kind, key }) => kind !== "delete" || items.look(key, false) !== null);
+  const decision = decideTransaction({ kind: "transaction", checks: [], writes }, deciding);
+  if (decision.kind !== "change") return decision;
+  const ops = decision.ops.map((op) => marked(expiring(op, expiries.get(op.key)), deciding));
+  return { ...decision, ops };
+}
+
+function expiring(op: Op, expiresAt: number | undefined): Op {
+  return op.after === undefined || expiresAt === undefined
+    ? op
+    : { ...op, after: { ...op.after, expiresAt } };
 }
 
 /** What was once imported stays known as that. */

@@ -8,16 +8,18 @@
  */
 import { Anchor, type Settled } from "./anchor.ts";
 import type { Context } from "./context.ts";
-import { OpKind } from "./entry.ts";
 import { factsOf, Shown } from "./facts.ts";
 import { live } from "./items-seen.ts";
 import type { Leadership } from "./leader.ts";
 import type { Leaderships } from "./leaderships.ts";
 import type { Levels } from "./level.ts";
+import { isUsersWrite, lostEntry, recordedAt } from "./lost-write.ts";
+import { lostWrites } from "./lost-writes.ts";
 import type { OwnerRow } from "./message.ts";
 import type { RegionIndex } from "./position.ts";
 import type {
   ClientReply,
+  DivergentRequest,
   HomeRequest,
   ItemView,
   LostPosition,
@@ -29,6 +31,7 @@ import { coverage } from "./session.ts";
 import type { StoredItem } from "./storage.ts";
 import type { Waiter } from "./waiters.ts";
 import { notLeader, sentOn } from "./redirect.ts";
+import { viewOf } from "./item-view.ts";
 import { homeReply, isApplied, receiptOf } from "./writer.ts";
 import { wallOf } from "./hlc.ts";
 
@@ -37,6 +40,7 @@ const SCAN_ROWS = 1_001;
 const SCAN_ROWS_MIN = 64;
 const SCANNED_MAX = 5_000;
 
+type Asked = ReadRequest | DivergentRequest;
 type Answer = { readonly reply: ClientReply; readonly through: ReadonlyMap<RegionIndex, number> };
 
 export class Reader {
@@ -50,7 +54,7 @@ export class Reader {
     this.#levels = levels;
   }
 
-  read(id: number, request: ReadRequest): Waiter {
+  read(id: number, request: Asked): Waiter {
     const startedAt = this.#context.now;
     let settled: Settled<ClientReply> | null = null;
     const nearUntil =
@@ -174,14 +178,13 @@ export class Reader {
     const judgement = log.judge(context.rules, position.e, position.s);
     const row =
       judgement === "contained" && position.s > log.base.s ? context.storage.entry(log.o, position.s) : null;
-    const cut = row === null ? context.storage.divergentAt(position) : null;
-    const bytes = row?.bytes ?? cut?.entry;
-    if (bytes === undefined) return { kind: "refused", reason: "no-receipt" };
-    const entry = context.codec.decode(bytes);
-    // What the leader reclaimed by itself nobody was given a receipt for.
-    const asked = entry.ops.some(({ kind }) => kind !== OpKind.expire);
-    if (entry.user !== request.user || !asked) return { kind: "refused", reason: "no-receipt" };
-    if (cut === null) shown.position(context, position);
+    const lost = judgement === "lost" ? context.storage.lostAt(request.user, position) : null;
+    const entry =
+      lost !== null ? lostEntry(context, lost) : row === null ? null : context.codec.decode(row.bytes);
+    // What the leader did by itself nobody was given a receipt for.
+    if (entry === null || entry.user !== request.user || !isUsersWrite(entry))
+      return { kind: "refused", reason: "no-receipt" };
+    shown.position(context, lost === null ? position : recordedAt(lost));
     const single = entry.ops.length === 1 ? entry.ops[0]!.key : undefined;
     const base = receiptOf(
       context,
@@ -192,18 +195,25 @@ export class Reader {
       entry.concern,
       wallOf(entry.hlc),
     );
-    const lost = cut !== null;
-    const receipt = lost ? { ...base, committed: false, durableIn: [] } : base;
+    if (lost === null)
+      return {
+        kind: "receipt",
+        receipt: base,
+        state: base.committed ? "committed" : "pending",
+        met,
+        facts: facts(),
+      };
     return {
       kind: "receipt",
-      receipt,
-      state: lost ? "lost" : receipt.committed ? "committed" : "pending",
-      met: met && !lost,
+      receipt: { ...base, committed: false, durableIn: [] },
+      state: "lost",
+      divergent: lost.state === "folded" ? (lost.by ?? position) : position,
+      met: false,
       facts: facts(),
     };
   }
 
-  #decide(request: ReadRequest, startedAt: number): Settled<ClientReply> | null {
+  #decide(request: Asked, startedAt: number): Settled<ClientReply> | null {
     const context = this.#context;
     const now = context.now;
     const owner = context.storage.owner(request.user);
@@ -254,7 +264,7 @@ export class Reader {
 
   /** An answer of this replica, at the read concern asked for. */
   #near(
-    request: ReadRequest,
+    request: Asked,
     owner: OwnerRow,
     why: string,
     lost: readonly LostPosition[],
@@ -265,7 +275,7 @@ export class Reader {
     return this.#levels.settle(durable(answer.reply), [], answer.through);
   }
 
-  #expired(request: ReadRequest, startedAt: number): ClientReply {
+  #expired(request: Asked, startedAt: number): ClientReply {
     const session = coverage(this.#context, request.session.positions);
     if (request.level === "session") {
       // Not covered, or covered and not known to be committed: either way the leader can tell.
@@ -286,7 +296,7 @@ export class Reader {
   }
 
   #answer(
-    request: ReadRequest,
+    request: Asked,
     owner: OwnerRow,
     leadership: Leadership | null,
     why: string,
@@ -308,6 +318,10 @@ export class Reader {
         leadership: leadership ?? this.#levels.leading(owner.home),
       });
     const losses = lost.length === 0 ? {} : { lost };
+    if (request.op === "divergent") {
+      const page = lostWrites(context, request, at, shown);
+      return { reply: { kind: "divergent", ...page, facts: facts(), ...losses }, through: shown.through };
+    }
     const { what } = request;
     if (what.kind === "item") {
       const stored = context.storage.item(request.user, what.key, !what.head);
@@ -390,18 +404,7 @@ function never(): boolean {
 
 /** All that the answer shows was waited for and is committed by now: the token may say so. */
 function durable(reply: ClientReply): ClientReply {
-  if (reply.kind !== "item" && reply.kind !== "list") return reply;
+  if (reply.kind !== "item" && reply.kind !== "list" && reply.kind !== "divergent") return reply;
   const shown = reply.facts.shown.map((position) => ({ ...position, durable: true }));
   return { ...reply, facts: { ...reply.facts, shown } };
-}
-
-export function viewOf(item: StoredItem, withValue: boolean): ItemView {
-  return {
-    key: item.key,
-    version: { o: item.o, e: item.e, s: item.s },
-    contentType: item.contentType,
-    size: item.size,
-    expiresAt: item.expiresAt,
-    ...(withValue ? { value: item.value } : {}),
-  };
 }

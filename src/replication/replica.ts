@@ -43,6 +43,7 @@ import type { RegionIndex } from "./position.ts";
 import { Reader } from "./reader.ts";
 import type { ClientReply, ClientRequest } from "./request.ts";
 import { RULES, type Rules } from "./rules.ts";
+import { Salvage } from "./salvage.ts";
 import { Sinks } from "./sink.ts";
 import { SnapshotReceiver } from "./snapshot-receiver.ts";
 import { beginSnapshot, snapshotChunk } from "./snapshot-source.ts";
@@ -78,6 +79,7 @@ export class Replica {
   readonly #sinks: Sinks;
   readonly #compaction: Compaction;
   readonly #expiry: Expiry;
+  readonly #salvage: Salvage;
   readonly #writer: Writer;
   readonly #reader: Reader;
   readonly #manyReader: ManyReader;
@@ -148,6 +150,15 @@ export class Replica {
       () => this.#receiver.restoring,
       (leadership) => this.#outbox.onWritten(leadership),
     );
+    this.#salvage = new Salvage({
+      context,
+      applier: this.#applier,
+      erasures: this.#erasures,
+      leaderships: this.#leaderships,
+      followers: this.#followers,
+      restoring: () => this.#receiver.restoring,
+      onWritten: (leadership) => this.#outbox.onWritten(leadership),
+    });
     this.#writer = new Writer(
       context,
       this.#applier,
@@ -226,6 +237,7 @@ export class Replica {
         context.alarmFired();
         this.#receiver.onAlarm();
         this.#expiry.onAlarm();
+        this.#salvage.stir();
         return this.#outbox.onAlarm();
       case "wake":
         this.#expiry.onWake();
@@ -272,6 +284,7 @@ export class Replica {
     if (!this.#receiver.restoring) this.#feed.advance();
     this.#receiver.advance();
     this.#expiry.advance();
+    this.#salvage.advance();
     this.#leaderships.advance();
     this.#outbox.advance();
     for (const follower of this.#followers.values()) {
@@ -282,7 +295,7 @@ export class Replica {
   }
 
   #onPeer(id: number, from: RegionIndex, message: PeerRequest): void {
-    this.#receiver.stir();
+    this.#stir();
     if (message.type === "close-now") return this.#onCloseNow(id, message);
     if (message.type === "pre-vote") return this.#onPreVote(id, from, message);
     this.#context.emit({ type: "reply", id, message: this.#answer(from, message) });
@@ -299,6 +312,8 @@ export class Replica {
       case "progress":
         this.#leaderships.of(message.o)?.onProgress(from, message);
         return { type: "progress-ok" };
+      case "cuts":
+        return this.#salvage.take(from, message);
       case "snapshot-begin":
         return this.#receiver.restoring
           ? { type: "snapshot-unknown" }
@@ -389,7 +404,7 @@ export class Replica {
   }
 
   #onBatch(id: number, messages: readonly (Batch | null)[]): void {
-    this.#receiver.stir();
+    this.#stir();
     const verdicts: BatchVerdict[] = messages.map((message) =>
       message === null || !this.#context.logs.has(message.o)
         ? "poison"
@@ -411,7 +426,7 @@ export class Replica {
     const refuse = (reply: ClientReply): void => this.#context.emit({ type: "respond", id, reply });
     if (request.op === "status") return refuse({ kind: "status", status: this.status() });
     if (request.op === "sink") return refuse(this.#sinks.control(request));
-    this.#receiver.stir();
+    this.#stir();
     if (this.#receiver.restoring) return refuse({ kind: "refused", reason: "not-ready" });
     const { pendingRequestsMax, pendingBytesMax } = this.#context.config.limits;
     if (
@@ -424,6 +439,7 @@ export class Replica {
       case "write":
         return this.#waiters.add(this.#writer.write(id, request));
       case "read":
+      case "divergent":
         return this.#waiters.add(this.#reader.read(id, request));
       case "read-many":
         return this.#waiters.add(this.#manyReader.read(id, request));
@@ -449,6 +465,12 @@ export class Replica {
       sinks: this.#sinks,
       restoring: this.#receiver.restoring,
     });
+  }
+
+  /** Somebody came: what was given up for now is worth trying again. */
+  #stir(): void {
+    this.#receiver.stir();
+    this.#salvage.stir();
   }
 
   #follower(o: RegionIndex): Follower {

@@ -4,8 +4,8 @@
  * stated default for what is missing.
  */
 import type { LogReach } from "./cut.ts";
-import type { Change } from "./change.ts";
-import type { Concern } from "./entry.ts";
+import type { Change, ChangeKind } from "./change.ts";
+import type { Concern, ItemBefore, ItemImage } from "./entry.ts";
 import type { CrossPosition, Position, RegionIndex } from "./position.ts";
 
 /** What a session token says about one partition, plus what it says about others, which a write records. */
@@ -58,7 +58,17 @@ export interface WriteRequest extends Asked {
 }
 
 /** Code that does not know the kind of a command refuses it as `not-ready`. */
-export type Command = ItemCommand | Transaction | Import;
+export type Command = ItemCommand | Transaction | Import | Settlement;
+
+/**
+ * Of a lost write, under the place that it had: its ops are run again, on what is there now, all or nothing; or it is given up.
+ * Repeated it is answered like the first time.
+ */
+export interface Settlement {
+  readonly kind: "settle";
+  readonly lost: Position;
+  readonly action: "replay" | "discard";
+}
 
 /** What becomes of one item. */
 export type ItemCommand =
@@ -144,6 +154,16 @@ export interface ReadItem {
   readonly key: string;
   /** Value not wanted (HEAD). */
   readonly head: boolean;
+}
+
+/** The user's lost writes, in the order of the places that they had. Replicas of before there were any do not answer it. */
+export interface DivergentRequest extends Omit<ReadRequest, "op" | "what"> {
+  readonly op: "divergent";
+  /** Continues behind the lost write of this place. */
+  readonly after?: Position;
+  readonly limit: number;
+  /** A page ends early here. */
+  readonly bytesMax: number;
 }
 
 /** Keys in byte order within [start, end), all beginning with prefix; `after` continues beyond that key (before it when reverse). */
@@ -275,6 +295,7 @@ export type ClientRequest =
   | WriteRequest
   | ReadRequest
   | ReadManyRequest
+  | DivergentRequest
   | ReceiptRequest
   | ChangesRequest
   | HomeRequest
@@ -370,6 +391,35 @@ export interface Receipt {
   readonly at: number;
 }
 
+/** A write that a failover cut off. */
+export interface LostWriteView {
+  /** Where it stood: its name. */
+  readonly place: Position;
+  /** When it was written, ms since 1970. */
+  readonly at: number;
+  readonly state: "open" | "replayed" | "discarded";
+  /** The entry that did so. */
+  readonly by?: Position;
+  /** The epoch that took its place; who had it and cut it off, and when by its clock. */
+  readonly supersededBy: number;
+  readonly cutIn: RegionIndex;
+  readonly cutAt: number;
+  readonly ops: readonly LostOpView[];
+}
+
+export interface LostOpView {
+  readonly op: ChangeKind;
+  readonly key: string;
+  /** What it left; absent of a delete. */
+  readonly after?: ItemImage;
+  /** The patch of a merge, the decimal text of an add. */
+  readonly command?: Uint8Array;
+  /** What it found, where it was cut off; null: not known. */
+  readonly base: ItemBefore | null;
+  /** What is there now. */
+  readonly current: ItemView | null;
+}
+
 /** What one write of a transaction came to. */
 export interface WriteResult {
   readonly version: Position;
@@ -425,9 +475,19 @@ export type ClientReply =
   /** The token covers positions that a failover lost, and nothing is answered. */
   | { readonly kind: "items-lost"; readonly servedBy: RegionIndex; readonly lost: readonly Position[] }
   | {
+      readonly kind: "divergent";
+      readonly entries: readonly LostWriteView[];
+      /** Place to continue behind; absent on the last page. */
+      readonly next?: Position;
+      readonly facts: Facts;
+      readonly lost?: readonly LostPosition[];
+    }
+  | {
       readonly kind: "receipt";
       readonly receipt: Receipt;
       readonly state: "pending" | "committed" | "lost";
+      /** Of a lost one: the lost write that stands for it. Absent from code of before there were any. */
+      readonly divergent?: Position;
       readonly met: boolean;
       readonly facts: Facts;
     }
@@ -524,6 +584,16 @@ export type Refusal =
   /** No edge of ours sends it: a patch that is no JSON, a key named twice. */
   | { readonly kind: "refused"; readonly reason: "invalid-command" }
   | { readonly kind: "refused"; readonly reason: "idempotency-key-reused" }
+  /** No lost write of the user has this name. */
+  | { readonly kind: "refused"; readonly reason: "no-divergent"; readonly facts: Facts }
+  /** It was settled otherwise. */
+  | {
+      readonly kind: "refused";
+      readonly reason: "settled";
+      readonly state: "replayed" | "discarded";
+      readonly by: Position | null;
+      readonly facts: Facts;
+    }
   | {
       readonly kind: "refused";
       readonly reason: "session-lost";

@@ -6,7 +6,7 @@
  */
 import { guardMs, type Timing } from "./config.ts";
 import { lackingOf, type CutPart } from "./cut.ts";
-import type { Concern, Op } from "./entry.ts";
+import { OpKind, type Concern, type Op } from "./entry.ts";
 import { judge, type Judgement, type LogKnowledge } from "./epoch-table.ts";
 import type { Promise_ } from "./message.ts";
 import {
@@ -125,6 +125,16 @@ export interface Rules {
   redacts(): boolean;
   /** Does truncation restore what the entry replaced? */
   undoes(): boolean;
+  /** Is an entry kept that was cut off? */
+  keepsCut(worthKeeping: boolean): boolean;
+  /** Does a leader log that an entry is lost? Once. */
+  recordsCut(recorded: boolean): boolean;
+  /** May the copy go that is kept where an entry was cut off? `recorded`: where it is recorded in the log; null: not there. */
+  mayForgetCut(recorded: Tail | null, commit: number): boolean;
+  /** Is a lost write known as done where the same request came again? */
+  knowsRetries(): boolean;
+  /** What a lost op does when it is run again; null: nothing, it was no user's. */
+  runsAgain(op: Op): "put" | "delete" | "merge" | "add" | null;
   /** Does an item stand at the version that a transaction wants? Null: there is none. */
   checkHolds(wanted: Position | null, present: Position | null): boolean;
   /** Which ops of an entry are applied: all or nothing. */
@@ -234,6 +244,29 @@ export const RULES: Rules = {
   redacts: () => true,
 
   undoes: () => true,
+
+  keepsCut: (worthKeeping) => worthKeeping,
+
+  recordsCut: (recorded) => !recorded,
+
+  mayForgetCut: (recorded, commit) => recorded !== null && recorded.s <= commit,
+
+  knowsRetries: () => true,
+
+  runsAgain: ({ kind, command }) => {
+    switch (kind) {
+      case OpKind.put:
+        return "put";
+      case OpKind.delete:
+        return "delete";
+      case OpKind.merge:
+        return command === undefined ? "put" : "merge";
+      case OpKind.add:
+        return "add";
+      default:
+        return null;
+    }
+  },
 
   checkHolds: (wanted, present) =>
     wanted === null || present === null ? wanted === present : samePosition(wanted, present),

@@ -140,6 +140,7 @@ export class SnapshotReceiver {
     if (row.kind === "item") storage.putItem(row.item);
     else if (row.kind === "owner") storage.putOwner(row.owner);
     else if (row.kind === "idempotency") storage.putIdempotency(row.row);
+    else if (row.kind === "lost") storage.putLost(row.lost);
     else this.#erasures.add(row.erasure);
   }
 

@@ -38,6 +38,7 @@ export function snapshotChunk(context: Context, request: SnapshotChunk): Snapsho
     ...page.owners.map((owner) => ({ kind: "owner", owner }) as const),
     ...page.idempotency.map((row) => ({ kind: "idempotency", row }) as const),
     ...page.erasures.map((erasure) => ({ kind: "erasure", erasure }) as const),
+    ...page.lost.map((lost) => ({ kind: "lost", lost }) as const),
     ...page.items.map((item) => ({ kind: "item", item }) as const),
   ];
   const until = [...context.logs.values()]

@@ -2,8 +2,8 @@
  * What the core keeps. Synchronous; every call of one turn is one transaction, which the host commits or rolls back
  * whole. The one implementation is src/storage; it runs on Durable Objects and on Node.
  */
-import type { RawEntry } from "./entry.ts";
-import type { ErasureRow, IdempotencyRow, ItemRow, OwnerRow, SnapshotBase } from "./message.ts";
+import type { LostState, RawEntry } from "./entry.ts";
+import type { ErasureRow, IdempotencyRow, ItemRow, LostRow, OwnerRow, SnapshotBase } from "./message.ts";
 import type { Epoch, Position, RegionIndex, Tail } from "./position.ts";
 
 export interface AcceptorRow {
@@ -65,6 +65,8 @@ export interface UndoImage {
     readonly k: Uint8Array;
     readonly before: IdempotencyRow | null;
   } | null;
+  /** What it did to a lost write: it recorded it, or settled it. Absent: nothing. */
+  readonly lost?: Position & { readonly user: string; readonly did: "record" | "settle" };
 }
 export interface LogHead {
   readonly e: Epoch;
@@ -138,9 +140,14 @@ export interface ExpiredItem {
   /** Of its value. */
   readonly size: number;
 }
-export interface DivergentRow extends Position {
-  readonly applied: boolean;
+/** Where an entry stood that was cut off here. */
+export interface CutPlace extends Position {
+  /** Whose it is; null: it does not decode here, or an older version kept it and did not say. */
+  readonly user: string | null;
   readonly foundAt: number;
+}
+export interface DivergentRow extends CutPlace {
+  readonly applied: boolean;
   readonly entry: Uint8Array;
   readonly undo: UndoImage | null;
 }
@@ -254,16 +261,28 @@ export interface Storage {
   restore(): RestoreRow | null;
   putRestore(row: RestoreRow): void;
   deleteRestore(): void;
+  /** Keeps an entry that was cut off, until it is recorded in its log. */
   putDivergent(row: DivergentRow): void;
+  /** In the order of their places. */
+  cutPlaces(): readonly CutPlace[];
   divergentAt(position: Position): DivergentRow | null;
-  divergent(): DivergentRow[];
   deleteDivergent(position: Position): void;
+
+  putLost(row: LostRow): void;
+  lostAt(user: string, position: Position): LostRow | null;
+  /** The user's next one in the order of the places, folded ones left out. */
+  lostAfter(user: string, after: Position | null): LostRow | null;
+  /** The user's lost writes that came of one request, folded ones left out. */
+  lostOfRequest(user: string, identity: Uint8Array): LostRow[];
+  /** `by` is null where it is open again. */
+  settleLost(user: string, position: Position, state: LostState, by: Position | null): void;
+  deleteLost(user: string, position: Position): void;
 
   erasures(): ErasureWork[];
   putErasure(row: ErasureWork): void;
   /** Names of users with a home, in order. */
   ownersAfter(user: string, rowsMax: number): string[];
-  /** Items, tombstones, idempotency keys and home of the user; with `before`, only what was written before that hlc, and not the home. */
+  /** Items, tombstones, idempotency keys, lost writes and home of the user; with `before`, only what was written before that hlc, and not the home. */
   eraseUser(user: string, before: number | null): void;
   /** Puts `bytes` in the entry's place, without an undo image. Its chain hash stays. */
   redactEntry(o: RegionIndex, s: number, bytes: Uint8Array): void;
@@ -284,8 +303,9 @@ export interface Storage {
     owners: OwnerRow[];
     idempotency: IdempotencyRow[];
     erasures: ErasureRow[];
+    lost: LostRow[];
     cursor: Uint8Array;
   };
-  /** Empties items, owners and idempotency: a snapshot begins anew. */
+  /** Empties items, owners, idempotency and lost writes: a snapshot begins anew. */
   clearState(): void;
 }

@@ -9,9 +9,8 @@
 import { sameBytes } from "../lib/bytes.ts";
 import { Anchor, type Settled } from "./anchor.ts";
 import type { Applier } from "./apply.ts";
-import { idempotencyDigest } from "./apply.ts";
 import type { Context } from "./context.ts";
-import { EntryKind, PROTOCOL_VERSION, type Concern, type Entry } from "./entry.ts";
+import { EntryKind, PROTOCOL_VERSION, type Concern, type Entry, type ResolveMark } from "./entry.ts";
 import type { Erasures } from "./erasure.ts";
 import { factsOf, Shown } from "./facts.ts";
 import type { Follower } from "./follower.ts";
@@ -20,13 +19,23 @@ import { ItemsSeen } from "./items-seen.ts";
 import { importedBy } from "./import.ts";
 import type { Leadership } from "./leader.ts";
 import type { Leaderships } from "./leaderships.ts";
-import type { IdempotencyRow, OwnerRow } from "./message.ts";
-import { answersValues, decide, resultsOf } from "./operations.ts";
+import { idempotencyDigest, identityOf, recordedAt } from "./lost-write.ts";
+import type { IdempotencyRow, LostRow, OwnerRow } from "./message.ts";
+import { answersValues, decide, resultsOf, type Change, type Decision } from "./operations.ts";
 import type { CrossPosition, Position, RegionIndex } from "./position.ts";
 import { RecentKeys } from "./recent-keys.ts";
 import { notLeader, sentOn } from "./redirect.ts";
-import type { ClaimRequest, ClientReply, Command, ImportResult, Receipt, WriteRequest } from "./request.ts";
+import type {
+  ClaimRequest,
+  ClientReply,
+  Command,
+  ImportResult,
+  Receipt,
+  Settlement,
+  WriteRequest,
+} from "./request.ts";
 import { coverage } from "./session.ts";
+import { decideSettlement } from "./settlement.ts";
 import type { Waiter } from "./waiters.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -202,11 +211,20 @@ export class Writer {
   #execute(request: WriteRequest, owner: OwnerRow, leadership: Leadership, startedAt: number): Outcome {
     const context = this.#context;
     const { config, rules } = context;
+    const { command } = request;
+    const row = command.kind === "settle" ? context.storage.lostAt(request.user, command.lost) : null;
+    if (command.kind === "settle") {
+      const settled = this.#settledBefore(request, command, row, owner, leadership, startedAt);
+      if (settled !== null) return settled;
+    }
     const hlc = context.nextHlc();
     const at = wallOf(hlc);
     const items = new ItemsSeen(context, request.user, at);
     const deciding = { items, at, limits: config.limits, rules, hash: context.hash };
-    const decision = decide(request.command, request.conditions, deciding);
+    const decision =
+      command.kind === "settle"
+        ? decideSettlement(context, command, row!, deciding)
+        : this.#settlingToo(request, decide(command, request.conditions, deciding));
     if (decision.kind === "refused") return reply(decision);
     if (decision.kind === "unmet") {
       const facts = this.#facts(owner, leadership, items.shown, startedAt);
@@ -230,11 +248,13 @@ export class Writer {
       return reply({ kind: "refused", reason: "rpo-bound", retryAfterMs: REFUSED_RETRY_MS });
     }
     const xdeps = union(request.session.others, decision.builtOn);
-    const entry = this.#entry(request, owner, leadership, { hlc, status, ops: decision.ops, xdeps });
+    const entry = this.#entry(request, owner, leadership, { ...decision, hlc, xdeps });
     this.#append(leadership, entry);
     const position: Position = { o: entry.o, e: entry.e, s: entry.s };
     // All that the session has seen, also what the entry need not name because an earlier one does.
-    const deps = [owner, ...request.session.positions].filter(({ o }) => o !== entry.o);
+    const deps = [owner, ...request.session.positions, ...(decision.after ?? [])].filter(
+      ({ o }) => o !== entry.o,
+    );
     return this.#logged(
       request,
       owner,
@@ -244,11 +264,64 @@ export class Writer {
     );
   }
 
+  /** There is no such lost write, or it was settled. Null: it is open. */
+  #settledBefore(
+    request: WriteRequest,
+    { action }: Settlement,
+    row: LostRow | null,
+    owner: OwnerRow,
+    leadership: Leadership,
+    startedAt: number,
+  ): Outcome | null {
+    const facts = this.#facts(owner, leadership, new Shown(), startedAt);
+    if (row === null || row.state === "folded") {
+      return this.#refuse(leadership, request.concern, 0, () => ({
+        kind: "refused",
+        reason: "no-divergent",
+        facts,
+      }));
+    }
+    const { state, by } = row;
+    if (state === "open") return null;
+    if (by === undefined || state !== (action === "replay" ? "replayed" : "discarded")) {
+      const judged = by?.o === leadership.log.o ? by.s : 0;
+      return this.#refuse(leadership, request.concern, judged, () => ({
+        kind: "refused",
+        reason: "settled",
+        state,
+        by: by ?? null,
+        facts,
+      }));
+    }
+    const entry = this.#entryAt(by);
+    const deps = [...(entry?.deps ?? []), owner, ...request.session.positions].filter(({ o }) => o !== by.o);
+    const at = wallOf(entry?.hlc ?? row.hlc);
+    return this.#logged(
+      request,
+      owner,
+      leadership,
+      { position: by, status: 200, at, deps, replayed: true },
+      startedAt,
+    );
+  }
+
+  /** A request whose first attempt is among the lost writes: it is done now, and nobody has to decide about that any more. */
+  #settlingToo({ user, principal, idempotency }: WriteRequest, decision: Decision): Decision {
+    const { hash, rules, storage } = this.#context;
+    if (decision.kind !== "change" || idempotency === undefined || !rules.knowsRetries()) return decision;
+    const row = storage
+      .lostOfRequest(user, identityOf(hash, principal, idempotency))
+      .find(({ state }) => state === "open");
+    if (row === undefined) return decision;
+    const resolve: ResolveMark = { o: row.o, e: row.e, s: row.s, how: "replayed" };
+    return { ...decision, resolve, after: [recordedAt(row)] };
+  }
+
   #entry(
     request: WriteRequest,
     owner: OwnerRow,
     leadership: Leadership,
-    decided: Pick<Entry, "hlc" | "status" | "ops" | "xdeps">,
+    { hlc, status, ops, xdeps, resolve, after = [] }: Pick<Entry, "hlc" | "xdeps"> & Change,
   ): Entry {
     const { log } = leadership;
     return {
@@ -262,8 +335,12 @@ export class Writer {
       principal: request.principal,
       concern: request.concern,
       ...(request.idempotency === undefined ? {} : { idempotency: request.idempotency }),
-      deps: this.#dependencies(leadership, [owner, ...request.session.positions]),
-      ...decided,
+      deps: this.#dependencies(leadership, [owner, ...request.session.positions, ...after]),
+      hlc,
+      status,
+      ops,
+      xdeps,
+      ...(resolve === undefined ? {} : { resolve }),
     };
   }
 

@@ -91,6 +91,17 @@ const MIGRATIONS: readonly Migration[] = [
       `CREATE TABLE sinks(o INTEGER, name TEXT, round INTEGER NOT NULL, delivered INTEGER NOT NULL, state INTEGER NOT NULL, through INTEGER NOT NULL, attempts INTEGER NOT NULL, next_at INTEGER NOT NULL, error TEXT NOT NULL, PRIMARY KEY(o, name)) WITHOUT ROWID`,
     ],
   },
+  {
+    id: 7,
+    statements: [
+      // Writes that failovers cut off, the same at every replica. recorded_e, recorded_s: where the entry stands, in the same log,
+      // that says so; record: its bytes. state: 1 open, 2 replayed, 3 discarded, 4 folded into another one; by_*: by which entry,
+      // into which one. identity: digest of the idempotency key's request, empty where there was none.
+      `CREATE TABLE lost(user TEXT, o INTEGER, e INTEGER, s INTEGER, hlc INTEGER NOT NULL, recorded_e INTEGER NOT NULL, recorded_s INTEGER NOT NULL, state INTEGER NOT NULL, by_o INTEGER, by_e INTEGER, by_s INTEGER, identity BLOB NOT NULL, record BLOB NOT NULL, PRIMARY KEY(user, o, e, s)) WITHOUT ROWID`,
+      // Of what was cut off here and is not known to be recorded. NULL: of before this migration, or not to be read by this code.
+      `ALTER TABLE divergent ADD COLUMN user TEXT`,
+    ],
+  },
 ];
 
 /**

@@ -9,12 +9,13 @@
  * that SQL answers is only used within the turn or copied.
  */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import type { RawEntry } from "../replication/entry.ts";
+import type { LostState, RawEntry } from "../replication/entry.ts";
 import type { Position } from "../replication/position.ts";
-import type { ErasureRow, IdempotencyRow, ItemRow, OwnerRow } from "../replication/message.ts";
+import type { ErasureRow, IdempotencyRow, ItemRow, LostRow, OwnerRow } from "../replication/message.ts";
 import type {
   AcceptorRow,
   BaseRow,
+  CutPlace,
   DivergentRow,
   EpochRow,
   ErasureWork,
@@ -46,6 +47,9 @@ import { filterOf, mayHold } from "./user-filter.ts";
 const ROW_BYTES_MAX = 1_900_000;
 /** By their number in the table. */
 const SINK_STATES: readonly SinkRow["state"][] = ["active", "parked", "lost"];
+/** As numbers. */
+const LOST_STATES: Readonly<Record<LostState, number>> = { open: 1, replayed: 2, discarded: 3, folded: 4 };
+const LOST_COLUMNS = `user, o, e, s, hlc, recorded_e, recorded_s, state, by_o, by_e, by_s, identity, record`;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 const ITEM_COLUMNS = `user, key, o, e, s, hlc, owner_version, tombstone, expires_at, content_type, size, xdeps, mark`;
@@ -63,6 +67,10 @@ export class SqlStorage implements Storage {
   /** Of each origin that was asked for: no item of its log expires before this. Exact when it was looked up, and lowered since. */
   readonly #expiries = new Map<number, number>();
   readonly #stretchEntries: number;
+  /** Asked for in every turn, and nearly always none. */
+  #cutPlaces: readonly CutPlace[] | null = null;
+  /** There is no lost write at all, as nearly always; null: not looked up. */
+  #noneLost: boolean | null = null;
 
   /** `stretchEntries` is fixed for the life of a database; the simulator's are short. */
   constructor(driver: SqlDriver, stretchEntries = STRETCH_ENTRIES) {
@@ -737,8 +745,9 @@ export class SqlStorage implements Storage {
     const undo = row.undo === null ? null : packRecords(encodeUndo(row.undo));
     // A pre-image is a convenience here (the base of a replay); what does not fit is left out, the entry never is.
     const fitting = undo !== null && undo.length + row.entry.length <= ROW_BYTES_MAX ? undo : null;
+    this.#cutPlaces = null;
     this.#sql.run(
-      `INSERT OR REPLACE INTO divergent(o, e, s, applied, found_at, entry, undo) VALUES(?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR REPLACE INTO divergent(o, e, s, applied, found_at, entry, undo, user) VALUES(?, ?, ?, ?, ?, ?, ?, ?)`,
       row.o,
       integer(row.e),
       integer(row.s),
@@ -746,12 +755,20 @@ export class SqlStorage implements Storage {
       integer(row.foundAt),
       row.entry,
       fitting,
+      row.user,
     );
+  }
+
+  cutPlaces(): readonly CutPlace[] {
+    this.#cutPlaces ??= this.#sql
+      .rows(`SELECT o, e, s, found_at, user FROM divergent ORDER BY o, e, s`)
+      .map((r) => ({ o: num(r[0]), e: num(r[1]), s: num(r[2]), foundAt: num(r[3]), user: maybeStr(r[4]) }));
+    return this.#cutPlaces;
   }
 
   divergentAt({ o, e, s }: Position): DivergentRow | null {
     const r = this.#sql.rows(
-      `SELECT o, e, s, applied, found_at, entry, undo FROM divergent WHERE o = ? AND e = ? AND s = ?`,
+      `SELECT o, e, s, applied, found_at, entry, undo, user FROM divergent WHERE o = ? AND e = ? AND s = ?`,
       o,
       e,
       s,
@@ -759,14 +776,90 @@ export class SqlStorage implements Storage {
     return r === undefined ? null : divergentRow(r);
   }
 
-  divergent(): DivergentRow[] {
-    return this.#sql
-      .rows(`SELECT o, e, s, applied, found_at, entry, undo FROM divergent ORDER BY o, e, s`)
-      .map(divergentRow);
+  deleteDivergent({ o, e, s }: Position): void {
+    this.#cutPlaces = null;
+    this.#sql.run(`DELETE FROM divergent WHERE o = ? AND e = ? AND s = ?`, o, e, s);
   }
 
-  deleteDivergent({ o, e, s }: Position): void {
-    this.#sql.run(`DELETE FROM divergent WHERE o = ? AND e = ? AND s = ?`, o, e, s);
+  putLost(row: LostRow): void {
+    this.#noneLost = false;
+    this.#sql.run(
+      `INSERT OR REPLACE INTO lost(${LOST_COLUMNS}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      row.user,
+      row.o,
+      integer(row.e),
+      integer(row.s),
+      integer(row.hlc),
+      integer(row.recorded.e),
+      integer(row.recorded.s),
+      LOST_STATES[row.state],
+      row.by?.o ?? null,
+      row.by === undefined ? null : integer(row.by.e),
+      row.by === undefined ? null : integer(row.by.s),
+      row.identity,
+      row.record,
+    );
+  }
+
+  lostAt(user: string, { o, e, s }: Position): LostRow | null {
+    if (this.#isNoneLost()) return null;
+    const r = this.#sql.rows(
+      `SELECT ${LOST_COLUMNS} FROM lost WHERE user = ? AND o = ? AND e = ? AND s = ?`,
+      user,
+      o,
+      e,
+      s,
+    )[0];
+    return r === undefined ? null : lostRow(r);
+  }
+
+  lostAfter(user: string, after: Position | null): LostRow | null {
+    if (this.#isNoneLost()) return null;
+    const { o, e, s } = after ?? { o: -1, e: 0, s: 0 };
+    const r = this.#sql.rows(
+      `SELECT ${LOST_COLUMNS} FROM lost WHERE user = ? AND (o, e, s) > (?, ?, ?) AND state <> ? ORDER BY o, e, s LIMIT 1`,
+      user,
+      o,
+      e,
+      s,
+      LOST_STATES.folded,
+    )[0];
+    return r === undefined ? null : lostRow(r);
+  }
+
+  lostOfRequest(user: string, identity: Uint8Array): LostRow[] {
+    if (this.#isNoneLost()) return [];
+    return this.#sql
+      .rows(
+        `SELECT ${LOST_COLUMNS} FROM lost WHERE user = ? AND identity = ? AND state <> ? ORDER BY o, e, s`,
+        user,
+        identity,
+        LOST_STATES.folded,
+      )
+      .map(lostRow);
+  }
+
+  settleLost(user: string, { o, e, s }: Position, state: LostState, by: Position | null): void {
+    this.#sql.run(
+      `UPDATE lost SET state = ?, by_o = ?, by_e = ?, by_s = ? WHERE user = ? AND o = ? AND e = ? AND s = ?`,
+      LOST_STATES[state],
+      by?.o ?? null,
+      by === null ? null : integer(by.e),
+      by === null ? null : integer(by.s),
+      user,
+      o,
+      e,
+      s,
+    );
+  }
+
+  deleteLost(user: string, { o, e, s }: Position): void {
+    this.#sql.run(`DELETE FROM lost WHERE user = ? AND o = ? AND e = ? AND s = ?`, user, o, e, s);
+  }
+
+  #isNoneLost(): boolean {
+    this.#noneLost ??= this.#sql.rows(`SELECT 1 FROM lost LIMIT 1`).length === 0;
+    return this.#noneLost;
   }
 
   erasures(): ErasureWork[] {
@@ -805,10 +898,12 @@ export class SqlStorage implements Storage {
     if (before !== null) {
       this.#sql.run(`DELETE FROM items WHERE user = ? AND hlc < ?`, user, before);
       this.#sql.run(`DELETE FROM idempotency WHERE user = ? AND hlc < ?`, user, before);
+      this.#sql.run(`DELETE FROM lost WHERE user = ? AND hlc < ?`, user, before);
       return;
     }
     this.#sql.run(`DELETE FROM items WHERE user = ?`, user);
     this.#sql.run(`DELETE FROM idempotency WHERE user = ?`, user);
+    this.#sql.run(`DELETE FROM lost WHERE user = ?`, user);
     this.#sql.run(`DELETE FROM owners WHERE user = ?`, user);
   }
 
@@ -859,6 +954,7 @@ export class SqlStorage implements Storage {
     owners: OwnerRow[];
     idempotency: IdempotencyRow[];
     erasures: ErasureRow[];
+    lost: LostRow[];
     cursor: Uint8Array;
   } {
     const result = {
@@ -867,6 +963,7 @@ export class SqlStorage implements Storage {
       items: [] as ItemRow[],
       owners: [] as OwnerRow[],
       idempotency: [] as IdempotencyRow[],
+      lost: [] as LostRow[],
       cursor: NO_BYTES,
     };
     let place = decodeScanCursor(cursor);
@@ -889,13 +986,14 @@ export class SqlStorage implements Storage {
     this.#sql.run(`DELETE FROM items`);
     this.#sql.run(`DELETE FROM owners`);
     this.#sql.run(`DELETE FROM idempotency`);
+    this.#sql.run(`DELETE FROM lost`);
   }
 
   /** One page of one table; the next place, or null at the very end. */
   #scanStep(
     place: ScanPlace,
     room: number,
-    into: { items: ItemRow[]; owners: OwnerRow[]; idempotency: IdempotencyRow[] },
+    into: { items: ItemRow[]; owners: OwnerRow[]; idempotency: IdempotencyRow[]; lost: LostRow[] },
   ): { bytes: number; next: ScanPlace | null } {
     let bytes = 0;
     if (place.table === "owners") {
@@ -933,9 +1031,23 @@ export class SqlStorage implements Storage {
         bytes,
         next:
           last === undefined || rows.length < PAGE_ROWS
-            ? { table: "items", user: "", key: "", k: NO_BYTES }
+            ? { table: "lost", user: "", key: "", k: NO_BYTES }
             : { ...place, user: str(last[0]), k: blob(last[1]) },
       };
+    }
+    if (place.table === "lost") {
+      const after = place.key === "" ? [-1, 0, 0] : place.key.split(".").map(Number);
+      // One at a time: each may fill a page, and there are few.
+      const r = this.#sql.rows(
+        `SELECT ${LOST_COLUMNS} FROM lost WHERE (user, o, e, s) > (?, ?, ?, ?) ORDER BY user, o, e, s LIMIT 1`,
+        place.user,
+        ...after,
+      )[0];
+      if (r === undefined) return { bytes, next: { table: "items", user: "", key: "", k: NO_BYTES } };
+      const row = lostRow(r);
+      into.lost.push(row);
+      const key = `${row.o}.${row.e}.${row.s}`;
+      return { bytes: 100 + row.record.length, next: { ...place, user: row.user, key } };
     }
     const sizes = this.#sql.rows(
       `SELECT size FROM items WHERE (user, key) > (?, ?) ORDER BY user, key LIMIT ?`,
@@ -1027,7 +1139,7 @@ const VALUES_AT_ONCE = 50;
 const VALUES_QUERY = `SELECT key, value FROM items WHERE user = ? AND key IN (${Array(VALUES_AT_ONCE).fill("?").join(", ")})`;
 
 interface ScanPlace {
-  readonly table: "owners" | "idempotency" | "items";
+  readonly table: "owners" | "idempotency" | "lost" | "items";
   readonly user: string;
   readonly key: string;
   readonly k: Uint8Array;
@@ -1041,7 +1153,7 @@ function decodeScanCursor(bytes: Uint8Array): ScanPlace {
   if (bytes.length === 0) return { table: "owners", user: "", key: "", k: NO_BYTES };
   const reader = new BinaryReader(bytes);
   const table = reader.string();
-  if (table !== "owners" && table !== "idempotency" && table !== "items")
+  if (table !== "owners" && table !== "idempotency" && table !== "lost" && table !== "items")
     throw new Error(`a scan cursor names no table: ${table}`);
   return { table, user: reader.string(), key: reader.string(), k: reader.bytes() };
 }
@@ -1075,6 +1187,10 @@ function num(v: SqlValue | undefined): number {
 function str(v: SqlValue | undefined): string {
   if (typeof v !== "string") throw new TypeError(`expected text, found ${typeof v}`);
   return v;
+}
+
+function maybeStr(v: SqlValue | undefined): string | null {
+  return v === null ? null : str(v);
 }
 
 function blob(v: SqlValue | undefined): Uint8Array<ArrayBuffer> {
@@ -1147,5 +1263,23 @@ function divergentRow(r: SqlValue[]): DivergentRow {
     foundAt: num(r[4]),
     entry: blob(r[5]),
     undo: r[6] === null ? null : decodeUndo(unpackRecords(blob(r[6]))),
+    user: maybeStr(r[7]),
+  };
+}
+
+function lostRow(r: SqlValue[]): LostRow {
+  const state = (Object.keys(LOST_STATES) as LostState[]).find((word) => LOST_STATES[word] === r[7]);
+  if (state === undefined) throw new TypeError(`no state of a lost write: ${String(r[7])}`);
+  return {
+    user: str(r[0]),
+    o: num(r[1]),
+    e: num(r[2]),
+    s: num(r[3]),
+    hlc: num(r[4]),
+    recorded: { e: num(r[5]), s: num(r[6]) },
+    state,
+    ...(r[8] === null ? {} : { by: { o: num(r[8]), e: num(r[9]), s: num(r[10]) } }),
+    identity: blob(r[11]),
+    record: blob(r[12]),
   };
 }

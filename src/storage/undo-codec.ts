@@ -53,6 +53,16 @@ function encodeAside(image: UndoImage): Uint8Array {
       writer.bytes(row.fingerprint).uint32(row.o).int64(row.e).int64(row.s).uint32(row.status).int64(row.hlc);
     }
   }
+  writer.bool(image.lost !== undefined);
+  if (image.lost !== undefined) {
+    const { user, o, e, s, did } = image.lost;
+    writer
+      .string(user)
+      .uint32(o)
+      .int64(e)
+      .int64(s)
+      .bool(did === "record");
+  }
   return writer.finish();
 }
 
@@ -90,7 +100,11 @@ function decodeAside(bytes: Uint8Array): Omit<UndoImage, "items"> {
     }
     idempotency = { user, k, before };
   }
-  return { owner, idempotency };
+  // Images of before there were lost writes end here.
+  if (reader.pos === reader.len || !reader.bool()) return { owner, idempotency };
+  const user = reader.string();
+  const position = { o: reader.uint32(), e: Number(reader.int64()), s: Number(reader.int64()) };
+  return { owner, idempotency, lost: { user, ...position, did: reader.bool() ? "record" : "settle" } };
 }
 
 function encodeItem(item: UndoImage["items"][number]): Uint8Array {

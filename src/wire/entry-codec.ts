@@ -8,15 +8,20 @@
 import type {
   ClaimMark,
   Concern,
+  DivergentMark,
   Entry,
   EntryCodec,
   EraseMark,
   IdempotencyMark,
+  ItemBefore,
   ItemImage,
+  LostState,
   Op,
   OpenMark,
   RawEntry,
+  ResolveMark,
 } from "../replication/entry.ts";
+import type { Cut } from "../replication/message.ts";
 import { crossPositionShape, positionShape } from "./position-shape.ts";
 import {
   bytes,
@@ -69,6 +74,41 @@ const eraseMarkShape = message<EraseMark>("EraseMark", {
   digest: one(2, bytes),
 });
 
+/** What became of a lost write, as numbers. */
+export const lostState = words<LostState>({ open: 1, replayed: 2, discarded: 3, folded: 4 });
+
+const itemBeforeShape = message<ItemBefore>("ItemBefore", {
+  key: one(1, text),
+  item: maybe(2, itemImageShape),
+  version: maybe(3, positionShape),
+});
+
+const divergentMarkShape = message<DivergentMark>("DivergentMark", {
+  e: one(1, u53),
+  s: one(2, u53),
+  entry: one(3, bytes),
+  supersededBy: one(4, u53),
+  cutIn: one(5, region),
+  cutAt: one(6, u53),
+  before: many(7, itemBeforeShape),
+  state: one(8, lostState),
+  by: maybe(9, positionShape),
+});
+
+const resolveMarkShape = message<ResolveMark>("ResolveMark", {
+  o: one(1, region),
+  e: one(2, u53),
+  s: one(3, u53),
+  how: one(4, words<ResolveMark["how"]>({ replayed: 2, discarded: 3 })),
+});
+
+/** A lost entry on its way to the leader of its log. */
+export const cutShape = message<Cut>("Cut", {
+  entry: one(1, bytes),
+  cutAt: one(2, u53),
+  before: many(3, itemBeforeShape),
+});
+
 const entryShape = message<Entry>("Entry", {
   kind: one(1, positive),
   o: one(2, region),
@@ -86,7 +126,9 @@ const entryShape = message<Entry>("Entry", {
   xdeps: many(14, crossPositionShape),
   claim: maybe(16, claimMarkShape),
   open: maybe(17, openMarkShape),
+  divergent: maybe(22, divergentMarkShape),
   erase: maybe(23, eraseMarkShape),
+  resolve: maybe(26, resolveMarkShape),
   // Last and never 0: an entry that was cut short has none.
   pv: one(2047, positive),
 });

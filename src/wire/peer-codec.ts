@@ -16,6 +16,8 @@ import type {
   Closed,
   CloseNow,
   CloseReply,
+  Cuts,
+  CutsTaken,
   Nack,
   NeedSnapshot,
   NotLeader,
@@ -39,7 +41,7 @@ import type {
   SnapshotUnknown,
   Unsupported,
 } from "../replication/message.ts";
-import { rawEntryShape } from "./entry-codec.ts";
+import { cutShape, rawEntryShape } from "./entry-codec.ts";
 import type { Envelope } from "./envelope.ts";
 import { decodeEnveloped, encodeEnveloped, Payload } from "./envelope.ts";
 import { epochStartShape, positionShape, tailShape } from "./position-shape.ts";
@@ -140,6 +142,7 @@ const requestShape = choice<PeerRequest>("PeerRequest", {
     }),
   ],
   probe: [15, tagged<Probe>("Probe", "probe", { o: one(1, region) })],
+  cuts: [20, tagged<Cuts>("Cuts", "cuts", { o: one(1, region), cuts: many(2, cutShape) })],
 });
 
 const replyShape = choice<PeerReply>("PeerReply", {
@@ -244,6 +247,7 @@ const replyShape = choice<PeerReply>("PeerReply", {
       restoring: one(3, flag),
     }),
   ],
+  "cuts-taken": [20, tagged<CutsTaken>("CutsTaken", "cuts-taken", {})],
 });
 
 export function encodePeerRequest(envelope: Envelope, message: PeerRequest): Uint8Array<ArrayBuffer> {

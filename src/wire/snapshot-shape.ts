@@ -3,11 +3,13 @@ import type {
   ErasureRow,
   IdempotencyRow,
   ItemRow,
+  LostRow,
   OwnerRow,
   SnapshotBase,
   SnapshotRow,
 } from "../replication/message.ts";
-import { epochStartShape } from "./position-shape.ts";
+import { lostState } from "./entry-codec.ts";
+import { epochStartShape, positionShape, tailShape } from "./position-shape.ts";
 import type { Reader } from "./reader.ts";
 import type { Message } from "./shape.ts";
 import { bytes, flag, kinded, many, maybe, message, nested, one, region, text, u32, u53 } from "./shape.ts";
@@ -58,6 +60,19 @@ const erasureRowShape = message<ErasureRow>("ErasureRow", {
   hlc: one(6, u53),
 });
 
+const lostRowShape = message<LostRow>("LostRow", {
+  user: one(1, text),
+  o: one(2, region),
+  e: one(3, u53),
+  s: one(4, u53),
+  hlc: one(5, u53),
+  recorded: one(6, tailShape),
+  state: one(7, lostState),
+  by: maybe(8, positionShape),
+  identity: one(9, bytes),
+  record: one(10, bytes),
+});
+
 type Of<K extends SnapshotRow["kind"]> = Extract<SnapshotRow, { readonly kind: K }>;
 
 const itemShape = kinded<Of<"item">>("SnapshotRow", "item", { item: one(1, itemRowShape) });
@@ -65,6 +80,7 @@ const ownerShape = kinded<Of<"owner">>("SnapshotRow", "owner", { owner: one(2, o
 const idempotencyShape = kinded<Of<"idempotency">>("SnapshotRow", "idempotency", {
   row: one(3, idempotencyRowShape),
 });
+const lostShape = kinded<Of<"lost">>("SnapshotRow", "lost", { lost: one(4, lostRowShape) });
 const erasureShape = kinded<Of<"erasure">>("SnapshotRow", "erasure", { erasure: one(5, erasureRowShape) });
 
 /** A newer source sends rows that this code does not know. An image without them would not be the source's. */
@@ -81,6 +97,8 @@ export const snapshotRowShape: Message<SnapshotRow> = nested<SnapshotRow>(
         return ownerShape.writeBody(writer, row);
       case "idempotency":
         return idempotencyShape.writeBody(writer, row);
+      case "lost":
+        return lostShape.writeBody(writer, row);
       case "erasure":
         return erasureShape.writeBody(writer, row);
     }
@@ -98,6 +116,8 @@ function readRow(reader: Reader): SnapshotRow {
       return ownerShape.readBody(reader);
     case 3:
       return idempotencyShape.readBody(reader);
+    case 4:
+      return lostShape.readBody(reader);
     case 5:
       return erasureShape.readBody(reader);
     default:

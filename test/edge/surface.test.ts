@@ -113,7 +113,6 @@ describe("methods", () => {
   });
 
   it.each([
-    ["GET", "/v1/users/alice/divergent"],
     ["PUT", "/v1/regions/weur/leader"],
     ["GET", "/nothing"],
     ["GET", "/"],

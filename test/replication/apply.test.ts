@@ -99,13 +99,13 @@ describe("taking entries back", () => {
     node.now += 7;
     node.peer(2, story.fork(3).open(34).append(3));
     expect(node.state()).toEqual(before);
-    expect(
-      node.storage.divergent().map(({ o, e, s, applied, foundAt }) => ({ o, e, s, applied, foundAt })),
-    ).toEqual([
-      { o: 0, e: 16, s: 4, applied: true, foundAt: node.now },
-      { o: 0, e: 16, s: 5, applied: true, foundAt: node.now },
+    expect(node.storage.cutPlaces()).toEqual([
+      { o: 0, e: 16, s: 4, user: "anna", foundAt: node.now },
+      { o: 0, e: 16, s: 5, user: "anna", foundAt: node.now },
     ]);
-    expect(entryCodec.decode(node.storage.divergent()[1]!.entry).ops[0]?.after?.value).toEqual(bytesOf("2"));
+    const kept = node.storage.divergentAt({ o: 0, e: 16, s: 5 });
+    expect(kept?.applied).toBe(true);
+    expect(entryCodec.decode(kept!.entry).ops[0]?.after?.value).toEqual(bytesOf("2"));
     expect(node.log(0)).toMatchObject({ head: 4, applied: 4, epoch: 34 });
   });
 

@@ -260,7 +260,7 @@ describe("R3: the log it adopts", () => {
     campaign.want().holding(1, newer).answer(2, "prepare", null);
     campaign.answer(1, "pull", pulled(newer, 1, 3));
     expect(node.log(0)).toMatchObject({ head: 4 });
-    expect(node.storage.divergent().map(({ s }) => s)).toEqual([2, 3]);
+    expect(node.storage.cutPlaces().map(({ s }) => s)).toEqual([2, 3]);
     expect(node.storage.item("anna", "x", false)).toBeNull();
   });
 

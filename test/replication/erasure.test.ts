@@ -261,9 +261,9 @@ describe("an entry of an erased user that comes later", () => {
       node.start();
     }
     node.peer(1, next.append(3, 4, { e: 33 }));
-    expect(node.storage.divergent().map(({ s }) => s)).toEqual(when === "after" ? [5] : [4, 5]);
+    expect(node.storage.cutPlaces().map(({ s }) => s)).toEqual(when === "after" ? [5] : [4, 5]);
     node.peer(1, next.append(4, 5, { e: 33, commit: 5 }));
-    expect(node.storage.divergent().map(({ s }) => s)).toEqual([5]);
+    expect(node.storage.cutPlaces().map(({ s }) => s)).toEqual([5]);
     node.close();
   });
 });

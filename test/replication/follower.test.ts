@@ -84,7 +84,7 @@ describe("R2: what an append does", () => {
     expect(node.peer(2, other.append(3))).toMatchObject({ type: "append-mismatch", last: { e: 16, s: 4 } });
     expect(node.peer(2, other.append(1))).toMatchObject(ok(4));
     expect(node.log(0)).toMatchObject({ head: 4, epoch: 34, leader: 2 });
-    expect(node.storage.divergent().map(({ s }) => s)).toEqual([3, 4]);
+    expect(node.storage.cutPlaces().map(({ s }) => s)).toEqual([3, 4]);
   });
 
   test("a newer leader's heartbeat at a common place cuts nothing either", () => {
@@ -301,7 +301,7 @@ describe("fetching", () => {
     const [pull] = pullsIn(node.step({ type: "batch", id: 1, messages: [newer.doorbell()] }));
     node.step({ type: "answer", call: pull!.call, from: 0, message: answer(newer, 2, 5, { commit: 4 }) });
     expect(node.log(0)).toMatchObject({ head: 5, epoch: 34, committed: 4, leader: 2 });
-    expect(node.storage.divergent().length).toBe(2);
+    expect(node.storage.cutPlaces().length).toBe(2);
 
     newer.put("anna", "e", "5");
     const [again] = pullsIn(node.step({ type: "batch", id: 2, messages: [newer.doorbell()] }));

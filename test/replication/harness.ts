@@ -974,6 +974,8 @@ function describeEntry(entry: Entry): string {
   const deps = entry.deps.map((dep) => ` needs ${name(dep.o)} ${place(dep)}`).join("");
   if (entry.kind === EntryKind.erase) return `${at} ERASE${deps}`;
   if (entry.kind === EntryKind.redacted) return `${at} redacted${deps}`;
+  if (entry.divergent !== undefined)
+    return `${at} DIVERGENT ${place(entry.divergent)} of ${entry.user}${deps}`;
   return `${at} ${entry.ops.map((op) => `${op.after === undefined ? "delete" : "put"} ${entry.user}/${op.key}`).join(" ")}${deps}`;
 }
 
@@ -1021,6 +1023,10 @@ export function describeMessage(message: PeerRequest | PeerReply | Batch): strin
       return `I have log of ${name(message.o)} up to ${message.match} (${epoch(message.e)})`;
     case "progress-ok":
       return "noted";
+    case "cuts":
+      return `was cut off log of ${name(message.o)} here: ${message.cuts.map(({ entry }) => describeEntry(entryCodec.decode(entry))).join(", ")}`;
+    case "cuts-taken":
+      return "taken";
     case "snapshot-begin":
       return "begin a snapshot";
     case "snapshot-begun":
@@ -1037,6 +1043,7 @@ export function describeMessage(message: PeerRequest | PeerReply | Batch): strin
 }
 
 function keysOf(command: WriteRequest["command"]): string {
+  if (command.kind === "settle") return `${command.action} ${place(command.lost)}`;
   if (command.kind === "import") return command.items.map(({ key }) => key).join(",");
   return command.kind === "transaction" ? command.writes.map(({ key }) => key).join(",") : command.key;
 }
@@ -1049,6 +1056,8 @@ function describeRequest(request: ClientRequest): string {
       return request.what.kind === "item"
         ? `read ${request.user}/${request.what.key} (${request.level})`
         : `list ${request.user} (${request.level})`;
+    case "divergent":
+      return `lost writes of ${request.user} (${request.level})`;
     case "read-many":
       return `read ${request.reads.map(({ user, key }) => `${user}/${key}`).join(", ")} (${request.level})`;
     case "claim":

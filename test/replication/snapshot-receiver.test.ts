@@ -229,7 +229,7 @@ describe("what this replica holds beyond the base", () => {
       node.peer(2, story.fork(5).open(34).append(5, 6));
       if (when === "during") finish();
       expect(node.log(0)).toMatchObject({ head: 6, applied: 6, epoch: 34 });
-      expect(node.storage.divergent().map(({ s }) => s)).toEqual([6]);
+      expect(node.storage.cutPlaces().map(({ s }) => s)).toEqual([6]);
       expect([5, 6].map((n) => node.storage.item("anna", `k${n}`, false)?.s)).toEqual([5, undefined]);
       node.close();
     }

@@ -137,6 +137,7 @@ const PEER_MESSAGES: { [T in PeerRequest["type"]]: (node: Node) => Extract<PeerR
   probe: () => ({ type: "probe", o: 0 }),
   prepare: () => ({ type: "prepare", o: 0, b: 50, transfer: false }),
   "close-now": () => ({ type: "close-now", o: 0 }),
+  cuts: () => ({ type: "cuts", o: 0, cuts: [] }),
   progress: () => ({ type: "progress", o: 0, e: 16, match: 1, storeId: "x", inc: 1 }),
   "snapshot-begin": () => ({ type: "snapshot-begin", id: "s" }),
   "snapshot-chunk": () => ({
@@ -160,6 +161,8 @@ const PEER_ANSWERS: Record<PeerRequest["type"], Record<State, PeerReply["type"]>
   prepare: always("promise"),
   // Only a leader that may acknowledge says how far its log is.
   "close-now": always("not-leader", { leading: "close-reply" }),
+  // Whoever leads keeps them, once it knows what was kept before.
+  cuts: always("not-leader", { leading: "cuts-taken", waiting: "cuts-taken" }),
   progress: always("progress-ok"),
   // Half an image is given to nobody.
   "snapshot-begin": always("snapshot-begun", { restoring: "snapshot-unknown" }),
@@ -261,6 +264,17 @@ const QUESTIONS: Record<Question, (node: Node) => ClientRequest> = {
   "read prefix": read("prefix"),
   "read eventual": read("eventual"),
   "read-many": (node) => readManyOf(node.now, ["anna/a", "anna/b"], "leader"),
+  divergent: (node) => ({
+    op: "divergent",
+    user: "anna",
+    level: "leader",
+    committed: false,
+    session: NO_SESSION,
+    waitMs: 0,
+    limit: 10,
+    bytesMax: 1_000_000,
+    ...asked(node),
+  }),
   receipt: (node) => ({ op: "receipt", user: "anna", position: { o: 0, e: 16, s: 3 }, ...asked(node) }),
   changes: (node) => ({
     op: "changes",
@@ -334,6 +348,15 @@ const CLIENT_ANSWERS: Record<Question, Record<State, Said>> = {
     restoring: "not-ready",
     parked: "moved",
   },
+  divergent: {
+    "never opened": "unknown-user",
+    following: "moved",
+    leading: "divergent",
+    waiting: "no-leader",
+    campaigning: "no-leader",
+    restoring: "not-ready",
+    parked: "moved",
+  },
   receipt: always("not-leader", {
     leading: "receipt",
     waiting: "no-leader",
@@ -393,7 +416,7 @@ describe("kinds", () => {
     config: "parked",
     activate: "parked",
     checkpoint: "parked",
-    divergent: "parked",
+    divergent: "applied",
     // For a majority.
     erase: "waits",
     slots: "parked",

@@ -500,7 +500,7 @@ describe("concerns", () => {
     const { node } = cluster.hosts[0]!;
     cluster.peer(0, 2, continued(node, new Story(0).open(34), node.log(0).head - 1));
     expect(write.reply).toEqual({ kind: "outcome-unknown" });
-    expect(node.storage.divergent().length).toBe(1);
+    expect(node.storage.cutPlaces().length).toBe(1);
     expect(node.storage.item("anna", "a", false)).toBeNull();
   });
 });

@@ -715,7 +715,7 @@ function decode(value: Uint8Array | undefined): Json {
 
 function writesOf(command: Command): readonly ItemCommand[] {
   // Devices do not import: that is for those who leave.
-  if (command.kind === "import") return [];
+  if (command.kind === "import" || command.kind === "settle") return [];
   return command.kind === "transaction" ? command.writes : [command];
 }
 

@@ -65,6 +65,9 @@ export function describeMessage(message: PeerRequest | PeerReply | Batch): strin
       return `snapshot-rows ${message.rows.length} until ${message.until.map(position).join(" ")}${message.cursor.length === 0 ? " end" : ""}`;
     case "close-now":
       return `close-now o${message.o}`;
+    case "cuts":
+      return `cuts o${message.o} ${message.cuts.length}`;
+    case "cuts-taken":
     case "progress-ok":
     case "snapshot-unknown":
     case "unsupported":
@@ -74,6 +77,7 @@ export function describeMessage(message: PeerRequest | PeerReply | Batch): strin
 
 function describeCommand(command: Command): string {
   if (command.kind === "import") return `import ${command.items.map(({ key }) => key).join(",")}`;
+  if (command.kind === "settle") return `${command.action} ${position(command.lost)}`;
   if (command.kind !== "transaction") return `${command.kind} ${command.key}`;
   const checks = command.checks.map(
     ({ key, version }) => `${key}${version === null ? " absent" : `=${version.s}`}`,

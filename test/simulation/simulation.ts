@@ -21,6 +21,7 @@ import {
   replicasAgree,
   someLogIsLeaderless,
 } from "./liveness.ts";
+import { lossesAreRecorded } from "./lost-writes.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Random } from "./random.ts";
 import type { Schedule } from "./schedule.ts";
@@ -129,6 +130,7 @@ export function simulate({ seed, schedule, rules, distortion, keep = 400 }: RunO
   for (const reader of readers) if (!isBad()) finish(reader.finish(ghost));
   if (cluster.sinks.length > 0) finish(resumeSinks(cluster));
   if (!isBad()) replicasAgree(cluster, ghost);
+  if (!isBad()) lossesAreRecorded(cluster, ghost);
   if (!isBad()) expiredIsReclaimed(cluster, ghost);
   if (!isBad()) for (const host of cluster.allHosts()) invariants.checkState(host);
   if (!isBad()) nothingOfTheErasedIsLeft(cluster, ghost, leavers);

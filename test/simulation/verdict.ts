@@ -20,6 +20,7 @@ import { ACCOUNTS } from "./bookkeeping.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Ghost, Known, LogGhost } from "./ghost.ts";
 import { isLeaver } from "./leaver-name.ts";
+import { recordedLosses } from "./lost-writes.ts";
 
 const decoder = new TextDecoder();
 
@@ -32,7 +33,7 @@ export function judge(
   clocksKept: boolean,
 ): Verdict[] {
   const operations = history.operations();
-  const { kept, lost } = entriesWritten(ghost);
+  const { kept, lost } = entriesWritten(cluster, ghost);
   const authority = new Authority(kept, lost);
   nothingVanishes(cluster, ghost);
   const replicas = states(cluster);
@@ -56,7 +57,7 @@ export function judge(
   ];
 }
 
-/** I12: what was acknowledged is in the committed log, or kept as divergent at some replica. */
+/** I12: what was acknowledged is in the committed log, or on record as lost at every replica. */
 function nothingVanishes(cluster: Cluster, ghost: Ghost): void {
   for (const log of ghost.logs.flat()) {
     for (const { position, concern, user } of log.acknowledged) {
@@ -67,7 +68,7 @@ function nothingVanishes(cluster: Cluster, ghost: Ghost): void {
           "I11 acknowledged at a majority, lost",
           `${position.e}.${position.s} of log ${log.partition}/${log.o}`,
         );
-      else if (!isDivergentSomewhere(cluster, log, position.e, position.s))
+      else if (!isRecorded(cluster, log, position.e, position.s))
         ghost.fail(
           "I12 nothing vanishes",
           `${position.e}.${position.s} of log ${log.partition}/${log.o}, acknowledged at ${concern}, is nowhere`,
@@ -77,25 +78,29 @@ function nothingVanishes(cluster: Cluster, ghost: Ghost): void {
   }
 }
 
-function isDivergentSomewhere(cluster: Cluster, log: LogGhost, e: number, s: number): boolean {
-  return (cluster.hosts[log.partition] ?? []).some(
-    (host) =>
-      host.driver.rows(`SELECT 1 FROM divergent WHERE o = ? AND e = ? AND s = ?`, log.o, e, s).length > 0,
+function isRecorded(cluster: Cluster, log: LogGhost, e: number, s: number): boolean {
+  return (cluster.hosts[log.partition] ?? []).every(
+    (host) => host.driver.rows(`SELECT 1 FROM lost WHERE o = ? AND e = ? AND s = ?`, log.o, e, s).length > 0,
   );
 }
 
-function entriesWritten(ghost: Ghost): { kept: LogEntry[]; lost: LogEntry[] } {
+/** Lost is what the replicas say is: whatever is neither is nowhere. What leaders reclaimed by themselves nobody misses. */
+function entriesWritten(cluster: Cluster, ghost: Ghost): { kept: LogEntry[]; lost: LogEntry[] } {
   const kept: LogEntry[] = [];
-  const lost: LogEntry[] = [];
+  const lost = recordedLosses(cluster, ghost).flatMap(entriesOf);
   for (const log of ghost.logs.flat()) {
     for (let s = 1; s <= log.commit; s++) {
       const known = log.known(log.committed[s] ?? 0, s);
       if (known !== undefined) kept.push(...entriesOf(known));
     }
     for (const known of log.entries.values())
-      if (!log.isCommitted(known.raw.e, known.raw.s)) lost.push(...entriesOf(known));
+      if (!log.isCommitted(known.raw.e, known.raw.s) && isReclaiming(known)) lost.push(...entriesOf(known));
   }
   return { kept, lost };
+}
+
+function isReclaiming({ entry }: Known): boolean {
+  return entry.ops.length > 0 && entry.ops.every(({ kind }) => kind === OpKind.expire);
 }
 
 const OPS: Readonly<Record<number, LogEntry["op"]>> = {

@@ -373,8 +373,9 @@ export function describeStorage(backEnd: string, withDriver: WithDriver): void {
             foundAt: MAX,
             entry: Uint8Array.of(1),
             undo: null,
+            user: "u",
           });
-          expect(storage.divergent()).toMatchObject([{ e: MAX, s: MAX, foundAt: MAX }]);
+          expect(storage.cutPlaces()).toMatchObject([{ e: MAX, s: MAX, foundAt: MAX }]);
         }),
       );
 
@@ -555,17 +556,27 @@ export function describeStorage(backEnd: string, withDriver: WithDriver): void {
           expect(storage.entry(0, 2)?.undo).toBeNull();
 
           // Left out beside a divergent entry when they do not fit: the entry never is.
-          storage.putDivergent({ o: 0, e: 16, s: 1, applied: true, foundAt: 1, entry: bytes, undo });
+          storage.putDivergent({
+            o: 0,
+            e: 16,
+            s: 1,
+            user: "u",
+            applied: true,
+            foundAt: 1,
+            entry: bytes,
+            undo,
+          });
           storage.putDivergent({
             o: 0,
             e: 16,
             s: 2,
+            user: null,
             applied: false,
             foundAt: 1,
             entry: Uint8Array.of(1),
             undo,
           });
-          const [large, small] = storage.divergent();
+          const [large, small] = storage.cutPlaces().map((place) => storage.divergentAt(place));
           expect([large!.undo, large!.entry.length]).toEqual([null, MEBIBYTE]);
           expect(light(small!.undo)).toEqual(light(undo));
         }),

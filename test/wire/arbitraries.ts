@@ -1,6 +1,6 @@
 /** Any value of every type that has bytes, edges of numbers and texts in particular. */
 import fc from "fast-check";
-import type { Concern, Entry, Op, RawEntry } from "../../src/replication/entry.ts";
+import type { Concern, Entry, ItemBefore, LostState, Op, RawEntry } from "../../src/replication/entry.ts";
 import { CONCERNS } from "../../src/replication/entry.ts";
 import type {
   Batch,
@@ -62,6 +62,13 @@ const op: fc.Arbitrary<Op> = fc.record(
   { requiredKeys: ["kind", "key"] },
 );
 
+const lostState = fc.constantFrom<LostState>("open", "replayed", "discarded", "folded");
+
+const itemBefore: fc.Arbitrary<ItemBefore> = fc.record(
+  { key: text, item: fc.record({ contentType: text, value: bytes, expiresAt: u53 }), version: position },
+  { requiredKeys: ["key"] },
+);
+
 export const entry: fc.Arbitrary<Entry> = fc.record(
   {
     pv: version,
@@ -86,6 +93,26 @@ export const entry: fc.Arbitrary<Entry> = fc.record(
     claim: fc.record({ home: region, version: u53 }),
     open: fc.record({ leader: region, configVersion: u53 }),
     erase: fc.record({ id: bytes, digest: bytes }),
+    divergent: fc.record(
+      {
+        e: u53,
+        s: u53,
+        entry: bytes,
+        supersededBy: u53,
+        cutIn: region,
+        cutAt: u53,
+        before: few(itemBefore),
+        state: lostState,
+        by: position,
+      },
+      { requiredKeys: ["e", "s", "entry", "supersededBy", "cutIn", "cutAt", "before", "state"] },
+    ),
+    resolve: fc.record({
+      o: region,
+      e: u53,
+      s: u53,
+      how: fc.constantFrom<"replayed" | "discarded">("replayed", "discarded"),
+    }),
   },
   {
     requiredKeys: [
@@ -165,6 +192,11 @@ export const requests: {
   prepare: fc.record({ type: is("prepare"), o: region, b: u53, transfer: fc.boolean() }),
   "close-now": fc.record({ type: is("close-now"), o: region }),
   progress: fc.record({ type: is("progress"), o: region, e: u53, match: u53, storeId: text, inc: u53 }),
+  cuts: fc.record({
+    type: is("cuts"),
+    o: region,
+    cuts: few(fc.record({ entry: bytes, cutAt: u53, before: few(itemBefore) })),
+  }),
   "snapshot-begin": fc.record({ type: is("snapshot-begin"), id: text }),
   "snapshot-chunk": fc.record({ type: is("snapshot-chunk"), id: text, cursor: bytes, bytesMax: u53 }),
 };
@@ -213,6 +245,24 @@ const snapshotRow: fc.Arbitrary<SnapshotRow> = fc.oneof(
           "value",
         ],
       },
+    ),
+  }),
+  fc.record({
+    kind: is("lost"),
+    lost: fc.record(
+      {
+        user: text,
+        o: region,
+        e: u53,
+        s: u53,
+        hlc: u53,
+        recorded: tail,
+        state: lostState,
+        by: position,
+        identity: bytes,
+        record: bytes,
+      },
+      { requiredKeys: ["user", "o", "e", "s", "hlc", "recorded", "state", "identity", "record"] },
     ),
   }),
   fc.record({
@@ -294,6 +344,7 @@ export const replies: { readonly [K in PeerReply["type"]]: fc.Arbitrary<Extract<
   nack: fc.record({ type: is("nack"), promised: u53 }),
   "close-reply": fc.record({ type: is("close-reply"), e: u53, last: tail, commit: u53, hlc: u53 }),
   "not-leader": fc.record({ type: is("not-leader"), leader: region, promised: u53 }),
+  "cuts-taken": fc.record({ type: is("cuts-taken") }),
   "progress-ok": fc.record({ type: is("progress-ok") }),
   "snapshot-begun": fc.record({ type: is("snapshot-begun"), id: text, from: few(snapshotBase) }),
   "snapshot-rows": fc.record({

@@ -15,9 +15,13 @@ const LONG_NAMES: Readonly<Record<string, string>> = {
   by: "source",
 };
 
+const LOST_STATES = ["unspecified", "open", "replayed", "discarded", "folded"];
+
 const WORDS: Readonly<Record<string, readonly string[]>> = {
   concern: ["unspecified", "local", "one", "majority", "all"],
   by: ["unspecified", "client", "edge"],
+  state: LOST_STATES,
+  how: LOST_STATES,
 };
 
 /** A value of ours in the schema's words, `renamed` where a message has names of its own. */
@@ -33,12 +37,17 @@ export function inSchemaWords(value: unknown, renamed: Readonly<Record<string, s
   return Object.fromEntries(
     properties.map(([key, property]) => [
       // Only an entry under way has a property `bytes`.
-      renamed[key] ?? (key === "bytes" ? "entry" : (LONG_NAMES[key] ?? key)),
+      renamed[key] ?? (key === "bytes" ? "entry" : longName(key, property)),
       typeof property === "string" && key in WORDS
         ? WORDS[key]?.indexOf(property)
         : inSchemaWords(property, renamed),
     ]),
   );
+}
+
+/** A word is where a key comes from; a position is what something was done by. */
+function longName(key: string, property: unknown): string {
+  return key === "by" && typeof property !== "string" ? key : (LONG_NAMES[key] ?? key);
 }
 
 /** A case of a oneof, as the generated code holds it. */

@@ -67,7 +67,7 @@ export function readHeaders(
   exchange: Exchange,
   journey: Journey,
   terms: ReadTerms,
-  outcome: Extract<Outcome, { kind: "item" | "list" }>,
+  outcome: Extract<Outcome, { kind: "item" | "list" | "divergent" }>,
   stale: boolean,
 ): Record<string, string> {
   const { session, trace } = terms;

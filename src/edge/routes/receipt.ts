@@ -10,7 +10,7 @@ import { mayReadAll, mayWrite } from "../identity.ts";
 import { Journey, sleep, type Outcome } from "../journey.ts";
 import { askLeaderOf } from "../leader-route.ts";
 import { decodePart } from "../path.ts";
-import { parsePosition } from "../position-text.ts";
+import { parsePosition, positionText } from "../position-text.ts";
 import { outcomeAnswer } from "../problem-answer.ts";
 import type { Query } from "../query.ts";
 import { receiptBody } from "../receipt-body.ts";
@@ -44,10 +44,11 @@ export async function getReceipt(exchange: Exchange, form: PathForm): Promise<Re
     return outcomeAnswer(exchange, journey, { kind: "refused", reason: "no-receipt" }, terms);
   }
   if (outcome.kind !== "receipt") return outcomeAnswer(exchange, journey, outcome, terms);
-  const { facts, receipt, state } = outcome;
+  const { divergent, facts, receipt, state } = outcome;
   const headers = dataHeaders(exchange, journey, { facts, ...terms });
   headers["Content-Type"] = "application/json";
-  const body = { ...receiptBody(edge.regions, receipt), state };
+  const kept = divergent === undefined ? {} : { divergent: positionText(edge.regions, divergent) };
+  const body = { ...receiptBody(edge.regions, receipt), state, ...kept };
   return new Response(exchange.isHead ? null : JSON.stringify(body), { headers });
 }
 

@@ -23,7 +23,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ithaca.proto.
  */
 export const file_ithaca: GenFile = /*@__PURE__*/
-  fileDesc("CgxpdGhhY2EucHJvdG8SCWl0aGFjYS52MSI2CghQb3NpdGlvbhIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSCwoDc2VxGAMgASgEIk4KDUNyb3NzUG9zaXRpb24SEQoJcGFydGl0aW9uGAEgASgNEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQiPQoOQ3Jvc3NQb3NpdGlvbnMSKwoJcG9zaXRpb25zGAEgAygLMhguaXRoYWNhLnYxLkNyb3NzUG9zaXRpb24iIgoEVGFpbBINCgVlcG9jaBgBIAEoBBILCgNzZXEYAiABKAQiKgoKRXBvY2hTdGFydBINCgVlcG9jaBgBIAEoBBINCgVzdGFydBgCIAEoBCL7AwoFRW50cnkSIgoEa2luZBgBIAEoDjIULml0aGFjYS52MS5FbnRyeUtpbmQSDgoGb3JpZ2luGAIgASgNEg0KBWVwb2NoGAMgASgEEgsKA3NlcRgEIAEoBBITCgtpbmNhcm5hdGlvbhgFIAEoBBILCgNobGMYBiABKAQSDAoEdXNlchgHIAEoCRIRCglwcmluY2lwYWwYCCABKAkSIwoHY29uY2VybhgJIAEoDjISLml0aGFjYS52MS5Db25jZXJuEg4KBnN0YXR1cxgKIAEoDRIaCgNvcHMYCyADKAsyDS5pdGhhY2EudjEuT3ASLwoLaWRlbXBvdGVuY3kYDCABKAsyGi5pdGhhY2EudjEuSWRlbXBvdGVuY3lNYXJrEiEKBGRlcHMYDSADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24SJwoFeGRlcHMYDiADKAsyGC5pdGhhY2EudjEuQ3Jvc3NQb3NpdGlvbhIjCgVjbGFpbRgQIAEoCzIULml0aGFjYS52MS5DbGFpbU1hcmsSIQoEb3BlbhgRIAEoCzITLml0aGFjYS52MS5PcGVuTWFyaxIjCgVlcmFzZRgXIAEoCzIULml0aGFjYS52MS5FcmFzZU1hcmsSGQoQcHJvdG9jb2xfdmVyc2lvbhj/DyABKA1KCQiAEBCAgICAAiJ5CgJPcBIfCgRraW5kGAEgASgOMhEuaXRoYWNhLnYxLk9wS2luZBILCgNrZXkYAiABKAkSIwoFYWZ0ZXIYAyABKAsyFC5pdGhhY2EudjEuSXRlbUltYWdlEhQKB2NvbW1hbmQYBCABKAxIAIgBAUIKCghfY29tbWFuZCJgCglJdGVtSW1hZ2USFAoMY29udGVudF90eXBlGAEgASgJEg0KBXZhbHVlGAIgASgMEhIKCmV4cGlyZXNfYXQYAyABKAQSEQoEbWFyaxgEIAEoDEgAiAEBQgcKBV9tYXJrIlkKD0lkZW1wb3RlbmN5TWFyaxILCgNrZXkYASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAwSJAoGc291cmNlGAMgASgOMhQuaXRoYWNhLnYxLktleVNvdXJjZSIqCglDbGFpbU1hcmsSDAoEaG9tZRgBIAEoDRIPCgd2ZXJzaW9uGAIgASgEIjIKCE9wZW5NYXJrEg4KBmxlYWRlchgBIAEoDRIWCg5jb25maWdfdmVyc2lvbhgCIAEoBCInCglFcmFzZU1hcmsSCgoCaWQYASABKAwSDgoGZGlnZXN0GAIgASgMIlMKCFJhd0VudHJ5Eg0KBWVwb2NoGAEgASgEEgsKA3NlcRgCIAEoBBINCgVlbnRyeRgDIAEoDBISCgVjaGFpbhgEIAEoDEgAiAEBQggKBl9jaGFpbiKyAQoIRW52ZWxvcGUSEQoJbmFtZXNwYWNlGAEgASgJEhEKCXBhcnRpdGlvbhgCIAEoDRITCgtmcm9tX3JlZ2lvbhgDIAEoDRIRCgl0b19yZWdpb24YBCABKA0SGAoQcHJvdG9jb2xfdmVyc2lvbhgFIAEoDRIRCgdyZXF1ZXN0GCAgASgMSAASDwoFcmVwbHkYISABKAxIABIPCgViYXRjaBgiIAEoDEgAQgkKB3BheWxvYWQiiwMKC1BlZXJSZXF1ZXN0EiMKBmFwcGVuZBgBIAEoCzIRLml0aGFjYS52MS5BcHBlbmRIABIfCgRwdWxsGAIgASgLMg8uaXRoYWNhLnYxLlB1bGxIABImCghwcmVfdm90ZRgDIAEoCzISLml0aGFjYS52MS5QcmVWb3RlSAASJQoHcHJlcGFyZRgEIAEoCzISLml0aGFjYS52MS5QcmVwYXJlSAASKAoJY2xvc2Vfbm93GAUgASgLMhMuaXRoYWNhLnYxLkNsb3NlTm93SAASJwoIcHJvZ3Jlc3MYBiABKAsyEy5pdGhhY2EudjEuUHJvZ3Jlc3NIABIyCg5zbmFwc2hvdF9iZWdpbhgHIAEoCzIYLml0aGFjYS52MS5TbmFwc2hvdEJlZ2luSAASMgoOc25hcHNob3RfY2h1bmsYCCABKAsyGC5pdGhhY2EudjEuU25hcHNob3RDaHVua0gAEiEKBXByb2JlGA8gASgLMhAuaXRoYWNhLnYxLlByb2JlSABCCQoHbWVzc2FnZSL2BQoJUGVlclJlcGx5EigKCWFwcGVuZF9vaxgBIAEoCzITLml0aGFjYS52MS5BcHBlbmRPa0gAEi4KDGFwcGVuZF9zdGFsZRgCIAEoCzIWLml0aGFjYS52MS5BcHBlbmRTdGFsZUgAEjQKD2FwcGVuZF9taXNtYXRjaBgDIAEoCzIZLml0aGFjYS52MS5BcHBlbmRNaXNtYXRjaEgAEiQKB3B1bGxfb2sYBCABKAsyES5pdGhhY2EudjEuUHVsbE9rSAASMAoNbmVlZF9zbmFwc2hvdBgFIAEoCzIXLml0aGFjYS52MS5OZWVkU25hcHNob3RIABIxCg5wcmVfdm90ZV9yZXBseRgGIAEoCzIXLml0aGFjYS52MS5QcmVWb3RlUmVwbHlIABIlCgdwcm9taXNlGAcgASgLMhIuaXRoYWNhLnYxLlByb21pc2VIABIfCgRuYWNrGAggASgLMg8uaXRoYWNhLnYxLk5hY2tIABIsCgtjbG9zZV9yZXBseRgJIAEoCzIVLml0aGFjYS52MS5DbG9zZVJlcGx5SAASKgoKbm90X2xlYWRlchgKIAEoCzIULml0aGFjYS52MS5Ob3RMZWFkZXJIABIsCgtwcm9ncmVzc19vaxgLIAEoCzIVLml0aGFjYS52MS5Qcm9ncmVzc09rSAASMgoOc25hcHNob3RfYmVndW4YDCABKAsyGC5pdGhhY2EudjEuU25hcHNob3RCZWd1bkgAEjAKDXNuYXBzaG90X3Jvd3MYDSABKAsyFy5pdGhhY2EudjEuU25hcHNob3RSb3dzSAASNgoQc25hcHNob3RfdW5rbm93bhgOIAEoCzIaLml0aGFjYS52MS5TbmFwc2hvdFVua25vd25IABItCgt1bnN1cHBvcnRlZBgPIAEoCzIWLml0aGFjYS52MS5VbnN1cHBvcnRlZEgAEiYKCHByb2JlX29rGBAgASgLMhIuaXRoYWNhLnYxLlByb2JlT2tIAEIJCgdtZXNzYWdlIpACCgZBcHBlbmQSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEhMKC2luY2FybmF0aW9uGAMgASgEEh0KBHByZXYYBCABKAsyDy5pdGhhY2EudjEuVGFpbBIkCgdlbnRyaWVzGAUgAygLMhMuaXRoYWNhLnYxLlJhd0VudHJ5Eg0KBWNoYWluGAYgASgMEg4KBmNvbW1pdBgHIAEoBBIhCgZjbG9zZWQYCCABKAsyES5pdGhhY2EudjEuQ2xvc2VkEg0KBWdyYW50GAkgASgIEhgKEHByb3RvY29sX3ZlcnNpb24YCiABKA0SIgoFc2lua3MYCyADKAsyEy5pdGhhY2EudjEuU2lua01hcmsiNAoIU2lua01hcmsSDAoEbmFtZRgBIAEoCRINCgVyb3VuZBgCIAEoBBILCgNzZXEYAyABKAQiMAoGQ2xvc2VkEgsKA3NlcRgBIAEoBBILCgNobGMYAiABKAQSDAoEZWNobxgDIAEoEiJ8CghBcHBlbmRPaxINCgVlcG9jaBgBIAEoBBINCgVtYXRjaBgCIAEoBBINCgVzdGFtcBgDIAEoEhIQCghzdG9yZV9pZBgEIAEoCRITCgtpbmNhcm5hdGlvbhgFIAEoBBISCgVlYWdlchgGIAEoCEgAiAEBQggKBl9lYWdlciIfCgtBcHBlbmRTdGFsZRIQCghwcm9taXNlZBgBIAEoBCKEAQoOQXBwZW5kTWlzbWF0Y2gSJQoGZXBvY2hzGAEgAygLMhUuaXRoYWNhLnYxLkVwb2NoU3RhcnQSHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEh0KBGJhc2UYAyABKAsyDy5pdGhhY2EudjEuVGFpbBINCgVzdGFtcBgEIAEoEiKjAQoEUHVsbBIOCgZvcmlnaW4YASABKA0SHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEh0KBGJhc2UYAyABKAsyDy5pdGhhY2EudjEuVGFpbBIlCgZlcG9jaHMYBCADKAsyFS5pdGhhY2EudjEuRXBvY2hTdGFydBIRCglieXRlc19tYXgYBSABKAQSEwoLd2FudF9jb21taXQYBiABKAgimgEKBlB1bGxPaxINCgVlcG9jaBgBIAEoBBIdCgRwcmV2GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSJAoHZW50cmllcxgDIAMoCzITLml0aGFjYS52MS5SYXdFbnRyeRINCgVjaGFpbhgEIAEoDBIOCgZjb21taXQYBSABKAQSHQoEbGFzdBgGIAEoCzIPLml0aGFjYS52MS5UYWlsIi0KDE5lZWRTbmFwc2hvdBIdCgRiYXNlGAEgASgLMg8uaXRoYWNhLnYxLlRhaWwiFwoFUHJvYmUSDgoGb3JpZ2luGAEgASgNIjsKB1Byb2JlT2sSDgoGbGVhZGVyGAEgASgNEg0KBWVwb2NoGAIgASgEEhEKCXJlc3RvcmluZxgDIAEoCCJXCgdQcmVWb3RlEg4KBm9yaWdpbhgBIAEoDRIOCgZiYWxsb3QYAiABKAQSHQoEbGFzdBgDIAEoCzIPLml0aGFjYS52MS5UYWlsEg0KBWVwb2NoGAQgASgEIoMBCgxQcmVWb3RlUmVwbHkSEQoJcmVhY2hhYmxlGAEgASgIEhoKEmxlYXNlX3JlbWFpbmluZ19tcxgCIAEoEhIPCgd3aWxsaW5nGAMgASgIEhAKCHByb21pc2VkGAQgASgEEg0KBWVwb2NoGAUgASgEEhIKCmNvb2xpbmdfbXMYBiABKAQiOwoHUHJlcGFyZRIOCgZvcmlnaW4YASABKA0SDgoGYmFsbG90GAIgASgEEhAKCHRyYW5zZmVyGAMgASgIIt4BCgdQcm9taXNlEg4KBmJhbGxvdBgBIAEoBBIdCgRsYXN0GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSHQoEYmFzZRgDIAEoCzIPLml0aGFjYS52MS5UYWlsEiUKBmVwb2NocxgEIAMoCzIVLml0aGFjYS52MS5FcG9jaFN0YXJ0Eg4KBmNvbW1pdBgFIAEoBBIaChJsZWFzZV9yZW1haW5pbmdfbXMYBiABKBISCwoDaGxjGAcgASgEEhAKCHN0b3JlX2lkGAggASgJEhMKC2luY2FybmF0aW9uGAkgASgEIhgKBE5hY2sSEAoIcHJvbWlzZWQYASABKAQiGgoIQ2xvc2VOb3cSDgoGb3JpZ2luGAEgASgNIlcKCkNsb3NlUmVwbHkSDQoFZXBvY2gYASABKAQSHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEg4KBmNvbW1pdBgDIAEoBBILCgNobGMYBCABKAQiLQoJTm90TGVhZGVyEg4KBmxlYWRlchgBIAEoDRIQCghwcm9taXNlZBgCIAEoBCJfCghQcm9ncmVzcxIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSDQoFbWF0Y2gYAyABKAQSEAoIc3RvcmVfaWQYBCABKAkSEwoLaW5jYXJuYXRpb24YBSABKAQiDAoKUHJvZ3Jlc3NPayINCgtVbnN1cHBvcnRlZCIbCg1TbmFwc2hvdEJlZ2luEgoKAmlkGAEgASgJIkIKDVNuYXBzaG90QmVndW4SCgoCaWQYASABKAkSJQoEZnJvbRgCIAMoCzIXLml0aGFjYS52MS5TbmFwc2hvdEJhc2UifQoMU25hcHNob3RCYXNlEg4KBm9yaWdpbhgBIAEoDRINCgVlcG9jaBgCIAEoBBILCgNzZXEYAyABKAQSDQoFY2hhaW4YBCABKAwSCwoDaGxjGAUgASgEEiUKBmVwb2NocxgGIAMoCzIVLml0aGFjYS52MS5FcG9jaFN0YXJ0Ij4KDVNuYXBzaG90Q2h1bmsSCgoCaWQYASABKAkSDgoGY3Vyc29yGAIgASgMEhEKCWJ5dGVzX21heBgDIAEoBCJoCgxTbmFwc2hvdFJvd3MSJAoEcm93cxgBIAMoCzIWLml0aGFjYS52MS5TbmFwc2hvdFJvdxIOCgZjdXJzb3IYAiABKAwSIgoFdW50aWwYAyADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24iEQoPU25hcHNob3RVbmtub3duIroBCgtTbmFwc2hvdFJvdxIiCgRpdGVtGAEgASgLMhIuaXRoYWNhLnYxLkl0ZW1Sb3dIABIkCgVvd25lchgCIAEoCzITLml0aGFjYS52MS5Pd25lclJvd0gAEjAKC2lkZW1wb3RlbmN5GAMgASgLMhkuaXRoYWNhLnYxLklkZW1wb3RlbmN5Um93SAASKAoHZXJhc3VyZRgFIAEoCzIVLml0aGFjYS52MS5FcmFzdXJlUm93SABCBQoDcm93IusBCgdJdGVtUm93EgwKBHVzZXIYASABKAkSCwoDa2V5GAIgASgJEg4KBm9yaWdpbhgDIAEoDRINCgVlcG9jaBgEIAEoBBILCgNzZXEYBSABKAQSCwoDaGxjGAYgASgEEhUKDW93bmVyX3ZlcnNpb24YByABKAQSEQoJdG9tYnN0b25lGAggASgIEhIKCmV4cGlyZXNfYXQYCSABKAQSFAoMY29udGVudF90eXBlGAogASgJEg0KBXhkZXBzGAsgASgMEg0KBXZhbHVlGAwgASgMEhEKBG1hcmsYDSABKAxIAIgBAUIHCgVfbWFyayJjCghPd25lclJvdxIMCgR1c2VyGAEgASgJEgwKBGhvbWUYAiABKA0SDwoHdmVyc2lvbhgDIAEoBBIOCgZvcmlnaW4YBCABKA0SDQoFZXBvY2gYBSABKAQSCwoDc2VxGAYgASgEIpABCg5JZGVtcG90ZW5jeVJvdxIMCgR1c2VyGAEgASgJEhIKCmtleV9kaWdlc3QYAiABKAwSEwoLZmluZ2VycHJpbnQYAyABKAwSDgoGb3JpZ2luGAQgASgNEg0KBWVwb2NoGAUgASgEEgsKA3NlcRgGIAEoBBIOCgZzdGF0dXMYByABKA0SCwoDaGxjGAggASgEImEKCkVyYXN1cmVSb3cSCgoCaWQYASABKAwSDgoGZGlnZXN0GAIgASgMEg4KBm9yaWdpbhgDIAEoDRINCgVlcG9jaBgEIAEoBBILCgNzZXEYBSABKAQSCwoDaGxjGAYgASgEItgBCgVCYXRjaBIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSEwoLaW5jYXJuYXRpb24YAyABKAQSHQoEcHJldhgEIAEoCzIPLml0aGFjYS52MS5UYWlsEiQKB2VudHJpZXMYBSADKAsyEy5pdGhhY2EudjEuUmF3RW50cnkSDQoFY2hhaW4YBiABKAwSHQoEbGFzdBgHIAEoCzIPLml0aGFjYS52MS5UYWlsEg4KBmNvbW1pdBgIIAEoBBIYChBwcm90b2NvbF92ZXJzaW9uGAkgASgNIqMBCgxTZXNzaW9uVG9rZW4SEQoJbmFtZXNwYWNlGAEgASgJEhMKC21hcF92ZXJzaW9uGAIgASgNEioKCXBvc2l0aW9ucxgDIAMoCzIXLml0aGFjYS52MS5TZWVuUG9zaXRpb24SDwoHc2Vlbl9hdBgEIAEoBBIRCglpc3N1ZWRfYXQYBSABKAQSEAoHdmVyc2lvbhj/DyABKA1KCQiAEBCAgICAAiJeCgxTZWVuUG9zaXRpb24SEQoJcGFydGl0aW9uGAEgASgNEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQSDwoHZHVyYWJsZRgFIAEoCCKsAQoKUGFnZUN1cnNvchIRCgluYW1lc3BhY2UYASABKAkSDAoEdXNlchgCIAEoCRILCgNrZXkYAyABKAkSDwoHcmV2ZXJzZRgEIAEoCBIiCgVmbG9vchgFIAMoCzITLml0aGFjYS52MS5Qb3NpdGlvbhIPCgdzZWVuX2F0GAYgASgEEg0KBXJhbmdlGAcgASgMEhAKB3ZlcnNpb24Y/w8gASgNSgkIgBAQgICAgAIijAEKCkZlZWRDdXJzb3ISEQoJbmFtZXNwYWNlGAEgASgJEgwKBHVzZXIYAiABKAkSFAoMaG9tZV92ZXJzaW9uGAMgASgEEg4KBm9yaWdpbhgEIAEoDRINCgVlcG9jaBgFIAEoBBILCgNzZXEYBiABKAQSEAoHdmVyc2lvbhj/DyABKA1KCQiAEBCAgICAAiKeAQoGVGlja2V0EhEKCW5hbWVzcGFjZRgBIAEoCRIMCgR1c2VyGAIgASgJEiMKBW9wZW5zGAMgASgOMhQuaXRoYWNhLnYxLlRpY2tldFVzZRIOCgZyZWdpb24YBCABKA0SEgoKZXhwaXJlc19hdBgFIAEoBBINCgVub25jZRgGIAEoCRIQCgd2ZXJzaW9uGP8PIAEoDUoJCIAQEICAgIACKpsDCglFbnRyeUtpbmQSGgoWRU5UUllfS0lORF9VTlNQRUNJRklFRBAAEhMKD0VOVFJZX0tJTkRfT1BFThABEhIKDkVOVFJZX0tJTkRfVFhOEAISFAoQRU5UUllfS0lORF9DTEFJTRADEhoKFkVOVFJZX0tJTkRfSEFORE9GRl9PVVQQBBIZChVFTlRSWV9LSU5EX0hBTkRPRkZfSU4QBRIdChlFTlRSWV9LSU5EX0hBTkRPRkZfUkVGVVNFEAYSHAoYRU5UUllfS0lORF9IQU5ET0ZGX0FCT1JUEAcSFQoRRU5UUllfS0lORF9DT05GSUcQCBIXChNFTlRSWV9LSU5EX0FDVElWQVRFEAkSGQoVRU5UUllfS0lORF9DSEVDS1BPSU5UEAoSGAoURU5UUllfS0lORF9ESVZFUkdFTlQQCxIUChBFTlRSWV9LSU5EX0VSQVNFEAwSFAoQRU5UUllfS0lORF9TTE9UUxANEhUKEUVOVFJZX0tJTkRfUkVUSVJFEA4SFwoTRU5UUllfS0lORF9SRURBQ1RFRBAPKn4KBk9wS2luZBIXChNPUF9LSU5EX1VOU1BFQ0lGSUVEEAASDwoLT1BfS0lORF9QVVQQARISCg5PUF9LSU5EX0RFTEVURRACEhEKDU9QX0tJTkRfTUVSR0UQAxIPCgtPUF9LSU5EX0FERBAEEhIKDk9QX0tJTkRfRVhQSVJFEAUqbQoHQ29uY2VybhIXChNDT05DRVJOX1VOU1BFQ0lGSUVEEAASEQoNQ09OQ0VSTl9MT0NBTBABEg8KC0NPTkNFUk5fT05FEAISFAoQQ09OQ0VSTl9NQUpPUklUWRADEg8KC0NPTkNFUk5fQUxMEAQqUwoJS2V5U291cmNlEhoKFktFWV9TT1VSQ0VfVU5TUEVDSUZJRUQQABIVChFLRVlfU09VUkNFX0NMSUVOVBABEhMKD0tFWV9TT1VSQ0VfRURHRRACKlQKCVRpY2tldFVzZRIaChZUSUNLRVRfVVNFX1VOU1BFQ0lGSUVEEAASFgoSVElDS0VUX1VTRV9DSEFOR0VTEAESEwoPVElDS0VUX1VTRV9MSVZFEAJiBnByb3RvMw");
+  fileDesc("CgxpdGhhY2EucHJvdG8SCWl0aGFjYS52MSI2CghQb3NpdGlvbhIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSCwoDc2VxGAMgASgEIk4KDUNyb3NzUG9zaXRpb24SEQoJcGFydGl0aW9uGAEgASgNEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQiPQoOQ3Jvc3NQb3NpdGlvbnMSKwoJcG9zaXRpb25zGAEgAygLMhguaXRoYWNhLnYxLkNyb3NzUG9zaXRpb24iIgoEVGFpbBINCgVlcG9jaBgBIAEoBBILCgNzZXEYAiABKAQiKgoKRXBvY2hTdGFydBINCgVlcG9jaBgBIAEoBBINCgVzdGFydBgCIAEoBCLRBAoFRW50cnkSIgoEa2luZBgBIAEoDjIULml0aGFjYS52MS5FbnRyeUtpbmQSDgoGb3JpZ2luGAIgASgNEg0KBWVwb2NoGAMgASgEEgsKA3NlcRgEIAEoBBITCgtpbmNhcm5hdGlvbhgFIAEoBBILCgNobGMYBiABKAQSDAoEdXNlchgHIAEoCRIRCglwcmluY2lwYWwYCCABKAkSIwoHY29uY2VybhgJIAEoDjISLml0aGFjYS52MS5Db25jZXJuEg4KBnN0YXR1cxgKIAEoDRIaCgNvcHMYCyADKAsyDS5pdGhhY2EudjEuT3ASLwoLaWRlbXBvdGVuY3kYDCABKAsyGi5pdGhhY2EudjEuSWRlbXBvdGVuY3lNYXJrEiEKBGRlcHMYDSADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24SJwoFeGRlcHMYDiADKAsyGC5pdGhhY2EudjEuQ3Jvc3NQb3NpdGlvbhIjCgVjbGFpbRgQIAEoCzIULml0aGFjYS52MS5DbGFpbU1hcmsSIQoEb3BlbhgRIAEoCzITLml0aGFjYS52MS5PcGVuTWFyaxIrCglkaXZlcmdlbnQYFiABKAsyGC5pdGhhY2EudjEuRGl2ZXJnZW50TWFyaxIjCgVlcmFzZRgXIAEoCzIULml0aGFjYS52MS5FcmFzZU1hcmsSJwoHcmVzb2x2ZRgaIAEoCzIWLml0aGFjYS52MS5SZXNvbHZlTWFyaxIZChBwcm90b2NvbF92ZXJzaW9uGP8PIAEoDUoJCIAQEICAgIACInkKAk9wEh8KBGtpbmQYASABKA4yES5pdGhhY2EudjEuT3BLaW5kEgsKA2tleRgCIAEoCRIjCgVhZnRlchgDIAEoCzIULml0aGFjYS52MS5JdGVtSW1hZ2USFAoHY29tbWFuZBgEIAEoDEgAiAEBQgoKCF9jb21tYW5kImAKCUl0ZW1JbWFnZRIUCgxjb250ZW50X3R5cGUYASABKAkSDQoFdmFsdWUYAiABKAwSEgoKZXhwaXJlc19hdBgDIAEoBBIRCgRtYXJrGAQgASgMSACIAQFCBwoFX21hcmsiWQoPSWRlbXBvdGVuY3lNYXJrEgsKA2tleRgBIAEoCRITCgtmaW5nZXJwcmludBgCIAEoDBIkCgZzb3VyY2UYAyABKA4yFC5pdGhhY2EudjEuS2V5U291cmNlIioKCUNsYWltTWFyaxIMCgRob21lGAEgASgNEg8KB3ZlcnNpb24YAiABKAQiMgoIT3Blbk1hcmsSDgoGbGVhZGVyGAEgASgNEhYKDmNvbmZpZ192ZXJzaW9uGAIgASgEIicKCUVyYXNlTWFyaxIKCgJpZBgBIAEoDBIOCgZkaWdlc3QYAiABKAwi3gEKDURpdmVyZ2VudE1hcmsSDQoFZXBvY2gYASABKAQSCwoDc2VxGAIgASgEEg0KBWVudHJ5GAMgASgMEhUKDXN1cGVyc2VkZWRfYnkYBCABKAQSDgoGY3V0X2luGAUgASgNEg4KBmN1dF9hdBgGIAEoBBIlCgZiZWZvcmUYByADKAsyFS5pdGhhY2EudjEuSXRlbUJlZm9yZRIjCgVzdGF0ZRgIIAEoDjIULml0aGFjYS52MS5Mb3N0U3RhdGUSHwoCYnkYCSABKAsyEy5pdGhhY2EudjEuUG9zaXRpb24iYwoKSXRlbUJlZm9yZRILCgNrZXkYASABKAkSIgoEaXRlbRgCIAEoCzIULml0aGFjYS52MS5JdGVtSW1hZ2USJAoHdmVyc2lvbhgDIAEoCzITLml0aGFjYS52MS5Qb3NpdGlvbiJcCgtSZXNvbHZlTWFyaxIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSCwoDc2VxGAMgASgEEiEKA2hvdxgEIAEoDjIULml0aGFjYS52MS5Mb3N0U3RhdGUiUwoIUmF3RW50cnkSDQoFZXBvY2gYASABKAQSCwoDc2VxGAIgASgEEg0KBWVudHJ5GAMgASgMEhIKBWNoYWluGAQgASgMSACIAQFCCAoGX2NoYWluIrIBCghFbnZlbG9wZRIRCgluYW1lc3BhY2UYASABKAkSEQoJcGFydGl0aW9uGAIgASgNEhMKC2Zyb21fcmVnaW9uGAMgASgNEhEKCXRvX3JlZ2lvbhgEIAEoDRIYChBwcm90b2NvbF92ZXJzaW9uGAUgASgNEhEKB3JlcXVlc3QYICABKAxIABIPCgVyZXBseRghIAEoDEgAEg8KBWJhdGNoGCIgASgMSABCCQoHcGF5bG9hZCKsAwoLUGVlclJlcXVlc3QSIwoGYXBwZW5kGAEgASgLMhEuaXRoYWNhLnYxLkFwcGVuZEgAEh8KBHB1bGwYAiABKAsyDy5pdGhhY2EudjEuUHVsbEgAEiYKCHByZV92b3RlGAMgASgLMhIuaXRoYWNhLnYxLlByZVZvdGVIABIlCgdwcmVwYXJlGAQgASgLMhIuaXRoYWNhLnYxLlByZXBhcmVIABIoCgljbG9zZV9ub3cYBSABKAsyEy5pdGhhY2EudjEuQ2xvc2VOb3dIABInCghwcm9ncmVzcxgGIAEoCzITLml0aGFjYS52MS5Qcm9ncmVzc0gAEjIKDnNuYXBzaG90X2JlZ2luGAcgASgLMhguaXRoYWNhLnYxLlNuYXBzaG90QmVnaW5IABIyCg5zbmFwc2hvdF9jaHVuaxgIIAEoCzIYLml0aGFjYS52MS5TbmFwc2hvdENodW5rSAASIQoFcHJvYmUYDyABKAsyEC5pdGhhY2EudjEuUHJvYmVIABIfCgRjdXRzGBQgASgLMg8uaXRoYWNhLnYxLkN1dHNIAEIJCgdtZXNzYWdlIqIGCglQZWVyUmVwbHkSKAoJYXBwZW5kX29rGAEgASgLMhMuaXRoYWNhLnYxLkFwcGVuZE9rSAASLgoMYXBwZW5kX3N0YWxlGAIgASgLMhYuaXRoYWNhLnYxLkFwcGVuZFN0YWxlSAASNAoPYXBwZW5kX21pc21hdGNoGAMgASgLMhkuaXRoYWNhLnYxLkFwcGVuZE1pc21hdGNoSAASJAoHcHVsbF9vaxgEIAEoCzIRLml0aGFjYS52MS5QdWxsT2tIABIwCg1uZWVkX3NuYXBzaG90GAUgASgLMhcuaXRoYWNhLnYxLk5lZWRTbmFwc2hvdEgAEjEKDnByZV92b3RlX3JlcGx5GAYgASgLMhcuaXRoYWNhLnYxLlByZVZvdGVSZXBseUgAEiUKB3Byb21pc2UYByABKAsyEi5pdGhhY2EudjEuUHJvbWlzZUgAEh8KBG5hY2sYCCABKAsyDy5pdGhhY2EudjEuTmFja0gAEiwKC2Nsb3NlX3JlcGx5GAkgASgLMhUuaXRoYWNhLnYxLkNsb3NlUmVwbHlIABIqCgpub3RfbGVhZGVyGAogASgLMhQuaXRoYWNhLnYxLk5vdExlYWRlckgAEiwKC3Byb2dyZXNzX29rGAsgASgLMhUuaXRoYWNhLnYxLlByb2dyZXNzT2tIABIyCg5zbmFwc2hvdF9iZWd1bhgMIAEoCzIYLml0aGFjYS52MS5TbmFwc2hvdEJlZ3VuSAASMAoNc25hcHNob3Rfcm93cxgNIAEoCzIXLml0aGFjYS52MS5TbmFwc2hvdFJvd3NIABI2ChBzbmFwc2hvdF91bmtub3duGA4gASgLMhouaXRoYWNhLnYxLlNuYXBzaG90VW5rbm93bkgAEi0KC3Vuc3VwcG9ydGVkGA8gASgLMhYuaXRoYWNhLnYxLlVuc3VwcG9ydGVkSAASJgoIcHJvYmVfb2sYECABKAsyEi5pdGhhY2EudjEuUHJvYmVPa0gAEioKCmN1dHNfdGFrZW4YFCABKAsyFC5pdGhhY2EudjEuQ3V0c1Rha2VuSABCCQoHbWVzc2FnZSKQAgoGQXBwZW5kEg4KBm9yaWdpbhgBIAEoDRINCgVlcG9jaBgCIAEoBBITCgtpbmNhcm5hdGlvbhgDIAEoBBIdCgRwcmV2GAQgASgLMg8uaXRoYWNhLnYxLlRhaWwSJAoHZW50cmllcxgFIAMoCzITLml0aGFjYS52MS5SYXdFbnRyeRINCgVjaGFpbhgGIAEoDBIOCgZjb21taXQYByABKAQSIQoGY2xvc2VkGAggASgLMhEuaXRoYWNhLnYxLkNsb3NlZBINCgVncmFudBgJIAEoCBIYChBwcm90b2NvbF92ZXJzaW9uGAogASgNEiIKBXNpbmtzGAsgAygLMhMuaXRoYWNhLnYxLlNpbmtNYXJrIjQKCFNpbmtNYXJrEgwKBG5hbWUYASABKAkSDQoFcm91bmQYAiABKAQSCwoDc2VxGAMgASgEIjAKBkNsb3NlZBILCgNzZXEYASABKAQSCwoDaGxjGAIgASgEEgwKBGVjaG8YAyABKBIifAoIQXBwZW5kT2sSDQoFZXBvY2gYASABKAQSDQoFbWF0Y2gYAiABKAQSDQoFc3RhbXAYAyABKBISEAoIc3RvcmVfaWQYBCABKAkSEwoLaW5jYXJuYXRpb24YBSABKAQSEgoFZWFnZXIYBiABKAhIAIgBAUIICgZfZWFnZXIiHwoLQXBwZW5kU3RhbGUSEAoIcHJvbWlzZWQYASABKAQihAEKDkFwcGVuZE1pc21hdGNoEiUKBmVwb2NocxgBIAMoCzIVLml0aGFjYS52MS5FcG9jaFN0YXJ0Eh0KBGxhc3QYAiABKAsyDy5pdGhhY2EudjEuVGFpbBIdCgRiYXNlGAMgASgLMg8uaXRoYWNhLnYxLlRhaWwSDQoFc3RhbXAYBCABKBIiowEKBFB1bGwSDgoGb3JpZ2luGAEgASgNEh0KBGxhc3QYAiABKAsyDy5pdGhhY2EudjEuVGFpbBIdCgRiYXNlGAMgASgLMg8uaXRoYWNhLnYxLlRhaWwSJQoGZXBvY2hzGAQgAygLMhUuaXRoYWNhLnYxLkVwb2NoU3RhcnQSEQoJYnl0ZXNfbWF4GAUgASgEEhMKC3dhbnRfY29tbWl0GAYgASgIIpoBCgZQdWxsT2sSDQoFZXBvY2gYASABKAQSHQoEcHJldhgCIAEoCzIPLml0aGFjYS52MS5UYWlsEiQKB2VudHJpZXMYAyADKAsyEy5pdGhhY2EudjEuUmF3RW50cnkSDQoFY2hhaW4YBCABKAwSDgoGY29tbWl0GAUgASgEEh0KBGxhc3QYBiABKAsyDy5pdGhhY2EudjEuVGFpbCItCgxOZWVkU25hcHNob3QSHQoEYmFzZRgBIAEoCzIPLml0aGFjYS52MS5UYWlsIhcKBVByb2JlEg4KBm9yaWdpbhgBIAEoDSI7CgdQcm9iZU9rEg4KBmxlYWRlchgBIAEoDRINCgVlcG9jaBgCIAEoBBIRCglyZXN0b3JpbmcYAyABKAgiVwoHUHJlVm90ZRIOCgZvcmlnaW4YASABKA0SDgoGYmFsbG90GAIgASgEEh0KBGxhc3QYAyABKAsyDy5pdGhhY2EudjEuVGFpbBINCgVlcG9jaBgEIAEoBCKDAQoMUHJlVm90ZVJlcGx5EhEKCXJlYWNoYWJsZRgBIAEoCBIaChJsZWFzZV9yZW1haW5pbmdfbXMYAiABKBISDwoHd2lsbGluZxgDIAEoCBIQCghwcm9taXNlZBgEIAEoBBINCgVlcG9jaBgFIAEoBBISCgpjb29saW5nX21zGAYgASgEIjsKB1ByZXBhcmUSDgoGb3JpZ2luGAEgASgNEg4KBmJhbGxvdBgCIAEoBBIQCgh0cmFuc2ZlchgDIAEoCCLeAQoHUHJvbWlzZRIOCgZiYWxsb3QYASABKAQSHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEh0KBGJhc2UYAyABKAsyDy5pdGhhY2EudjEuVGFpbBIlCgZlcG9jaHMYBCADKAsyFS5pdGhhY2EudjEuRXBvY2hTdGFydBIOCgZjb21taXQYBSABKAQSGgoSbGVhc2VfcmVtYWluaW5nX21zGAYgASgSEgsKA2hsYxgHIAEoBBIQCghzdG9yZV9pZBgIIAEoCRITCgtpbmNhcm5hdGlvbhgJIAEoBCIYCgROYWNrEhAKCHByb21pc2VkGAEgASgEIhoKCENsb3NlTm93Eg4KBm9yaWdpbhgBIAEoDSJXCgpDbG9zZVJlcGx5Eg0KBWVwb2NoGAEgASgEEh0KBGxhc3QYAiABKAsyDy5pdGhhY2EudjEuVGFpbBIOCgZjb21taXQYAyABKAQSCwoDaGxjGAQgASgEIi0KCU5vdExlYWRlchIOCgZsZWFkZXIYASABKA0SEAoIcHJvbWlzZWQYAiABKAQiXwoIUHJvZ3Jlc3MSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEg0KBW1hdGNoGAMgASgEEhAKCHN0b3JlX2lkGAQgASgJEhMKC2luY2FybmF0aW9uGAUgASgEIgwKClByb2dyZXNzT2siNAoEQ3V0cxIOCgZvcmlnaW4YASABKA0SHAoEY3V0cxgCIAMoCzIOLml0aGFjYS52MS5DdXQiSwoDQ3V0Eg0KBWVudHJ5GAEgASgMEg4KBmN1dF9hdBgCIAEoBBIlCgZiZWZvcmUYAyADKAsyFS5pdGhhY2EudjEuSXRlbUJlZm9yZSILCglDdXRzVGFrZW4iDQoLVW5zdXBwb3J0ZWQiGwoNU25hcHNob3RCZWdpbhIKCgJpZBgBIAEoCSJCCg1TbmFwc2hvdEJlZ3VuEgoKAmlkGAEgASgJEiUKBGZyb20YAiADKAsyFy5pdGhhY2EudjEuU25hcHNob3RCYXNlIn0KDFNuYXBzaG90QmFzZRIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSCwoDc2VxGAMgASgEEg0KBWNoYWluGAQgASgMEgsKA2hsYxgFIAEoBBIlCgZlcG9jaHMYBiADKAsyFS5pdGhhY2EudjEuRXBvY2hTdGFydCI+Cg1TbmFwc2hvdENodW5rEgoKAmlkGAEgASgJEg4KBmN1cnNvchgCIAEoDBIRCglieXRlc19tYXgYAyABKAQiaAoMU25hcHNob3RSb3dzEiQKBHJvd3MYASADKAsyFi5pdGhhY2EudjEuU25hcHNob3RSb3cSDgoGY3Vyc29yGAIgASgMEiIKBXVudGlsGAMgAygLMhMuaXRoYWNhLnYxLlBvc2l0aW9uIhEKD1NuYXBzaG90VW5rbm93biLeAQoLU25hcHNob3RSb3cSIgoEaXRlbRgBIAEoCzISLml0aGFjYS52MS5JdGVtUm93SAASJAoFb3duZXIYAiABKAsyEy5pdGhhY2EudjEuT3duZXJSb3dIABIwCgtpZGVtcG90ZW5jeRgDIAEoCzIZLml0aGFjYS52MS5JZGVtcG90ZW5jeVJvd0gAEiIKBGxvc3QYBCABKAsyEi5pdGhhY2EudjEuTG9zdFJvd0gAEigKB2VyYXN1cmUYBSABKAsyFS5pdGhhY2EudjEuRXJhc3VyZVJvd0gAQgUKA3JvdyLrAQoHSXRlbVJvdxIMCgR1c2VyGAEgASgJEgsKA2tleRgCIAEoCRIOCgZvcmlnaW4YAyABKA0SDQoFZXBvY2gYBCABKAQSCwoDc2VxGAUgASgEEgsKA2hsYxgGIAEoBBIVCg1vd25lcl92ZXJzaW9uGAcgASgEEhEKCXRvbWJzdG9uZRgIIAEoCBISCgpleHBpcmVzX2F0GAkgASgEEhQKDGNvbnRlbnRfdHlwZRgKIAEoCRINCgV4ZGVwcxgLIAEoDBINCgV2YWx1ZRgMIAEoDBIRCgRtYXJrGA0gASgMSACIAQFCBwoFX21hcmsiYwoIT3duZXJSb3cSDAoEdXNlchgBIAEoCRIMCgRob21lGAIgASgNEg8KB3ZlcnNpb24YAyABKAQSDgoGb3JpZ2luGAQgASgNEg0KBWVwb2NoGAUgASgEEgsKA3NlcRgGIAEoBCKQAQoOSWRlbXBvdGVuY3lSb3cSDAoEdXNlchgBIAEoCRISCgprZXlfZGlnZXN0GAIgASgMEhMKC2ZpbmdlcnByaW50GAMgASgMEg4KBm9yaWdpbhgEIAEoDRINCgVlcG9jaBgFIAEoBBILCgNzZXEYBiABKAQSDgoGc3RhdHVzGAcgASgNEgsKA2hsYxgIIAEoBCJhCgpFcmFzdXJlUm93EgoKAmlkGAEgASgMEg4KBmRpZ2VzdBgCIAEoDBIOCgZvcmlnaW4YAyABKA0SDQoFZXBvY2gYBCABKAQSCwoDc2VxGAUgASgEEgsKA2hsYxgGIAEoBCLbAQoHTG9zdFJvdxIMCgR1c2VyGAEgASgJEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQSCwoDaGxjGAUgASgEEiEKCHJlY29yZGVkGAYgASgLMg8uaXRoYWNhLnYxLlRhaWwSIwoFc3RhdGUYByABKA4yFC5pdGhhY2EudjEuTG9zdFN0YXRlEh8KAmJ5GAggASgLMhMuaXRoYWNhLnYxLlBvc2l0aW9uEhAKCGlkZW50aXR5GAkgASgMEg4KBnJlY29yZBgKIAEoDCLYAQoFQmF0Y2gSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEhMKC2luY2FybmF0aW9uGAMgASgEEh0KBHByZXYYBCABKAsyDy5pdGhhY2EudjEuVGFpbBIkCgdlbnRyaWVzGAUgAygLMhMuaXRoYWNhLnYxLlJhd0VudHJ5Eg0KBWNoYWluGAYgASgMEh0KBGxhc3QYByABKAsyDy5pdGhhY2EudjEuVGFpbBIOCgZjb21taXQYCCABKAQSGAoQcHJvdG9jb2xfdmVyc2lvbhgJIAEoDSKjAQoMU2Vzc2lvblRva2VuEhEKCW5hbWVzcGFjZRgBIAEoCRITCgttYXBfdmVyc2lvbhgCIAEoDRIqCglwb3NpdGlvbnMYAyADKAsyFy5pdGhhY2EudjEuU2VlblBvc2l0aW9uEg8KB3NlZW5fYXQYBCABKAQSEQoJaXNzdWVkX2F0GAUgASgEEhAKB3ZlcnNpb24Y/w8gASgNSgkIgBAQgICAgAIiXgoMU2VlblBvc2l0aW9uEhEKCXBhcnRpdGlvbhgBIAEoDRIOCgZvcmlnaW4YAiABKA0SDQoFZXBvY2gYAyABKAQSCwoDc2VxGAQgASgEEg8KB2R1cmFibGUYBSABKAgirAEKClBhZ2VDdXJzb3ISEQoJbmFtZXNwYWNlGAEgASgJEgwKBHVzZXIYAiABKAkSCwoDa2V5GAMgASgJEg8KB3JldmVyc2UYBCABKAgSIgoFZmxvb3IYBSADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24SDwoHc2Vlbl9hdBgGIAEoBBINCgVyYW5nZRgHIAEoDBIQCgd2ZXJzaW9uGP8PIAEoDUoJCIAQEICAgIACIowBCgpGZWVkQ3Vyc29yEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgR1c2VyGAIgASgJEhQKDGhvbWVfdmVyc2lvbhgDIAEoBBIOCgZvcmlnaW4YBCABKA0SDQoFZXBvY2gYBSABKAQSCwoDc2VxGAYgASgEEhAKB3ZlcnNpb24Y/w8gASgNSgkIgBAQgICAgAIingEKBlRpY2tldBIRCgluYW1lc3BhY2UYASABKAkSDAoEdXNlchgCIAEoCRIjCgVvcGVucxgDIAEoDjIULml0aGFjYS52MS5UaWNrZXRVc2USDgoGcmVnaW9uGAQgASgNEhIKCmV4cGlyZXNfYXQYBSABKAQSDQoFbm9uY2UYBiABKAkSEAoHdmVyc2lvbhj/DyABKA1KCQiAEBCAgICAAiqbAwoJRW50cnlLaW5kEhoKFkVOVFJZX0tJTkRfVU5TUEVDSUZJRUQQABITCg9FTlRSWV9LSU5EX09QRU4QARISCg5FTlRSWV9LSU5EX1RYThACEhQKEEVOVFJZX0tJTkRfQ0xBSU0QAxIaChZFTlRSWV9LSU5EX0hBTkRPRkZfT1VUEAQSGQoVRU5UUllfS0lORF9IQU5ET0ZGX0lOEAUSHQoZRU5UUllfS0lORF9IQU5ET0ZGX1JFRlVTRRAGEhwKGEVOVFJZX0tJTkRfSEFORE9GRl9BQk9SVBAHEhUKEUVOVFJZX0tJTkRfQ09ORklHEAgSFwoTRU5UUllfS0lORF9BQ1RJVkFURRAJEhkKFUVOVFJZX0tJTkRfQ0hFQ0tQT0lOVBAKEhgKFEVOVFJZX0tJTkRfRElWRVJHRU5UEAsSFAoQRU5UUllfS0lORF9FUkFTRRAMEhQKEEVOVFJZX0tJTkRfU0xPVFMQDRIVChFFTlRSWV9LSU5EX1JFVElSRRAOEhcKE0VOVFJZX0tJTkRfUkVEQUNURUQQDyp+CgZPcEtpbmQSFwoTT1BfS0lORF9VTlNQRUNJRklFRBAAEg8KC09QX0tJTkRfUFVUEAESEgoOT1BfS0lORF9ERUxFVEUQAhIRCg1PUF9LSU5EX01FUkdFEAMSDwoLT1BfS0lORF9BREQQBBISCg5PUF9LSU5EX0VYUElSRRAFKm0KB0NvbmNlcm4SFwoTQ09OQ0VSTl9VTlNQRUNJRklFRBAAEhEKDUNPTkNFUk5fTE9DQUwQARIPCgtDT05DRVJOX09ORRACEhQKEENPTkNFUk5fTUFKT1JJVFkQAxIPCgtDT05DRVJOX0FMTBAEKlMKCUtleVNvdXJjZRIaChZLRVlfU09VUkNFX1VOU1BFQ0lGSUVEEAASFQoRS0VZX1NPVVJDRV9DTElFTlQQARITCg9LRVlfU09VUkNFX0VER0UQAiqGAQoJTG9zdFN0YXRlEhoKFkxPU1RfU1RBVEVfVU5TUEVDSUZJRUQQABITCg9MT1NUX1NUQVRFX09QRU4QARIXChNMT1NUX1NUQVRFX1JFUExBWUVEEAISGAoUTE9TVF9TVEFURV9ESVNDQVJERUQQAxIVChFMT1NUX1NUQVRFX0ZPTERFRBAEKlQKCVRpY2tldFVzZRIaChZUSUNLRVRfVVNFX1VOU1BFQ0lGSUVEEAASFgoSVElDS0VUX1VTRV9DSEFOR0VTEAESEwoPVElDS0VUX1VTRV9MSVZFEAJiBnByb3RvMw");
 
 /**
  * A place in a log of the partition at hand.
@@ -249,13 +249,25 @@ export type Entry = Message<"ithaca.v1.Entry"> & {
 
   /**
    * 18-31: marks of the kinds that have no writer yet, one each: handoff 18, config 19, activate 20, checkpoint 21,
-   * divergent 22, slots 24, retire 25.
+   * slots 24, retire 25.
    *
-   * 32-63: about every entry: map version, trace context, compression of ops.
-   *
+   * @generated from field: ithaca.v1.DivergentMark divergent = 22;
+   */
+  divergent?: DivergentMark | undefined;
+
+  /**
    * @generated from field: ithaca.v1.EraseMark erase = 23;
    */
   erase?: EraseMark | undefined;
+
+  /**
+   * Of a transaction that settles a lost write.
+   *
+   * 32-63: about every entry: map version, trace context, compression of ops.
+   *
+   * @generated from field: ithaca.v1.ResolveMark resolve = 26;
+   */
+  resolve?: ResolveMark | undefined;
 
   /**
    * Version of the protocol under which the entry was written.
@@ -442,6 +454,134 @@ export const EraseMarkSchema: GenMessage<EraseMark> = /*@__PURE__*/
   messageDesc(file_ithaca, 11);
 
 /**
+ * A write that a failover cut off the log in which this entry stands.
+ *
+ * @generated from message ithaca.v1.DivergentMark
+ */
+export type DivergentMark = Message<"ithaca.v1.DivergentMark"> & {
+  /**
+   * @generated from field: uint64 epoch = 1;
+   */
+  epoch: bigint;
+
+  /**
+   * @generated from field: uint64 seq = 2;
+   */
+  seq: bigint;
+
+  /**
+   * Bytes of an Entry, verbatim.
+   *
+   * @generated from field: bytes entry = 3;
+   */
+  entry: Uint8Array;
+
+  /**
+   * @generated from field: uint64 superseded_by = 4;
+   */
+  supersededBy: bigint;
+
+  /**
+   * Region that cut it off, and when, ms since 1970 by its clock.
+   *
+   * @generated from field: uint32 cut_in = 5;
+   */
+  cutIn: number;
+
+  /**
+   * @generated from field: uint64 cut_at = 6;
+   */
+  cutAt: bigint;
+
+  /**
+   * @generated from field: repeated ithaca.v1.ItemBefore before = 7;
+   */
+  before: ItemBefore[];
+
+  /**
+   * @generated from field: ithaca.v1.LostState state = 8;
+   */
+  state: LostState;
+
+  /**
+   * What replayed it, or the lost write that stands for it.
+   *
+   * @generated from field: ithaca.v1.Position by = 9;
+   */
+  by?: Position | undefined;
+};
+
+/**
+ * Describes the message ithaca.v1.DivergentMark.
+ * Use `create(DivergentMarkSchema)` to create a new message.
+ */
+export const DivergentMarkSchema: GenMessage<DivergentMark> = /*@__PURE__*/
+  messageDesc(file_ithaca, 12);
+
+/**
+ * An item as it was before a lost entry; without an item there was none.
+ *
+ * @generated from message ithaca.v1.ItemBefore
+ */
+export type ItemBefore = Message<"ithaca.v1.ItemBefore"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: ithaca.v1.ItemImage item = 2;
+   */
+  item?: ItemImage | undefined;
+
+  /**
+   * @generated from field: ithaca.v1.Position version = 3;
+   */
+  version?: Position | undefined;
+};
+
+/**
+ * Describes the message ithaca.v1.ItemBefore.
+ * Use `create(ItemBeforeSchema)` to create a new message.
+ */
+export const ItemBeforeSchema: GenMessage<ItemBefore> = /*@__PURE__*/
+  messageDesc(file_ithaca, 13);
+
+/**
+ * @generated from message ithaca.v1.ResolveMark
+ */
+export type ResolveMark = Message<"ithaca.v1.ResolveMark"> & {
+  /**
+   * @generated from field: uint32 origin = 1;
+   */
+  origin: number;
+
+  /**
+   * @generated from field: uint64 epoch = 2;
+   */
+  epoch: bigint;
+
+  /**
+   * @generated from field: uint64 seq = 3;
+   */
+  seq: bigint;
+
+  /**
+   * REPLAYED or DISCARDED.
+   *
+   * @generated from field: ithaca.v1.LostState how = 4;
+   */
+  how: LostState;
+};
+
+/**
+ * Describes the message ithaca.v1.ResolveMark.
+ * Use `create(ResolveMarkSchema)` to create a new message.
+ */
+export const ResolveMarkSchema: GenMessage<ResolveMark> = /*@__PURE__*/
+  messageDesc(file_ithaca, 14);
+
+/**
  * An entry as it travels: its place, and the bytes of an Entry.
  *
  * @generated from message ithaca.v1.RawEntry
@@ -475,7 +615,7 @@ export type RawEntry = Message<"ithaca.v1.RawEntry"> & {
  * Use `create(RawEntrySchema)` to create a new message.
  */
 export const RawEntrySchema: GenMessage<RawEntry> = /*@__PURE__*/
-  messageDesc(file_ithaca, 12);
+  messageDesc(file_ithaca, 15);
 
 /**
  * Around every message between replicas. The payload is opaque and stands last: who it is for can be read of a message
@@ -548,7 +688,7 @@ export type Envelope = Message<"ithaca.v1.Envelope"> & {
  * Use `create(EnvelopeSchema)` to create a new message.
  */
 export const EnvelopeSchema: GenMessage<Envelope> = /*@__PURE__*/
-  messageDesc(file_ithaca, 13);
+  messageDesc(file_ithaca, 16);
 
 /**
  * @generated from message ithaca.v1.PeerRequest
@@ -613,6 +753,12 @@ export type PeerRequest = Message<"ithaca.v1.PeerRequest"> & {
      */
     value: Probe;
     case: "probe";
+  } | {
+    /**
+     * @generated from field: ithaca.v1.Cuts cuts = 20;
+     */
+    value: Cuts;
+    case: "cuts";
   } | { case: undefined; value?: undefined };
 };
 
@@ -621,7 +767,7 @@ export type PeerRequest = Message<"ithaca.v1.PeerRequest"> & {
  * Use `create(PeerRequestSchema)` to create a new message.
  */
 export const PeerRequestSchema: GenMessage<PeerRequest> = /*@__PURE__*/
-  messageDesc(file_ithaca, 14);
+  messageDesc(file_ithaca, 17);
 
 /**
  * @generated from message ithaca.v1.PeerReply
@@ -726,6 +872,12 @@ export type PeerReply = Message<"ithaca.v1.PeerReply"> & {
      */
     value: ProbeOk;
     case: "probeOk";
+  } | {
+    /**
+     * @generated from field: ithaca.v1.CutsTaken cuts_taken = 20;
+     */
+    value: CutsTaken;
+    case: "cutsTaken";
   } | { case: undefined; value?: undefined };
 };
 
@@ -734,7 +886,7 @@ export type PeerReply = Message<"ithaca.v1.PeerReply"> & {
  * Use `create(PeerReplySchema)` to create a new message.
  */
 export const PeerReplySchema: GenMessage<PeerReply> = /*@__PURE__*/
-  messageDesc(file_ithaca, 15);
+  messageDesc(file_ithaca, 18);
 
 /**
  * @generated from message ithaca.v1.Append
@@ -803,7 +955,7 @@ export type Append = Message<"ithaca.v1.Append"> & {
  * Use `create(AppendSchema)` to create a new message.
  */
 export const AppendSchema: GenMessage<Append> = /*@__PURE__*/
-  messageDesc(file_ithaca, 16);
+  messageDesc(file_ithaca, 19);
 
 /**
  * Everything of the log through seq was delivered to the sink, or is none of its business.
@@ -834,7 +986,7 @@ export type SinkMark = Message<"ithaca.v1.SinkMark"> & {
  * Use `create(SinkMarkSchema)` to create a new message.
  */
 export const SinkMarkSchema: GenMessage<SinkMark> = /*@__PURE__*/
-  messageDesc(file_ithaca, 17);
+  messageDesc(file_ithaca, 20);
 
 /**
  * @generated from message ithaca.v1.Closed
@@ -863,7 +1015,7 @@ export type Closed = Message<"ithaca.v1.Closed"> & {
  * Use `create(ClosedSchema)` to create a new message.
  */
 export const ClosedSchema: GenMessage<Closed> = /*@__PURE__*/
-  messageDesc(file_ithaca, 18);
+  messageDesc(file_ithaca, 21);
 
 /**
  * @generated from message ithaca.v1.AppendOk
@@ -909,7 +1061,7 @@ export type AppendOk = Message<"ithaca.v1.AppendOk"> & {
  * Use `create(AppendOkSchema)` to create a new message.
  */
 export const AppendOkSchema: GenMessage<AppendOk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 19);
+  messageDesc(file_ithaca, 22);
 
 /**
  * @generated from message ithaca.v1.AppendStale
@@ -926,7 +1078,7 @@ export type AppendStale = Message<"ithaca.v1.AppendStale"> & {
  * Use `create(AppendStaleSchema)` to create a new message.
  */
 export const AppendStaleSchema: GenMessage<AppendStale> = /*@__PURE__*/
-  messageDesc(file_ithaca, 20);
+  messageDesc(file_ithaca, 23);
 
 /**
  * @generated from message ithaca.v1.AppendMismatch
@@ -958,7 +1110,7 @@ export type AppendMismatch = Message<"ithaca.v1.AppendMismatch"> & {
  * Use `create(AppendMismatchSchema)` to create a new message.
  */
 export const AppendMismatchSchema: GenMessage<AppendMismatch> = /*@__PURE__*/
-  messageDesc(file_ithaca, 21);
+  messageDesc(file_ithaca, 24);
 
 /**
  * @generated from message ithaca.v1.Pull
@@ -1000,7 +1152,7 @@ export type Pull = Message<"ithaca.v1.Pull"> & {
  * Use `create(PullSchema)` to create a new message.
  */
 export const PullSchema: GenMessage<Pull> = /*@__PURE__*/
-  messageDesc(file_ithaca, 22);
+  messageDesc(file_ithaca, 25);
 
 /**
  * @generated from message ithaca.v1.PullOk
@@ -1042,7 +1194,7 @@ export type PullOk = Message<"ithaca.v1.PullOk"> & {
  * Use `create(PullOkSchema)` to create a new message.
  */
 export const PullOkSchema: GenMessage<PullOk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 23);
+  messageDesc(file_ithaca, 26);
 
 /**
  * @generated from message ithaca.v1.NeedSnapshot
@@ -1059,7 +1211,7 @@ export type NeedSnapshot = Message<"ithaca.v1.NeedSnapshot"> & {
  * Use `create(NeedSnapshotSchema)` to create a new message.
  */
 export const NeedSnapshotSchema: GenMessage<NeedSnapshot> = /*@__PURE__*/
-  messageDesc(file_ithaca, 24);
+  messageDesc(file_ithaca, 27);
 
 /**
  * Is the leader of this log there? Any answer says yes.
@@ -1078,7 +1230,7 @@ export type Probe = Message<"ithaca.v1.Probe"> & {
  * Use `create(ProbeSchema)` to create a new message.
  */
 export const ProbeSchema: GenMessage<Probe> = /*@__PURE__*/
-  messageDesc(file_ithaca, 25);
+  messageDesc(file_ithaca, 28);
 
 /**
  * @generated from message ithaca.v1.ProbeOk
@@ -1109,7 +1261,7 @@ export type ProbeOk = Message<"ithaca.v1.ProbeOk"> & {
  * Use `create(ProbeOkSchema)` to create a new message.
  */
 export const ProbeOkSchema: GenMessage<ProbeOk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 26);
+  messageDesc(file_ithaca, 29);
 
 /**
  * @generated from message ithaca.v1.PreVote
@@ -1143,7 +1295,7 @@ export type PreVote = Message<"ithaca.v1.PreVote"> & {
  * Use `create(PreVoteSchema)` to create a new message.
  */
 export const PreVoteSchema: GenMessage<PreVote> = /*@__PURE__*/
-  messageDesc(file_ithaca, 27);
+  messageDesc(file_ithaca, 30);
 
 /**
  * @generated from message ithaca.v1.PreVoteReply
@@ -1189,7 +1341,7 @@ export type PreVoteReply = Message<"ithaca.v1.PreVoteReply"> & {
  * Use `create(PreVoteReplySchema)` to create a new message.
  */
 export const PreVoteReplySchema: GenMessage<PreVoteReply> = /*@__PURE__*/
-  messageDesc(file_ithaca, 28);
+  messageDesc(file_ithaca, 31);
 
 /**
  * @generated from message ithaca.v1.Prepare
@@ -1216,7 +1368,7 @@ export type Prepare = Message<"ithaca.v1.Prepare"> & {
  * Use `create(PrepareSchema)` to create a new message.
  */
 export const PrepareSchema: GenMessage<Prepare> = /*@__PURE__*/
-  messageDesc(file_ithaca, 29);
+  messageDesc(file_ithaca, 32);
 
 /**
  * @generated from message ithaca.v1.Promise
@@ -1273,7 +1425,7 @@ export type Promise = Message<"ithaca.v1.Promise"> & {
  * Use `create(PromiseSchema)` to create a new message.
  */
 export const PromiseSchema: GenMessage<Promise> = /*@__PURE__*/
-  messageDesc(file_ithaca, 30);
+  messageDesc(file_ithaca, 33);
 
 /**
  * @generated from message ithaca.v1.Nack
@@ -1290,7 +1442,7 @@ export type Nack = Message<"ithaca.v1.Nack"> & {
  * Use `create(NackSchema)` to create a new message.
  */
 export const NackSchema: GenMessage<Nack> = /*@__PURE__*/
-  messageDesc(file_ithaca, 31);
+  messageDesc(file_ithaca, 34);
 
 /**
  * @generated from message ithaca.v1.CloseNow
@@ -1307,7 +1459,7 @@ export type CloseNow = Message<"ithaca.v1.CloseNow"> & {
  * Use `create(CloseNowSchema)` to create a new message.
  */
 export const CloseNowSchema: GenMessage<CloseNow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 32);
+  messageDesc(file_ithaca, 35);
 
 /**
  * @generated from message ithaca.v1.CloseReply
@@ -1339,7 +1491,7 @@ export type CloseReply = Message<"ithaca.v1.CloseReply"> & {
  * Use `create(CloseReplySchema)` to create a new message.
  */
 export const CloseReplySchema: GenMessage<CloseReply> = /*@__PURE__*/
-  messageDesc(file_ithaca, 33);
+  messageDesc(file_ithaca, 36);
 
 /**
  * @generated from message ithaca.v1.NotLeader
@@ -1361,7 +1513,7 @@ export type NotLeader = Message<"ithaca.v1.NotLeader"> & {
  * Use `create(NotLeaderSchema)` to create a new message.
  */
 export const NotLeaderSchema: GenMessage<NotLeader> = /*@__PURE__*/
-  messageDesc(file_ithaca, 34);
+  messageDesc(file_ithaca, 37);
 
 /**
  * @generated from message ithaca.v1.Progress
@@ -1398,7 +1550,7 @@ export type Progress = Message<"ithaca.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_ithaca, 35);
+  messageDesc(file_ithaca, 38);
 
 /**
  * @generated from message ithaca.v1.ProgressOk
@@ -1411,7 +1563,75 @@ export type ProgressOk = Message<"ithaca.v1.ProgressOk"> & {
  * Use `create(ProgressOkSchema)` to create a new message.
  */
 export const ProgressOkSchema: GenMessage<ProgressOk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 36);
+  messageDesc(file_ithaca, 39);
+
+/**
+ * Entries that the sender cut off a log which the receiver leads, to be kept for their users.
+ *
+ * @generated from message ithaca.v1.Cuts
+ */
+export type Cuts = Message<"ithaca.v1.Cuts"> & {
+  /**
+   * @generated from field: uint32 origin = 1;
+   */
+  origin: number;
+
+  /**
+   * @generated from field: repeated ithaca.v1.Cut cuts = 2;
+   */
+  cuts: Cut[];
+};
+
+/**
+ * Describes the message ithaca.v1.Cuts.
+ * Use `create(CutsSchema)` to create a new message.
+ */
+export const CutsSchema: GenMessage<Cuts> = /*@__PURE__*/
+  messageDesc(file_ithaca, 40);
+
+/**
+ * @generated from message ithaca.v1.Cut
+ */
+export type Cut = Message<"ithaca.v1.Cut"> & {
+  /**
+   * Bytes of an Entry, verbatim.
+   *
+   * @generated from field: bytes entry = 1;
+   */
+  entry: Uint8Array;
+
+  /**
+   * @generated from field: uint64 cut_at = 2;
+   */
+  cutAt: bigint;
+
+  /**
+   * @generated from field: repeated ithaca.v1.ItemBefore before = 3;
+   */
+  before: ItemBefore[];
+};
+
+/**
+ * Describes the message ithaca.v1.Cut.
+ * Use `create(CutSchema)` to create a new message.
+ */
+export const CutSchema: GenMessage<Cut> = /*@__PURE__*/
+  messageDesc(file_ithaca, 41);
+
+/**
+ * All of them are in the log now, or need not be.
+ *
+ * @generated from message ithaca.v1.CutsTaken
+ */
+export type CutsTaken = Message<"ithaca.v1.CutsTaken"> & {
+};
+
+/**
+ * Describes the message ithaca.v1.CutsTaken.
+ * Use `create(CutsTakenSchema)` to create a new message.
+ */
+export const CutsTakenSchema: GenMessage<CutsTaken> = /*@__PURE__*/
+  messageDesc(file_ithaca, 42);
 
 /**
  * @generated from message ithaca.v1.Unsupported
@@ -1424,7 +1644,7 @@ export type Unsupported = Message<"ithaca.v1.Unsupported"> & {
  * Use `create(UnsupportedSchema)` to create a new message.
  */
 export const UnsupportedSchema: GenMessage<Unsupported> = /*@__PURE__*/
-  messageDesc(file_ithaca, 37);
+  messageDesc(file_ithaca, 43);
 
 /**
  * @generated from message ithaca.v1.SnapshotBegin
@@ -1441,7 +1661,7 @@ export type SnapshotBegin = Message<"ithaca.v1.SnapshotBegin"> & {
  * Use `create(SnapshotBeginSchema)` to create a new message.
  */
 export const SnapshotBeginSchema: GenMessage<SnapshotBegin> = /*@__PURE__*/
-  messageDesc(file_ithaca, 38);
+  messageDesc(file_ithaca, 44);
 
 /**
  * @generated from message ithaca.v1.SnapshotBegun
@@ -1463,7 +1683,7 @@ export type SnapshotBegun = Message<"ithaca.v1.SnapshotBegun"> & {
  * Use `create(SnapshotBegunSchema)` to create a new message.
  */
 export const SnapshotBegunSchema: GenMessage<SnapshotBegun> = /*@__PURE__*/
-  messageDesc(file_ithaca, 39);
+  messageDesc(file_ithaca, 45);
 
 /**
  * @generated from message ithaca.v1.SnapshotBase
@@ -1505,7 +1725,7 @@ export type SnapshotBase = Message<"ithaca.v1.SnapshotBase"> & {
  * Use `create(SnapshotBaseSchema)` to create a new message.
  */
 export const SnapshotBaseSchema: GenMessage<SnapshotBase> = /*@__PURE__*/
-  messageDesc(file_ithaca, 40);
+  messageDesc(file_ithaca, 46);
 
 /**
  * @generated from message ithaca.v1.SnapshotChunk
@@ -1532,7 +1752,7 @@ export type SnapshotChunk = Message<"ithaca.v1.SnapshotChunk"> & {
  * Use `create(SnapshotChunkSchema)` to create a new message.
  */
 export const SnapshotChunkSchema: GenMessage<SnapshotChunk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 41);
+  messageDesc(file_ithaca, 47);
 
 /**
  * @generated from message ithaca.v1.SnapshotRows
@@ -1559,7 +1779,7 @@ export type SnapshotRows = Message<"ithaca.v1.SnapshotRows"> & {
  * Use `create(SnapshotRowsSchema)` to create a new message.
  */
 export const SnapshotRowsSchema: GenMessage<SnapshotRows> = /*@__PURE__*/
-  messageDesc(file_ithaca, 42);
+  messageDesc(file_ithaca, 48);
 
 /**
  * @generated from message ithaca.v1.SnapshotUnknown
@@ -1572,7 +1792,7 @@ export type SnapshotUnknown = Message<"ithaca.v1.SnapshotUnknown"> & {
  * Use `create(SnapshotUnknownSchema)` to create a new message.
  */
 export const SnapshotUnknownSchema: GenMessage<SnapshotUnknown> = /*@__PURE__*/
-  messageDesc(file_ithaca, 43);
+  messageDesc(file_ithaca, 49);
 
 /**
  * A receiver that does not know a row must not leave it out: it refuses the snapshot.
@@ -1603,7 +1823,13 @@ export type SnapshotRow = Message<"ithaca.v1.SnapshotRow"> & {
     case: "idempotency";
   } | {
     /**
-     * 4: divergent writes. 6: counters.
+     * @generated from field: ithaca.v1.LostRow lost = 4;
+     */
+    value: LostRow;
+    case: "lost";
+  } | {
+    /**
+     * 6: counters.
      *
      * @generated from field: ithaca.v1.ErasureRow erasure = 5;
      */
@@ -1617,7 +1843,7 @@ export type SnapshotRow = Message<"ithaca.v1.SnapshotRow"> & {
  * Use `create(SnapshotRowSchema)` to create a new message.
  */
 export const SnapshotRowSchema: GenMessage<SnapshotRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 44);
+  messageDesc(file_ithaca, 50);
 
 /**
  * @generated from message ithaca.v1.ItemRow
@@ -1696,7 +1922,7 @@ export type ItemRow = Message<"ithaca.v1.ItemRow"> & {
  * Use `create(ItemRowSchema)` to create a new message.
  */
 export const ItemRowSchema: GenMessage<ItemRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 45);
+  messageDesc(file_ithaca, 51);
 
 /**
  * @generated from message ithaca.v1.OwnerRow
@@ -1740,7 +1966,7 @@ export type OwnerRow = Message<"ithaca.v1.OwnerRow"> & {
  * Use `create(OwnerRowSchema)` to create a new message.
  */
 export const OwnerRowSchema: GenMessage<OwnerRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 46);
+  messageDesc(file_ithaca, 52);
 
 /**
  * @generated from message ithaca.v1.IdempotencyRow
@@ -1792,7 +2018,7 @@ export type IdempotencyRow = Message<"ithaca.v1.IdempotencyRow"> & {
  * Use `create(IdempotencyRowSchema)` to create a new message.
  */
 export const IdempotencyRowSchema: GenMessage<IdempotencyRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 47);
+  messageDesc(file_ithaca, 53);
 
 /**
  * @generated from message ithaca.v1.ErasureRow
@@ -1834,7 +2060,75 @@ export type ErasureRow = Message<"ithaca.v1.ErasureRow"> & {
  * Use `create(ErasureRowSchema)` to create a new message.
  */
 export const ErasureRowSchema: GenMessage<ErasureRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 48);
+  messageDesc(file_ithaca, 54);
+
+/**
+ * A lost write, and what became of it.
+ *
+ * @generated from message ithaca.v1.LostRow
+ */
+export type LostRow = Message<"ithaca.v1.LostRow"> & {
+  /**
+   * @generated from field: string user = 1;
+   */
+  user: string;
+
+  /**
+   * @generated from field: uint32 origin = 2;
+   */
+  origin: number;
+
+  /**
+   * @generated from field: uint64 epoch = 3;
+   */
+  epoch: bigint;
+
+  /**
+   * @generated from field: uint64 seq = 4;
+   */
+  seq: bigint;
+
+  /**
+   * @generated from field: uint64 hlc = 5;
+   */
+  hlc: bigint;
+
+  /**
+   * Where the entry stands that recorded it, in the same log.
+   *
+   * @generated from field: ithaca.v1.Tail recorded = 6;
+   */
+  recorded?: Tail | undefined;
+
+  /**
+   * @generated from field: ithaca.v1.LostState state = 7;
+   */
+  state: LostState;
+
+  /**
+   * @generated from field: ithaca.v1.Position by = 8;
+   */
+  by?: Position | undefined;
+
+  /**
+   * @generated from field: bytes identity = 9;
+   */
+  identity: Uint8Array;
+
+  /**
+   * Bytes of that Entry.
+   *
+   * @generated from field: bytes record = 10;
+   */
+  record: Uint8Array;
+};
+
+/**
+ * Describes the message ithaca.v1.LostRow.
+ * Use `create(LostRowSchema)` to create a new message.
+ */
+export const LostRowSchema: GenMessage<LostRow> = /*@__PURE__*/
+  messageDesc(file_ithaca, 55);
 
 /**
  * Entries, or a doorbell when there are none.
@@ -1893,7 +2187,7 @@ export type Batch = Message<"ithaca.v1.Batch"> & {
  * Use `create(BatchSchema)` to create a new message.
  */
 export const BatchSchema: GenMessage<Batch> = /*@__PURE__*/
-  messageDesc(file_ithaca, 49);
+  messageDesc(file_ithaca, 56);
 
 /**
  * What a session has seen. The signature and the id of its key travel around it. Clients keep it for long and hand it to
@@ -1946,7 +2240,7 @@ export type SessionToken = Message<"ithaca.v1.SessionToken"> & {
  * Use `create(SessionTokenSchema)` to create a new message.
  */
 export const SessionTokenSchema: GenMessage<SessionToken> = /*@__PURE__*/
-  messageDesc(file_ithaca, 50);
+  messageDesc(file_ithaca, 57);
 
 /**
  * @generated from message ithaca.v1.SeenPosition
@@ -1985,7 +2279,7 @@ export type SeenPosition = Message<"ithaca.v1.SeenPosition"> & {
  * Use `create(SeenPositionSchema)` to create a new message.
  */
 export const SeenPositionSchema: GenMessage<SeenPosition> = /*@__PURE__*/
-  messageDesc(file_ithaca, 51);
+  messageDesc(file_ithaca, 58);
 
 /**
  * Where the next page of a list begins.
@@ -2049,7 +2343,7 @@ export type PageCursor = Message<"ithaca.v1.PageCursor"> & {
  * Use `create(PageCursorSchema)` to create a new message.
  */
 export const PageCursorSchema: GenMessage<PageCursor> = /*@__PURE__*/
-  messageDesc(file_ithaca, 52);
+  messageDesc(file_ithaca, 59);
 
 /**
  * Up to where the reader of a user's changes has been told.
@@ -2102,7 +2396,7 @@ export type FeedCursor = Message<"ithaca.v1.FeedCursor"> & {
  * Use `create(FeedCursorSchema)` to create a new message.
  */
 export const FeedCursorSchema: GenMessage<FeedCursor> = /*@__PURE__*/
-  messageDesc(file_ithaca, 53);
+  messageDesc(file_ithaca, 60);
 
 /**
  * Leave to open one user's feed once, for clients that cannot send headers.
@@ -2159,7 +2453,7 @@ export type Ticket = Message<"ithaca.v1.Ticket"> & {
  * Use `create(TicketSchema)` to create a new message.
  */
 export const TicketSchema: GenMessage<Ticket> = /*@__PURE__*/
-  messageDesc(file_ithaca, 54);
+  messageDesc(file_ithaca, 61);
 
 /**
  * @generated from enum ithaca.v1.EntryKind
@@ -2380,6 +2674,47 @@ export const KeySourceSchema: GenEnum<KeySource> = /*@__PURE__*/
   enumDesc(file_ithaca, 3);
 
 /**
+ * @generated from enum ithaca.v1.LostState
+ */
+export const LostState = {
+  /**
+   * @generated from enum value: LOST_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: LOST_STATE_OPEN = 1;
+   */
+  OPEN: 1,
+
+  /**
+   * @generated from enum value: LOST_STATE_REPLAYED = 2;
+   */
+  REPLAYED: 2,
+
+  /**
+   * @generated from enum value: LOST_STATE_DISCARDED = 3;
+   */
+  DISCARDED: 3,
+
+  /**
+   * @generated from enum value: LOST_STATE_FOLDED = 4;
+   */
+  FOLDED: 4,
+} as const;
+
+/**
+ * @generated from enum ithaca.v1.LostState
+ */
+export type LostState = (typeof LostState)[keyof typeof LostState] | UnknownEnum;
+
+/**
+ * Describes the enum ithaca.v1.LostState.
+ */
+export const LostStateSchema: GenEnum<LostState> = /*@__PURE__*/
+  enumDesc(file_ithaca, 4);
+
+/**
  * @generated from enum ithaca.v1.TicketUse
  */
 export const TicketUse = {
@@ -2408,5 +2743,5 @@ export type TicketUse = (typeof TicketUse)[keyof typeof TicketUse] | UnknownEnum
  * Describes the enum ithaca.v1.TicketUse.
  */
 export const TicketUseSchema: GenEnum<TicketUse> = /*@__PURE__*/
-  enumDesc(file_ithaca, 4);
+  enumDesc(file_ithaca, 5);
 

@@ -13,6 +13,9 @@ import {
   type Table,
   type Unprovoked,
 } from "./provocation.ts";
+import type { Reply } from "../support/http.ts";
+import { until, type Asked, type Store } from "../support/store.ts";
+import { spoil } from "./losing.ts";
 import { reads } from "./sample.ts";
 import { AS_JSON, type Sample } from "./stage.ts";
 
@@ -36,6 +39,11 @@ const ofDeletable = (provocation: Provocation | Unprovoked | undefined): Provoca
     return provocation.ask(stage, { ...sample, path: sample.path.replace("d/1", key) });
   });
 };
+
+const ofLost = (key: string, ask: (store: Store, path: string) => Promise<Reply>): Provocation =>
+  well((stage) => stage.losing.ask(key, ask));
+const settled = (store: Store, path: string, action: "replay" | "discard", asked: Asked = {}) =>
+  store.request("POST", path, { timeoutMs: 30_000, body: JSON.stringify({ action }), ...asked });
 
 export const ITEMS: Table = {
   "listItems 200": plain,
@@ -89,6 +97,47 @@ export const ITEMS: Table = {
     const large = Array.from({ length: 17 }, () => ({ user, key: "large" }));
     return stage.ask({ ...sample, body: reads(...large) });
   }),
+
+  "listDivergent 200": plain,
+  "listDivergent 404 not-found": ofNobody,
+  "listDivergent 504 read-timeout": well((stage) =>
+    stage.losing.askAlone("read", (store, path) =>
+      store.request("GET", path.slice(0, path.lastIndexOf("/")), {
+        timeoutMs: 1_000,
+        headers: { "Ithaca-Read-Concern": "committed" },
+      }),
+    ),
+  ),
+
+  "settleDivergent 200": ofLost("put", (store, path) => settled(store, path, "replay")),
+  "settleDivergent 404 not-found": plain,
+  "settleDivergent 409 divergent-settled": ofLost("twice", async (store, path) => {
+    await settled(store, path, "discard");
+    return settled(store, path, "replay");
+  }),
+  "settleDivergent 409 not-json": ofLost("json", (store, path) => settled(store, path, "replay")),
+  "settleDivergent 409 not-a-counter": ofLost("text", async (store, path) => {
+    await spoil(store, "text");
+    return settled(store, path, "replay");
+  }),
+  "settleDivergent 409 counter-overflow": ofLost("full", async (store, path) => {
+    await spoil(store, "full");
+    return settled(store, path, "replay");
+  }),
+  "settleDivergent 413 transaction-too-large": ofLost("large", (store, path) =>
+    settled(store, path, "replay"),
+  ),
+  "settleDivergent 429 rpo-bound": well((stage) =>
+    stage.losing.askAlone("rpo", async (store, path, local) => {
+      await until(local, ({ status }) => status === 429);
+      return settled(store, path, "discard", { concern: "local" });
+    }),
+  ),
+  "settleDivergent 504 write-concern-timeout": well((stage) =>
+    stage.losing.askAlone("slow", (store, path) =>
+      settled(store, path, "replay", { concern: "all", timeoutMs: 1_000 }),
+    ),
+  ),
 
   "getReceipt 200": plain,
   "getReceipt 404 not-found": path((at, stage) => at.replace(stage.position, "weur.16.999999")),

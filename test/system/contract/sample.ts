@@ -72,6 +72,13 @@ export const SAMPLES: Samples = {
   eraseUser: () => ({ method: "DELETE", path: "/v1/users/nobody" }),
   getErasure: () => ({ method: "GET", path: "/v1/erasures/none" }),
   getReceipt: ({ user, position }) => ({ method: "GET", path: of(user, `/receipts/${position}`) }),
+  listDivergent: ({ user }) => ({ method: "GET", path: of(user, "/divergent?limit=2") }),
+  settleDivergent: ({ user }) => ({
+    method: "POST",
+    path: of(user, "/divergent/weur.1.5"),
+    body: '{"action":"replay"}',
+    ...AS_JSON,
+  }),
   getHome: ({ user }) => ({ method: "GET", path: of(user, "/home") }),
   putHome: ({ user }) => ({ method: "PUT", path: of(user, "/home"), body: '{"region":"weur"}' }),
   listRegions: () => ({ method: "GET", path: "/v1/regions?region=weur&partition=0" }),

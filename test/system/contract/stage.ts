@@ -8,6 +8,7 @@ import { expect } from "vitest";
 import type { Position } from "../../../src/replication/position.ts";
 import { encodeSessionToken } from "../../../src/wire/session-codec.ts";
 import type { Reply } from "../support/http.ts";
+import { Losing } from "./losing.ts";
 import { startRuntime, type Runtime } from "../support/runtime.ts";
 import type { Asked, Store } from "../support/store.ts";
 
@@ -63,6 +64,8 @@ export class Stage {
   readonly #open: Runtime;
   readonly #guarded: Runtime;
   readonly #drillsOff: Runtime;
+  /** Where writes were lost. */
+  readonly losing = new Losing({ SESSION_SECRET, PARTITIONS: "1", ANCHORS: "enam" });
   /** At home in weur, with the items `k` and `d/…`. */
   readonly user = "wilma";
   /** Of the write of `k`. */
@@ -101,7 +104,8 @@ export class Stage {
   }
 
   async end(): Promise<void> {
-    await Promise.all([this.#open, this.#guarded, this.#drillsOff].map((runtime) => runtime.stop()));
+    const runtimes = [this.#open, this.#guarded, this.#drillsOff].map((runtime) => runtime.stop());
+    await Promise.all([...runtimes, this.losing.end()]);
   }
 
   get store(): Store {

@@ -1,0 +1,71 @@
+/**
+ * Deciding what becomes of a lost write: its ops run again on what is there now, or it is given up. Either is one entry that
+ * settles the lost write as it is applied, so that it is never done twice.
+ *
+ * What runs again is what was asked for: an add adds, a merge merges its patch, a put puts its value. What the write had
+ * checked (conditions, a transaction's checks) the entry does not say, and it is not checked again: whoever has it run has seen
+ * what is there. What it had put to expire expires as long after it is run as it would have after it was written.
+ */
+import { getTextEncoding } from "@bufbuild/protobuf/wire";
+import type { Context } from "./context.ts";
+import { OpKind, type Entry, type Op } from "./entry.ts";
+import { wallOf } from "./hlc.ts";
+import type { Deciding } from "./items-seen.ts";
+import { lostEntry, recordedAt } from "./lost-write.ts";
+import type { LostRow } from "./message.ts";
+import { decideAgain, type Decision } from "./operations.ts";
+import type { ItemCommand, Settlement } from "./request.ts";
+import type { Rules } from "./rules.ts";
+
+/** `row`: the lost write, open. */
+export function decideSettlement(
+  context: Context,
+  { action }: Settlement,
+  row: LostRow,
+  deciding: Deciding,
+): Decision {
+  const place = { o: row.o, e: row.e, s: row.s };
+  const after = [recordedAt(row)];
+  if (action === "discard") {
+    const resolve = { ...place, how: "discarded" } as const;
+    return { kind: "change", ops: [], status: 200, builtOn: [], resolve, after };
+  }
+  const lost = lostEntry(context, row);
+  const commands = lost.ops.flatMap((op) => commandOf(op, deciding.rules) ?? []);
+  const decision = decideAgain(commands, deciding, expiriesOf(lost, deciding.at));
+  if (decision.kind !== "change") return decision;
+  const resolve = { ...place, how: "replayed" } as const;
+  // What it writes comes of what its writer had seen then.
+  return { ...decision, status: 200, builtOn: [...decision.builtOn, ...lost.xdeps], resolve, after };
+}
+
+function commandOf(op: Op, rules: Rules): ItemCommand | null {
+  const { key, after, command = NO_BYTES } = op;
+  switch (rules.runsAgain(op)) {
+    case "put":
+      return after === undefined
+        ? null
+        : { kind: "put", key, value: after.value, contentType: after.contentType };
+    case "delete":
+      return { kind: "delete", key };
+    case "merge":
+      return { kind: "merge", key, patch: command };
+    case "add":
+      return { kind: "add", key, by: getTextEncoding().decodeUtf8(command) };
+    case null:
+      return null;
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** Of what it put: at which instant it expires if it is put now. */
+function expiriesOf({ hlc, ops }: Entry, at: number): ReadonlyMap<string, number> {
+  return new Map(
+    ops.flatMap(({ kind, key, after }) =>
+      kind === OpKind.put && after !== undefined && after.expiresAt > 0
+        ? [[key, at + after.expiresAt - wallOf(hlc)] as const]
+        : [],
+    ),
+  );
+}
