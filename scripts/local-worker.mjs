@@ -5,6 +5,7 @@
  * Objects are kept on disk. Queues live in memory only: what was in them is gone after a restart, which loses nothing, since
  * the regions' logs have it and followers ask for what they miss.
  */
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -45,6 +46,7 @@ const QUIET = {
  * @property {string} dataPath Where objects are kept.
  * @property {Record<string, string>} defaults Variables that hold unless the environment says otherwise.
  * @property {NodeJS.ProcessEnv} environment
+ * @property {string} [worker] A built Worker to serve; otherwise it is built from source.
  * @property {() => void} [onRestart] The runtime crashed, and another process of it serves now.
  */
 
@@ -64,7 +66,7 @@ export async function startLocalWorker(options) {
   const [{ convertV4MiniflareOptions, Log, LogLevel, Miniflare }, wrangler, script] = await Promise.all([
     import("miniflare"),
     import("wrangler"),
-    bundle(),
+    options.worker === undefined ? builtWorker() : readFile(options.worker, "utf8"),
   ]);
   const config = wrangler.unstable_readConfig({ config: CONFIG });
   const { workerOptions } = wrangler.unstable_getMiniflareWorkerOptions(CONFIG);
@@ -108,8 +110,11 @@ function keepSignals() {
   };
 }
 
-/** @returns {Promise<string>} */
-async function bundle() {
+/**
+ * @param {{ minify?: boolean }} [options]
+ * @returns {Promise<string>} One module; with its source map, unless it is to be small.
+ */
+export async function builtWorker({ minify = false } = {}) {
   const { build } = await import("esbuild");
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
@@ -120,7 +125,8 @@ async function bundle() {
     target: "es2024",
     conditions: ["workerd", "worker", "browser"],
     external: ["cloudflare:*", "node:*"],
-    sourcemap: "inline",
+    minify,
+    sourcemap: minify ? false : "inline",
     logLevel: "warning",
   });
   return /** @type {{ text: string }} */ (outputFiles[0]).text;

@@ -1,7 +1,7 @@
 /**
  * `npm start`: the whole deployment on this machine, open to whoever asks and with drills on. Says `ready <url>` once it
  * serves, and ends cleanly on SIGINT and SIGTERM. PORT, HOST and ITHACA_DATA say where; the deployment's variables can
- * be overridden in the environment.
+ * be overridden in the environment. ITHACA_WORKER names a Worker built before, to serve instead of this source.
  */
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
@@ -16,6 +16,7 @@ if (!handedOver()) await main();
 
 async function main() {
   const { HOST: host = "127.0.0.1", PORT: port = "8787", ITHACA_DATA: data = ".ithaca" } = process.env;
+  const { ITHACA_WORKER: built } = process.env;
   if (!/^[0-9]{1,5}$/.test(port) || Number(port) > 65_535)
     fail(`PORT has to be a port number, not "${port}"`);
   const dataPath = resolve(data);
@@ -47,6 +48,7 @@ async function main() {
     dataPath: join(dataPath, "state"),
     defaults: { AUTH_MODE: "open", LOCAL_DEV: "1", DRILLS: "on" },
     environment: process.env,
+    ...(built === undefined ? {} : { worker: resolve(built) }),
     onRestart: () => noteRuntime(dataPath),
   });
   const worker = await starting.catch((error) => {

@@ -21,6 +21,8 @@ export interface StartOptions {
   readonly port: number;
   /** Through npm, as its reader would; otherwise the script that npm runs. */
   readonly npm?: boolean;
+  /** A Worker built before; otherwise today's. */
+  readonly worker?: string;
 }
 
 export class Deployment {
@@ -28,13 +30,19 @@ export class Deployment {
   readonly exited: Promise<Exit>;
   output = "";
 
-  constructor({ data, port, npm = false }: StartOptions) {
+  constructor({ data, port, npm = false, worker }: StartOptions) {
     const [command, parameters] = npm ? ["npm", ["start"]] : [process.execPath, ["scripts/start.mjs"]];
     this.#child = spawn(command, parameters, {
       cwd: ROOT,
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, PORT: String(port), ITHACA_DATA: data, HOST: "127.0.0.1" },
+      env: {
+        ...process.env,
+        PORT: String(port),
+        ITHACA_DATA: data,
+        HOST: "127.0.0.1",
+        ...(worker === undefined ? {} : { ITHACA_WORKER: worker }),
+      },
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
