@@ -21,8 +21,9 @@ test.each([
 });
 
 test("who adopts its own log instead of the greatest loses what was committed", { timeout: 120_000 }, () => {
-  const { bestPromise } = mutantNamed("adopts-own-log").rules;
-  const { problem } = explore({ ...SMALL, rules: { bestPromise } }, STATES_MAX);
+  const { rules } = mutantNamed("adopts-own-log");
+  const adopting: World["rules"] = { bestPromise: (promises) => rules.bestPromise(promises) };
+  const { problem } = explore({ ...SMALL, rules: adopting }, STATES_MAX);
   expect(problem?.what).toMatch(/I8/u);
   expect(problem?.story.join("\n")).toMatch(/campaign/u);
 });

@@ -351,7 +351,7 @@ class Explorer {
     for (const region of this.#world.campaigners)
       if ((locals[region] as Local).campaigns === 0) yield this.#turn(state, region, { kind: "campaign" });
     for (const region of REGIONS) {
-      if ((locals[region] as Local).waits) yield this.#turn(state, region, { kind: "wake" });
+      if (locals[region].waits) yield this.#turn(state, region, { kind: "wake" });
       if (crashes < this.#world.crashes)
         yield this.#turn({ ...state, crashes: crashes + 1 }, region, { kind: "start" });
     }
