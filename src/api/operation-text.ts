@@ -302,6 +302,20 @@ export const OPERATION_TEXTS: Readonly<Record<RouteId, OperationText>> = {
       },
     },
   },
+  putLeader: {
+    description:
+      "Hands every log of the users at home in `origin` to the region `to`, partition by partition, while reads and writes go on: a write that comes in between waits a moment. No write is lost, whatever its concern. It is idempotent: a log that the region leads already is left alone. A log that nobody has written to is opened there, so that its first write finds it. Only who leads a log can hand it over; one whose leader does not answer remains, and is not taken over for it. 503 `handoff-incomplete` lists what remains: repeating the request goes on with those. Logs that were handed over on purpose stay where they are until they are handed back. Ithaca-Timeout-Ms bounds the whole.",
+    example: {
+      path: "/v1/regions/weur/leader",
+      headers: JSON_TYPE,
+      body: { to: "weur" },
+      status: 200,
+      answer: {
+        unavailableMs: 0,
+        positions: [{ namespace: "default", partition: 0, position: "weur.16.1", unavailableMs: 0 }],
+      },
+    },
+  },
   listSinks: {
     description:
       "Where the deployment sends committed changes, and how far each is with the log of every partition: `delivered` is the last position that arrived. A sink is named in the deployment's configuration (`SINKS`), never by a request. A failed delivery is tried again, with growing pauses; after the last of them the log is `parked` until somebody resumes it.",

@@ -62,6 +62,12 @@ export const PATH = {
   divergent: path("id", "The `id` of a divergent write", PositionText, "weur.16.42"),
   position: path("position", "The `position` of a receipt", PositionText, "weur.16.42"),
   sink: path("name", "The name of a sink", z.string(), "orders"),
+  origin: path(
+    "origin",
+    "A region id: the logs of the users at home there, whoever leads them",
+    z.string(),
+    "weur",
+  ),
   fault: path("id", "The id of a fault", z.string(), "8f14e45fceea167a"),
   erasure: path(
     "id",
@@ -116,13 +122,15 @@ export const QUERY = {
 
 export const PLACED_IN = header(HEADER.region, "A region id: treat the client as placed there");
 
+export const TIMEOUT = header(
+  HEADER.timeoutMs,
+  "How long the server may wait on the caller's behalf",
+  integer(TIMEOUT_MS_MIN, TIMEOUT_MS_MAX, TIMEOUT_MS_DEFAULT),
+);
+
 const placement: readonly Parameter[] = [
   PLACED_IN,
-  header(
-    HEADER.timeoutMs,
-    "How long the server may wait on the caller's behalf",
-    integer(TIMEOUT_MS_MIN, TIMEOUT_MS_MAX, TIMEOUT_MS_DEFAULT),
-  ),
+  TIMEOUT,
   header(HEADER.explain, "`1`: the answer carries Ithaca-Trace", z.literal("1")),
 ];
 

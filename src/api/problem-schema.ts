@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { isDefinite, problemBody, PROBLEMS, type ProblemName } from "./problem.ts";
-import { PositionText, Receipt } from "./schema.ts";
+import { HAND_OFF_MEMBERS, LogsRemaining, PositionText, Receipt } from "./schema.ts";
 
 interface Extra {
   readonly members: z.ZodRawShape;
@@ -79,6 +79,14 @@ const EXTRAS: Partial<Record<ProblemName, Extra>> = {
     example: {
       lost: [{ from: "weur.16.40", to: "weur.16.42" }],
       divergent: "/v1/users/alice/divergent",
+    },
+  },
+  "handoff-incomplete": {
+    members: { ...HAND_OFF_MEMBERS, remaining: LogsRemaining },
+    example: {
+      unavailableMs: 0,
+      positions: [],
+      remaining: [{ namespace: "default", partition: 3, reason: "silent" }],
     },
   },
   "write-concern-timeout": {
@@ -186,6 +194,7 @@ const EXAMPLE_DETAILS: Partial<Record<ProblemName, string>> = {
   "no-leader": "the leader could not be reached in time, and no other took over",
   "region-unavailable": "no region answered in time",
   overloaded: "the replica is busy",
+  "handoff-incomplete": "1 of 16 logs still have the leader that they had",
   "write-concern-timeout": "durable at the leader; the concern was not met in time",
   "outcome-unknown": "an attempt was sent and not answered in time; retry with the same idempotency key",
   "read-timeout": "no replica covered the session token in time",

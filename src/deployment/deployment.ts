@@ -72,6 +72,9 @@ const LEASE_MS_MAX = 60_000;
 /** A week of changes: what is kept longer costs storage in every region. */
 const LOG_RETAIN_MS_MAX = 7 * 24 * 3_600_000;
 
+/** What is to stay where it is for longer is switched off. */
+const FAILBACK_MS_MAX = 7 * 24 * 3_600_000;
+
 export function readDeployment(env: Environment): Deployment {
   const namespaces = readNamespaces(env);
   const regions = readRegions(env);
@@ -193,7 +196,14 @@ function readTiming(env: Environment): Timing {
       10_000,
     ),
     cooldownMs: integerOr(env, "COOLDOWN_MS", DEFAULT_TIMING.cooldownMs, 0, 3_600_000),
+    failbackMs: readFailback(env),
   };
+}
+
+/** Milliseconds, or `off`. */
+function readFailback(env: Environment): number {
+  if (text(env, "FAILBACK_MS") === "off") return 0;
+  return integerOr(env, "FAILBACK_MS", DEFAULT_TIMING.failbackMs, 1_000, FAILBACK_MS_MAX);
 }
 
 function readLimits(env: Environment): Limits {

@@ -13,6 +13,7 @@ import { deleteItem, getItem, patchItem, putItem } from "./routes/item.ts";
 import { listItems } from "./routes/list.ts";
 import { readMany } from "./routes/read.ts";
 import { openLive } from "./routes/live.ts";
+import { putLeader } from "./routes/leader.ts";
 import { getReceipt } from "./routes/receipt.ts";
 import { listRegions } from "./routes/region.ts";
 import { createTicket } from "./routes/ticket.ts";
@@ -43,6 +44,7 @@ export const HANDLERS: Readonly<Record<RouteId, Handler>> = {
   getHome,
   putHome,
   listRegions,
+  putLeader,
   listSinks,
   controlSink,
   putFault,

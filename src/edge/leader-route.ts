@@ -165,6 +165,9 @@ class LeaderSearch {
       // Whoever leads next may refuse what this one has logged, and it may yet be seen here.
       this.#journey.leftOpen();
     }
+    // Whoever leads next has it in the log; whatever they say, it is not undone.
+    if ((outcome.kind === "not-leader" || outcome.kind === "moved") && outcome.logged === true)
+      this.#journey.leftOpen();
     if (isNotYet(outcome)) return (await this.#pause()) ? to : null;
     if (outcome.kind === "not-leader") return this.#afterRedirect(to, outcome.leader, outcome.epoch);
     // A replica that neither is the home nor leads its log sends us to the home, which we knew.

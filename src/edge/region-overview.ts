@@ -90,16 +90,19 @@ async function faultsOf(
 /** Logs never opened are not listed. */
 function logsOf({ regions }: Edge, { replica: { namespace, partition }, status }: Answered) {
   const opened = status?.logs.filter(({ epoch }) => epoch !== 0) ?? [];
-  return opened.map(({ origin, leader, epoch, head, applied, committed, lagMs, state }: LogStatus) => ({
-    namespace,
-    origin: regions.idOf(origin),
-    partition,
-    leader: regions.idOf(leader),
-    epoch: String(epoch),
-    head: String(head),
-    applied: String(applied),
-    committed: String(committed),
-    lagMs,
-    state,
-  }));
+  return opened.map(
+    ({ origin, leader, epoch, head, applied, committed, lagMs, state, failbackInMs }: LogStatus) => ({
+      namespace,
+      origin: regions.idOf(origin),
+      partition,
+      leader: regions.idOf(leader),
+      epoch: String(epoch),
+      head: String(head),
+      applied: String(applied),
+      committed: String(committed),
+      lagMs,
+      state,
+      ...(failbackInMs === undefined ? {} : { failbackInMs }),
+    }),
+  );
 }

@@ -22,14 +22,19 @@ export function onPrepare(context: Context, from: RegionIndex, message: Prepare)
   log.promise({ promised: message.b, maxCounter: Math.max(log.acceptor.maxCounter, counterOf(message.b)) });
   log.promisedAt = context.now;
   context.changed = true;
+  return promiseOf(context, log, message.b, message.gaveUp);
+}
+
+/** What this replica shows of its log when it promises the ballot `b`. `gaveUp`: the epoch that its leader gave up for it. */
+export function promiseOf(context: Context, log: Log, b: Epoch, gaveUp?: Epoch): Promise_ {
   return {
     type: "promise",
-    b: message.b,
+    b,
     last: log.last,
     base: { e: log.base.e, s: log.base.s },
     epochs: log.epochs,
     commit: log.commit,
-    leaseRemainingMs: leaseRemainingMs(context, log, from),
+    leaseRemainingMs: leaseRemainingMs(context, log, leaderOf(b), gaveUp),
     hlc: context.hlc,
     storeId: context.storeId,
     inc: context.incarnation,
@@ -72,7 +77,9 @@ function hasRival(context: Context, log: Log, candidate: RegionIndex): boolean {
   return !isOpen && leaderOf(log.promised) !== candidate && sinceMs >= 0 && sinceMs < CAMPAIGN_MS;
 }
 
-function leaseRemainingMs(context: Context, log: Log, candidate: RegionIndex): number {
+function leaseRemainingMs(context: Context, log: Log, candidate: RegionIndex, gaveUp: Epoch = 0): number {
   const { rules, storage, config, now } = context;
-  return rules.leaseRemainingMs(storage.grants(), log.o, candidate, config.region, now);
+  const granted = storage.grants().filter(({ o }) => o === log.o);
+  const binding = rules.bindingGrants(granted, gaveUp, log.acceptor.leaderE);
+  return rules.leaseRemainingMs(binding, log.o, candidate, config.region, now);
 }

@@ -13,6 +13,7 @@ import { redacted, type Erasures } from "./erasure.ts";
 import type { Log } from "./log.ts";
 import { idempotencyDigest, identityOf, isUsersWrite } from "./lost-write.ts";
 import type { IdempotencyRow, ItemRow, OwnerRow } from "./message.ts";
+import { leaderOf, type Epoch } from "./position.ts";
 import type { UndoImage } from "./storage.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -66,6 +67,7 @@ export class Applier {
       assert(entry.kind === EntryKind.open, `log ${log.o}: epoch ${raw.e} does not begin with its OPEN`);
       log.epochs.push({ e: raw.e, start: raw.s });
       storage.putEpoch({ o: log.o, e: raw.e, start: raw.s });
+      if (entry.open?.gaveUp !== undefined) this.#release(log, raw.e, entry.open.gaveUp);
     }
     const chain = this.#chainAfter(log, raw, entry);
     const stored = this.#erasures.covers(entry) ? redacted(entry) : entry;
@@ -94,6 +96,15 @@ export class Applier {
     this.#context.hlc = Math.max(this.#context.hlc, entry.hlc);
     if (applied) log.applied = raw.s;
     this.#context.changed = true;
+  }
+
+  /**
+   * Who gave an epoch up for this one acts on no lease of it any more: what was granted to it binds nobody, the next heir neither. Unless
+   * it leads again by now, and the grant is of that.
+   */
+  #release(log: Log, e: Epoch, gaveUp: Epoch): void {
+    if (gaveUp === 0 || log.acceptor.leaderE > e) return;
+    this.#context.storage.putGrant({ o: log.o, grantee: leaderOf(gaveUp), until: 0 });
   }
 
   /** Of a redacted entry nobody can compute it any more: it comes along. */

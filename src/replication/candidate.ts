@@ -3,16 +3,19 @@
  * an OPEN under the new epoch. From there on the Leadership does the rest: it may acknowledge once its OPEN is on a
  * majority and every lease that a promise reported has ended (R6).
  *
+ * Who is handed a log has the promise of its leader already, and asks the others only where those two are no majority.
+ *
  * Any voter may campaign for any log. Whether it should is the inquiry's to find out; nothing below relies on that.
  */
+import { promiseOf } from "./acceptor.ts";
 import type { Applier } from "./apply.ts";
 import type { Context } from "./context.ts";
 import { EntryKind, PROTOCOL_VERSION, type Entry } from "./entry.ts";
 import { divergencePoint } from "./epoch-table.ts";
 import type { Log } from "./log.ts";
-import type { PeerReply, Promise_ } from "./message.ts";
-import { compareTails, counterOf, epochOf, type Epoch, type RegionIndex } from "./position.ts";
-import type { LeadershipRow } from "./storage.ts";
+import type { PeerReply, Prepare, Promise_ } from "./message.ts";
+import { compareTails, counterOf, epochOf, leaderOf, type Epoch, type RegionIndex } from "./position.ts";
+import type { LeadershipRow, Storage } from "./storage.ts";
 
 /** After a failed campaign the next one waits this long, doubling, while somebody asks for the log. */
 const RETRY_MS = 150;
@@ -27,6 +30,14 @@ interface Promised {
   readonly promise: Promise_;
   /** What bestPromise compares. */
   readonly last: Promise_["last"];
+}
+
+/** A log that its leader hands over. */
+interface Legacy {
+  readonly from: RegionIndex;
+  /** 0: the log was never opened. */
+  readonly gaveUp: Epoch;
+  readonly promise: Promise_;
 }
 
 export class Candidate {
@@ -45,6 +56,8 @@ export class Candidate {
   #attempts = 0;
   #notBefore = 0;
   #wanted = false;
+  /** What the campaign under way was given. */
+  #legacy: Legacy | null = null;
 
   constructor(
     context: Context,
@@ -79,6 +92,15 @@ export class Candidate {
     if (!this.campaigning) this.#campaign();
   }
 
+  /** The leader hands the log over: false where that comes too late. */
+  inherit(legacy: Legacy): boolean {
+    const { b } = legacy.promise;
+    const { rules, config } = this.#context;
+    if (leaderOf(b) !== config.region || !rules.acceptsPrepare(b, this.log.promised)) return false;
+    this.#campaign(legacy);
+    return true;
+  }
+
   advance(): void {
     const { now } = this.#context;
     if (this.campaigning && this.log.promised !== this.#ballot) this.#fail();
@@ -94,38 +116,40 @@ export class Candidate {
     this.#wanted = false;
   }
 
-  #campaign(): void {
-    const { config, now } = this.#context;
+  #campaign(legacy: Legacy | null = null): void {
+    const { config, now, rules } = this.#context;
     const { log } = this;
-    const ballot = epochOf(Math.max(log.acceptor.maxCounter, counterOf(log.promised)) + 1, config.region);
-    log.promise({ promised: ballot, maxCounter: counterOf(ballot) });
+    const counter = Math.max(log.acceptor.maxCounter, counterOf(log.promised)) + 1;
+    const ballot = legacy?.promise.b ?? epochOf(counter, config.region);
+    log.promise({ promised: ballot, maxCounter: Math.max(log.acceptor.maxCounter, counterOf(ballot)) });
     log.promisedAt = now;
     this.#ballot = ballot;
+    this.#legacy = legacy;
     this.#graceUntil = Infinity;
     this.#adopting = false;
-    const own: Promise_ = {
-      type: "promise",
-      b: ballot,
-      last: log.last,
-      base: { e: log.base.e, s: log.base.s },
-      epochs: log.epochs,
-      commit: log.commit,
-      leaseRemainingMs: this.#context.rules.leaseRemainingMs(
-        this.#context.storage.grants(),
-        log.o,
-        config.region,
-        config.region,
-        now,
-      ),
-      hlc: this.#context.hlc,
-      storeId: this.#context.storeId,
-      inc: this.#context.incarnation,
-    };
+    const own = promiseOf(this.#context, log, ballot, legacy?.gaveUp);
     this.#promises = [{ from: config.region, receivedAt: now, promise: own, last: own.last }];
-    const peers = this.#context.peers();
+    if (legacy !== null) {
+      const { from, promise } = legacy;
+      this.#promises.push({ from, receivedAt: now, promise, last: promise.last });
+      this.#context.hlc = Math.max(this.#context.hlc, promise.hlc);
+    }
+    const peers = this.#context.peers().filter((peer) => peer !== legacy?.from);
     this.#unanswered = peers.length;
+    if (this.#promises.length >= rules.majority(config.voters.length)) {
+      // The leader itself said where its log ends: no further promise can rescue anything.
+      this.#graceUntil = now;
+      return;
+    }
+    const prepare: Prepare = {
+      type: "prepare",
+      o: log.o,
+      b: ballot,
+      transfer: legacy !== null,
+      ...(legacy === null || legacy.gaveUp === 0 ? {} : { gaveUp: legacy.gaveUp }),
+    };
     for (const peer of peers) {
-      this.#context.call(peer, { type: "prepare", o: log.o, b: ballot, transfer: false }, (reply) => {
+      this.#context.call(peer, prepare, (reply) => {
         if (this.#ballot !== ballot) return;
         this.#unanswered -= 1;
         this.#onPromise(peer, reply);
@@ -143,7 +167,7 @@ export class Candidate {
     }
     const majority = this.#context.rules.majority(this.#context.config.voters.length);
     if (this.#promises.length >= majority) {
-      if (this.#graceUntil === Infinity) this.#graceUntil = now + GRACE_MS;
+      if (this.#graceUntil === Infinity) this.#graceUntil = this.#legacy === null ? now + GRACE_MS : now;
     } else if (this.#promises.length + this.#unanswered < majority) this.#fail();
   }
 
@@ -197,6 +221,8 @@ export class Candidate {
     const { config, codec, rules, storage, incarnation } = this.#context;
     const { log } = this;
     const e = this.#ballot;
+    // Who goes on after an interruption stays for the reason for which it came.
+    const stays = this.#legacy !== null || (log.leader === config.region && staysWith(storage, log));
     const s = log.last.s + 1;
     const entry: Entry = {
       pv: PROTOCOL_VERSION,
@@ -213,7 +239,11 @@ export class Candidate {
       xdeps: [],
       ops: [],
       status: 0,
-      open: { leader: config.region, configVersion: 1 },
+      open: {
+        leader: config.region,
+        configVersion: 1,
+        ...(this.#legacy === null ? {} : { gaveUp: this.#legacy.gaveUp }),
+      },
     };
     this.#applier.append(log, { e, s, bytes: codec.encode(entry) }, entry);
     log.promise({ leaderE: e, leaderInc: incarnation });
@@ -225,6 +255,8 @@ export class Candidate {
       leaseUntil: 0,
     };
     storage.putLeadership(row);
+    if (stays) storage.setMeta(staysKey(log.o), e);
+    this.#legacy = null;
     this.#ballot = 0;
     this.#attempts = 0;
     this.#onOpened(row);
@@ -236,10 +268,20 @@ export class Candidate {
     const spread = 1 + voters.indexOf(region) / voters.length;
     const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(this.#attempts, 10)) * spread;
     this.#ballot = 0;
+    this.#legacy = null;
     this.#adopting = false;
     this.#graceUntil = Infinity;
     this.#notBefore = this.#context.now + Math.ceil(pauseMs);
     this.#attempts += 1;
     this.#context.changed = true;
   }
+}
+
+/** Whether the log was handed to its present leader, this region, on purpose, and so stays there. */
+export function staysWith(storage: Storage, log: Log): boolean {
+  return log.leaderEpoch > 0 && storage.meta(staysKey(log.o)) === log.leaderEpoch;
+}
+
+function staysKey(o: RegionIndex): string {
+  return `handed:${o}`;
 }

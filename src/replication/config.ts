@@ -65,6 +65,8 @@ export interface Timing {
   readonly cooldownMsMax: number;
   /** and a takeover is forgotten after so long. */
   readonly cooldownForgetMs: number;
+  /** A log that was taken over goes back to its own region when that has answered for so long. 0: never by itself. */
+  readonly failbackMs: number;
   /** Writes at `local` are refused while the oldest entry without a majority is older than this. 0: no bound. */
   readonly rpoMsMax: number;
 }
@@ -120,6 +122,7 @@ export const DEFAULT_TIMING: Timing = {
   cooldownMs: 10_000, // the first one: longer than any restart, short enough to bear when the second region is lost too
   cooldownMsMax: 600_000,
   cooldownForgetMs: 3_600_000,
+  failbackMs: 60_000, // six of the shortest pauses after a takeover: a region that comes and goes is not back
   rpoMsMax: 0,
 };
 

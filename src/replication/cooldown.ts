@@ -1,7 +1,8 @@
 /**
  * How long a log stays with a leader that has taken it over, so that regions that come and go do not pass it to and fro.
  *
- * Read off the log itself: an OPEN by another region than the epoch before it is a takeover, and its time is in the entry. So
+ * Read off the log itself: an OPEN by another region than the epoch before it, to whom the log was not handed, is a takeover, and
+ * its time is in the entry. So
  * every voter judges alike, a restart forgets nothing, and nothing is written for it. An OPEN that is compacted is older
  * than anything that counts.
  */
@@ -24,6 +25,7 @@ export function coolingMs(context: Context, log: Log): number {
     if (leaderOf(e) === (before === undefined ? log.o : leaderOf(before))) continue;
     const row = start > log.base.s ? context.storage.entry(log.o, start) : null;
     if (row === null) break;
+    if (context.codec.decode(row.bytes).open?.gaveUp !== undefined) continue;
     // A clock that runs ahead must not make a pause longer than it is.
     const at = Math.min(wallOf(row.hlc), context.now);
     if (context.now - at > timing.cooldownForgetMs) break;

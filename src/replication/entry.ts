@@ -102,6 +102,11 @@ export interface ClaimMark {
 export interface OpenMark {
   readonly leader: RegionIndex;
   readonly configVersion: number;
+  /**
+   * The epoch whose leader handed the log over for this one, so that this is no takeover; 0: the log was never opened before. Absent:
+   * nobody did.
+   */
+  readonly gaveUp?: Epoch;
 }
 
 /** Whose data goes: known by a digest of the id and the user, so that the entry itself names nobody. */

@@ -143,6 +143,18 @@ export class Leadership {
     return this.#context.rules.leaseValid(this.standing(), this.#context.now);
   }
 
+  /** It could acknowledge now. */
+  mayAct(): boolean {
+    if (this.#context.config.timing.leaseMs > 0) return this.leaseValid();
+    return this.standing().leads && this.#context.now >= this.ackAfter;
+  }
+
+  /** Is the region known to hold the log up to `s`? */
+  holds(region: RegionIndex, s: number): boolean {
+    const peer = this.peers.find((candidate) => candidate.region === region);
+    return peer !== undefined && !peer.amnesiac && peer.match !== null && peer.match >= s;
+  }
+
   matches(): number[] {
     return this.peers.map((peer) => (peer.amnesiac ? 0 : (peer.match ?? 0)));
   }
@@ -208,6 +220,12 @@ export class Leadership {
     const peer = this.peers.find((candidate) => candidate.region === region);
     if (peer === undefined || peer.inFlight > 0) return;
     this.#send(peer);
+  }
+
+  /** Sends a peer what it was not sent yet, as far as one message takes it. */
+  flush(region: RegionIndex): void {
+    const peer = this.peers.find((candidate) => candidate.region === region);
+    if (peer !== undefined && !peer.distant && peer.next <= this.log.last.s) this.#send(peer);
   }
 
   /** A peer says by itself how far it is (after a queue batch, or when it has caught up). */
@@ -332,7 +350,8 @@ export class Leadership {
     if (reply?.type === "append-mismatch") return this.#onMismatch(peer, reply);
     // Overloaded, refused, timed out, or an answer that makes no sense: wait a little. Overload is never more than that.
     peer.next = (peer.match ?? log.last.s) + 1;
-    if (sent.number <= peer.failedThrough) return;
+    // What was sent later has been answered: this one says nothing of now.
+    if (sent.number <= peer.failedThrough || sent.number < peer.answered) return;
     peer.failedThrough = this.#sends;
     peer.failures += 1;
     peer.retryAt =

@@ -5,9 +5,12 @@
 import type { Applier } from "./apply.ts";
 import { Candidate } from "./candidate.ts";
 import type { Context } from "./context.ts";
+import { Failback } from "./failback.ts";
+import { answerTransfer, HandOff } from "./hand-off.ts";
 import { Inquiry } from "./inquiry.ts";
 import { Leadership } from "./leader.ts";
 import type { Log } from "./log.ts";
+import type { Transfer, TransferReply } from "./message.ts";
 import { leaderOf, type Epoch, type RegionIndex } from "./position.ts";
 import { Probe } from "./probe.ts";
 import type { LeadershipRow } from "./storage.ts";
@@ -30,6 +33,8 @@ interface Election {
   readonly probe: Probe;
   readonly candidate: Candidate;
   readonly inquiry: Inquiry;
+  readonly handOff: HandOff;
+  readonly failback: Failback;
 }
 
 export interface LeadershipEvents {
@@ -65,7 +70,12 @@ export class Leaderships {
       const candidate = new Candidate(context, log, applier, onOpened, onNeedSnapshot);
       const probe = new Probe(context, log, hear);
       const inquiry = new Inquiry(context, log, { probe, candidate, onHeard: hear });
-      this.#elections.set(log.o, { candidate, probe, inquiry });
+      const handOff = new HandOff(context, log, {
+        leadership: () => this.of(log.o),
+        onTakenBack: () => inquiry.want(),
+      });
+      const failback = new Failback(context, log, handOff);
+      this.#elections.set(log.o, { candidate, probe, inquiry, handOff, failback });
     }
     // A restarted leader goes on in its epoch: what it may not do before `ackAfter` or after `leaseUntil` is durable.
     for (const row of context.storage.leaderships()) {
@@ -94,7 +104,8 @@ export class Leaderships {
     const leadership = this.of(o);
     if (leadership !== null) return this.#readiness(leadership);
     const log = this.#context.log(o);
-    const { inquiry } = this.#electionOf(o);
+    const { inquiry, handOff } = this.#electionOf(o);
+    if (handOff.isGivenUp) return WAIT;
     const mine = log.leader === this.#context.config.region;
     const sentBack = suspects !== log.leader || inquiry.reachedSince(since);
     // Who comes while the leader is missed here waits along.
@@ -106,7 +117,8 @@ export class Leaderships {
 
   /** Somebody here needs what only a leader of this log can bring, and asking the present one has brought nothing. */
   miss(o: RegionIndex): void {
-    if (this.of(o) === null) this.#electionOf(o).inquiry.want();
+    const { inquiry, handOff } = this.#electionOf(o);
+    if (this.of(o) === null && !handOff.isGivenUp) inquiry.want();
   }
 
   /** Another replica spoke of an epoch of this log. */
@@ -118,6 +130,24 @@ export class Leaderships {
     this.#onHeard(log);
   }
 
+  handOff(o: RegionIndex): HandOff {
+    return this.#electionOf(o).handOff;
+  }
+
+  /** How long until the log goes back to its own region, if that stays there; null: it does not, by itself. */
+  failbackInMs(o: RegionIndex): number | null {
+    const leadership = this.of(o);
+    return leadership === null ? null : this.#electionOf(o).failback.dueInMs(leadership);
+  }
+
+  /** The leader of a log would hand it to this replica, or does. */
+  inherit(from: RegionIndex, message: Transfer, restoring: boolean): () => TransferReply | null {
+    const { o } = message;
+    const { candidate } = this.#electionOf(o);
+    const parts = { candidate, leadership: () => this.of(o), restoring };
+    return answerTransfer(this.#context.log(o), parts, { from, message });
+  }
+
   probe(o: RegionIndex): Probe {
     return this.#electionOf(o).probe;
   }
@@ -127,9 +157,14 @@ export class Leaderships {
   }
 
   /** What this replica does to get a leader for the log; null: nothing. */
-  electing(o: RegionIndex): "campaigning" | "pre-vote" | "cooldown" | null {
-    const { candidate, inquiry } = this.#electionOf(o);
+  electing(o: RegionIndex): "campaigning" | "handing-over" | "pre-vote" | "cooldown" | null {
+    const { candidate, inquiry, handOff } = this.#electionOf(o);
+    if (handOff.isGivenUp) return "handing-over";
     return candidate.campaigning ? "campaigning" : inquiry.state;
+  }
+
+  beginTurn(): void {
+    for (const { handOff } of this.#elections.values()) handOff.beginTurn();
   }
 
   advance(): void {
@@ -138,7 +173,9 @@ export class Leaderships {
       if (!leadership.deposed) leadership.depose();
       this.#leading.delete(o);
     }
-    for (const { probe, inquiry, candidate } of this.#elections.values()) {
+    for (const [o, { probe, inquiry, candidate, handOff, failback }] of this.#elections) {
+      failback.advance(this.of(o));
+      handOff.advance();
       probe.advance();
       inquiry.advance();
       candidate.advance();

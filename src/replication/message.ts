@@ -150,7 +150,10 @@ export interface Prepare {
   readonly type: "prepare";
   readonly o: RegionIndex;
   readonly b: Epoch;
+  /** The log is handed over. */
   readonly transfer: boolean;
+  /** The epoch that its leader gave up for this ballot: what was granted under it binds nobody any more. Absent: none was. */
+  readonly gaveUp?: Epoch;
 }
 export interface Promise_ {
   readonly type: "promise";
@@ -168,6 +171,26 @@ export interface Promise_ {
 export interface Nack {
   readonly type: "nack";
   readonly promised: Epoch;
+}
+
+/**
+ * Leader of epoch `e` (0: never opened) to who is to lead next. Without a promise: could you? With it: I lead no more and have
+ * promised this ballot of yours; go on with the log as my promise shows it.
+ */
+export interface Transfer {
+  readonly type: "transfer";
+  readonly o: RegionIndex;
+  readonly e: Epoch;
+  readonly promise?: Promise_;
+}
+export interface TransferReply {
+  readonly type: "transfer-reply";
+  /** It could lead; after a promise: it leads, and may acknowledge. */
+  readonly ready: boolean;
+  /** Greatest counter that it knows of for this log. */
+  readonly counter: number;
+  /** Its OPEN, once it leads; before that nothing. */
+  readonly open: Tail;
 }
 
 /** Follower to leader: how far does your log reach now? Answered only by a leader that may acknowledge. */
@@ -335,6 +358,7 @@ export type PeerRequest =
   | Probe
   | PreVote
   | Prepare
+  | Transfer
   | CloseNow
   | Progress
   | Cuts
@@ -350,6 +374,7 @@ export type PeerReply =
   | PreVoteReply
   | Promise_
   | Nack
+  | TransferReply
   | CloseReply
   | NotLeader
   | ProgressOk

@@ -6,12 +6,14 @@ import type { Redirect } from "./request.ts";
 
 export type Elsewhere = Extract<Way, { kind: "elsewhere" }>;
 
-export function notLeader({ leader, epoch }: Elsewhere): Redirect {
+type ToLeader = Extract<Redirect, { kind: "not-leader" | "moved" }>;
+
+export function notLeader({ leader, epoch }: Elsewhere): ToLeader {
   return { kind: "not-leader", leader, epoch };
 }
 
 /** Who asked in another region than the home may not know the home either. */
-export function sentOn(context: Context, owner: OwnerRow, { leader, epoch }: Elsewhere): Redirect {
+export function sentOn(context: Context, owner: OwnerRow, { leader, epoch }: Elsewhere): ToLeader {
   if (owner.home === context.config.region) return { kind: "not-leader", leader, epoch };
   return { kind: "moved", home: owner.home, version: owner.version, leader, epoch };
 }

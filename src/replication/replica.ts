@@ -20,6 +20,8 @@ import { Eraser } from "./eraser.ts";
 import { Erasures } from "./erasure.ts";
 import { Feed } from "./feed.ts";
 import { Follower } from "./follower.ts";
+import { GIVEN_UP_MS } from "./hand-off.ts";
+import { HandOffRequests } from "./hand-off-request.ts";
 import { answerPreVote } from "./inquiry.ts";
 import { Leaderships } from "./leaderships.ts";
 import { Levels } from "./level.ts";
@@ -37,6 +39,7 @@ import type {
   ProbeOk,
   Pull,
   PullOk,
+  Transfer,
 } from "./message.ts";
 import { Outbox } from "./outbox.ts";
 import type { RegionIndex } from "./position.ts";
@@ -71,6 +74,7 @@ export class Replica {
   readonly #erasures: Erasures;
   readonly #eraser: Eraser;
   readonly #erasing: EraseRequests;
+  readonly #handOffs: HandOffRequests;
   readonly #waiters: Waiters;
   readonly #followers = new Map<RegionIndex, Follower>();
   readonly #leaderships: Leaderships;
@@ -175,6 +179,7 @@ export class Replica {
       followers: this.#followers,
       onWritten: (leadership) => this.#outbox.onWritten(leadership),
     });
+    this.#handOffs = new HandOffRequests(context, this.#leaderships);
     const levels = new Levels(context, this.#leaderships, this.#followers);
     this.#reader = new Reader(context, this.#leaderships, levels);
     this.#manyReader = new ManyReader(context, levels);
@@ -196,6 +201,7 @@ export class Replica {
     const context = this.#context;
     context.begin(now);
     this.#feed.beginTurn();
+    this.#leaderships.beginTurn();
     this.#handle(event);
     // Requests say what they need while they are asked, so they are asked in every turn.
     this.#waiters.poll();
@@ -298,10 +304,11 @@ export class Replica {
     this.#stir();
     if (message.type === "close-now") return this.#onCloseNow(id, message);
     if (message.type === "pre-vote") return this.#onPreVote(id, from, message);
+    if (message.type === "transfer") return this.#onTransfer(id, from, message);
     this.#context.emit({ type: "reply", id, message: this.#answer(from, message) });
   }
 
-  #answer(from: RegionIndex, message: Exclude<PeerRequest, CloseNow | PreVote>): PeerReply {
+  #answer(from: RegionIndex, message: Exclude<PeerRequest, CloseNow | PreVote | Transfer>): PeerReply {
     switch (message.type) {
       case "append":
         return this.#follower(message.o).onAppend(from, message);
@@ -343,6 +350,24 @@ export class Replica {
       deadlineAt: this.#context.now + timing.callTimeoutMs,
       poll,
       expire: () => wordOf(this.#context, log, { candidate: from, missed: message.e, reachable: true }),
+    });
+  }
+
+  /** Answered once it is clear whether this replica leads. */
+  #onTransfer(id: number, from: RegionIndex, message: Transfer): void {
+    const context = this.#context;
+    const log = context.log(message.o);
+    this.#leaderships.hear(message.o, message.e);
+    this.#waiters.addPeer({
+      id,
+      deadlineAt: context.now + GIVEN_UP_MS,
+      poll: this.#leaderships.inherit(from, message, this.#receiver.restoring),
+      expire: () => ({
+        type: "transfer-reply",
+        ready: false,
+        counter: log.acceptor.maxCounter,
+        open: { e: 0, s: 0 },
+      }),
     });
   }
 
@@ -453,6 +478,8 @@ export class Replica {
         return this.#waiters.add(this.#writer.claim(id, request));
       case "erase":
         return this.#waiters.add(this.#erasing.erase(id, request));
+      case "hand-off":
+        return this.#waiters.add(this.#handOffs.handOff(id, request));
       case "erasure":
         return this.#waiters.add(this.#erasing.erasure(id, request));
     }

@@ -281,6 +281,16 @@ export interface StatusRequest extends Asked {
   readonly op: "status";
 }
 
+/**
+ * Hands the log of `origin` to the region `to`; asked of who leads it. It brings no takeover about: a leader that is not there stays
+ * missed. Replicas of before hand-offs do not answer it.
+ */
+export interface HandOffRequest extends Asked {
+  readonly op: "hand-off";
+  readonly origin: RegionIndex;
+  readonly to: RegionIndex;
+}
+
 /** An administrator's word about a sink, for the logs that the replica leads. Replicas of before sinks do not answer it. */
 export interface SinkRequest extends Asked {
   readonly op: "sink";
@@ -303,6 +313,7 @@ export type ClientRequest =
   | EraseRequest
   | ErasureRequest
   | StatusRequest
+  | HandOffRequest
   | SinkRequest;
 
 /** What every answer about data can say of itself. */
@@ -513,9 +524,23 @@ export type ClientReply =
   /** `doneAt`: ms since 1970, once it is done here. */
   | { readonly kind: "erasure"; readonly state: ErasureState; readonly doneAt?: number }
   | { readonly kind: "status"; readonly status: ReplicaStatus }
+  /** The log is led by the region asked for, under the epoch of `position`, its OPEN. */
+  | {
+      readonly kind: "handed-off";
+      readonly position: Position;
+      /** For so long nobody could acknowledge; 0 where it led already. */
+      readonly unavailableMs: number;
+    }
+  | { readonly kind: "not-handed-off"; readonly why: NotHandedOff }
   | SinkReply
   | Redirect
   | Refusal;
+
+/**
+ * The region asked for does not answer; could not lead now; did not catch up in time; was told to lead and did not, so that the
+ * leader before goes on; another epoch began meanwhile; or the time was over first.
+ */
+export type NotHandedOff = "silent" | "not-ready" | "behind" | "taken-back" | "superseded" | "unfinished";
 
 export interface SinkReply {
   readonly kind: "sink";
@@ -525,7 +550,10 @@ export interface SinkReply {
   readonly logs: readonly { readonly origin: RegionIndex; readonly position: Position }[];
 }
 
-/** The edge has to go elsewhere. Nothing was done. */
+/**
+ * The edge has to go elsewhere. Nothing was done, unless it is said to be `logged`: then whoever leads next has it in the log, and
+ * answers for it by its idempotency key.
+ */
 export type Redirect =
   | {
       readonly kind: "moved";
@@ -533,6 +561,7 @@ export type Redirect =
       readonly version: number;
       /** Who leads that home's log as far as is known; absent: the home itself. */ readonly leader?: RegionIndex;
       /** Under which epoch; 0 or absent: unknown. */ readonly epoch?: number;
+      readonly logged?: boolean;
     }
   | { readonly kind: "ask"; readonly to: RegionIndex }
   /** `leader`: who leads as far as is known. */
@@ -540,6 +569,7 @@ export type Redirect =
       readonly kind: "not-leader";
       readonly leader: RegionIndex | null;
       /** Under which epoch; 0 or absent: unknown. */ readonly epoch?: number;
+      readonly logged?: boolean;
     }
   /** This replica does not know the user; only the anchor's leader can say that there is none. */
   | { readonly kind: "unknown-user" }
@@ -639,10 +669,12 @@ export interface LogStatus {
   /** Upper bound on how far behind this replica is; null where unknown. 0 at the leader. */
   readonly lagMs: number | null;
   /**
-   * leading, following, waiting (deferred acknowledgements), pre-vote (the leader is missed, the voters are asked), cooldown (the
+   * leading, following, waiting (deferred acknowledgements), handing-over (given up for another region, which does not lead yet), pre-vote (the leader is missed, the voters are asked), cooldown (the
    * same, too soon after the last takeover), campaigning, parked, restoring.
    */
   readonly state: string;
+  /** At the leader of a log that was taken over: how long until it goes back to its own region, if that stays there. Absent: it does not. */
+  readonly failbackInMs?: number;
   /** How far the log's sinks are. Missing from code of before sinks: none. */
   readonly sinks?: readonly SinkStatus[];
   /** At the leader: what each region has acknowledged. */

@@ -11,6 +11,7 @@ import { judge, type Judgement, type LogKnowledge } from "./epoch-table.ts";
 import type { Promise_ } from "./message.ts";
 import {
   compareTails,
+  leaderOf,
   samePosition,
   type Epoch,
   type Position,
@@ -68,6 +69,13 @@ export interface Rules {
     self: RegionIndex,
     now: number,
   ): number;
+  /**
+   * R5: of what this voter granted, what still binds. A leader that gives up epoch `gaveUp` (0: none did) acts on no lease of it
+   * or of an earlier one any more; a voter that has taken nothing of a later epoch has granted that leader none of a later one.
+   */
+  bindingGrants(grants: readonly GrantRow[], gaveUp: Epoch, leaderE: Epoch): readonly GrantRow[];
+  /** A leader that hands its log over leads no more, from the turn on in which it says so. */
+  stepsDown(): boolean;
   /** R2: nothing of an epoch below the promise enters the log. */
   acceptsAppend(e: Epoch, promised: Epoch): boolean;
   /** R7: an older instance of the leader's object cannot add to an epoch that a younger one leads. */
@@ -173,6 +181,11 @@ export const RULES: Rules = {
     grants
       .filter((grant) => grant.o === o && grant.grantee !== candidate && grant.grantee !== self)
       .reduce((longest, grant) => Math.max(longest, grant.until - now), 0),
+
+  bindingGrants: (grants, gaveUp, leaderE) =>
+    gaveUp === 0 || leaderE > gaveUp ? grants : grants.filter(({ grantee }) => grantee !== leaderOf(gaveUp)),
+
+  stepsDown: () => true,
 
   acceptsAppend: (e, promised) => e >= promised,
 

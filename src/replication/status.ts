@@ -29,6 +29,7 @@ export function statusOf(
 
 function logStatus(context: Context, log: Log, parts: Parameters<typeof statusOf>[1]): LogStatus {
   const leadership = parts.leaderships.of(log.o);
+  const failbackInMs = parts.leaderships.failbackInMs(log.o);
   return {
     origin: log.o,
     leader: log.leader,
@@ -39,6 +40,7 @@ function logStatus(context: Context, log: Log, parts: Parameters<typeof statusOf
     base: log.base.s,
     lagMs: leadership !== null ? 0 : (parts.followers.get(log.o)?.stalenessMs() ?? null),
     state: stateOf(context, log, parts),
+    ...(failbackInMs === null ? {} : { failbackInMs }),
     sinks: parts.sinks.statusOf(log),
     peers: (leadership?.peers ?? []).map((peer) => ({
       region: peer.region,

@@ -24,7 +24,7 @@ import type { IdempotencyRow, LostRow, OwnerRow } from "./message.ts";
 import { answersValues, decide, resultsOf, type Change, type Decision } from "./operations.ts";
 import type { CrossPosition, Position, RegionIndex } from "./position.ts";
 import { RecentKeys } from "./recent-keys.ts";
-import { notLeader, sentOn } from "./redirect.ts";
+import { notLeader, sentOn, type Elsewhere } from "./redirect.ts";
 import type {
   ClaimRequest,
   ClientReply,
@@ -423,6 +423,10 @@ export class Writer {
     const { position } = write;
     const tell = (): ClientReply | null => {
       if (this.#superseded(leadership, position)) return { kind: "outcome-unknown" };
+      const successor = this.#successorOf(leadership);
+      // It adopted the entry and finds it by its key: nobody has to wait here for what only a leader can know.
+      if (successor !== null && request.idempotency !== undefined)
+        return { ...sentOn(this.#context, owner, successor), logged: true };
       if (!this.#context.isSynced(ticket) || !this.#met(request.concern, leadership, position, write.deps))
         return null;
       const shown = shownAt(this.#context, position);
@@ -494,6 +498,13 @@ export class Writer {
   #superseded(leadership: Leadership, position: Position): boolean {
     if (!leadership.deposed && leadership.log.promised === leadership.e) return false;
     return leadership.log.judge(this.#context.rules, position.e, position.s) !== "contained";
+  }
+
+  /** Who leads after a leadership that is over, once its OPEN is in the log here, behind all that is held for contained. */
+  #successorOf({ log, e }: Leadership): Elsewhere | null {
+    return log.last.e > e && log.leaderEpoch > e
+      ? { kind: "elsewhere", leader: log.leader, epoch: log.leaderEpoch }
+      : null;
   }
 
   #refuse(leadership: Leadership, concern: Concern, judged: number, answer: () => ClientReply): Outcome {

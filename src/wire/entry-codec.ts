@@ -67,6 +67,7 @@ const claimMarkShape = message<ClaimMark>("ClaimMark", {
 const openMarkShape = message<OpenMark>("OpenMark", {
   leader: one(1, region),
   configVersion: one(2, u53),
+  gaveUp: maybe(4, u53),
 });
 
 const eraseMarkShape = message<EraseMark>("EraseMark", {

@@ -39,6 +39,8 @@ import type {
   SnapshotChunk,
   SnapshotRows,
   SnapshotUnknown,
+  Transfer,
+  TransferReply,
   Unsupported,
 } from "../replication/message.ts";
 import { cutShape, rawEntryShape } from "./entry-codec.ts";
@@ -74,6 +76,18 @@ const sinkMarkShape = message<SinkMark>("SinkMark", {
   name: one(1, text),
   round: one(2, u53),
   s: one(3, u53),
+});
+
+const promiseShape = tagged<Promise_>("Promise", "promise", {
+  b: one(1, u53),
+  last: one(2, tailShape),
+  base: one(3, tailShape),
+  epochs: many(4, epochStartShape),
+  commit: one(5, u53),
+  leaseRemainingMs: one(6, s53),
+  hlc: one(7, u53),
+  storeId: one(8, text),
+  inc: one(9, u53),
 });
 
 const requestShape = choice<PeerRequest>("PeerRequest", {
@@ -119,6 +133,15 @@ const requestShape = choice<PeerRequest>("PeerRequest", {
       o: one(1, region),
       b: one(2, u53),
       transfer: one(3, flag),
+      gaveUp: maybe(4, u53),
+    }),
+  ],
+  transfer: [
+    9,
+    tagged<Transfer>("Transfer", "transfer", {
+      o: one(1, region),
+      e: one(2, u53),
+      promise: maybe(3, promiseShape),
     }),
   ],
   "close-now": [5, tagged<CloseNow>("CloseNow", "close-now", { o: one(1, region) })],
@@ -190,20 +213,7 @@ const replyShape = choice<PeerReply>("PeerReply", {
       coolingMs: one(6, u53),
     }),
   ],
-  promise: [
-    7,
-    tagged<Promise_>("Promise", "promise", {
-      b: one(1, u53),
-      last: one(2, tailShape),
-      base: one(3, tailShape),
-      epochs: many(4, epochStartShape),
-      commit: one(5, u53),
-      leaseRemainingMs: one(6, s53),
-      hlc: one(7, u53),
-      storeId: one(8, text),
-      inc: one(9, u53),
-    }),
-  ],
+  promise: [7, promiseShape],
   nack: [8, tagged<Nack>("Nack", "nack", { promised: one(1, u53) })],
   "close-reply": [
     9,
@@ -245,6 +255,14 @@ const replyShape = choice<PeerReply>("PeerReply", {
       leader: one(1, region),
       e: one(2, u53),
       restoring: one(3, flag),
+    }),
+  ],
+  "transfer-reply": [
+    17,
+    tagged<TransferReply>("TransferReply", "transfer-reply", {
+      ready: one(1, flag),
+      counter: one(2, u53),
+      open: one(3, tailShape),
     }),
   ],
   "cuts-taken": [20, tagged<CutsTaken>("CutsTaken", "cuts-taken", {})],

@@ -71,6 +71,14 @@ test("a leader is missed sooner where no lease has to be waited for", () => {
   expect(chosen.timing).toMatchObject({ probeMs: 300, cooldownMs: 0 });
 });
 
+test("a log that was taken over goes home after a minute, or another time, or never", () => {
+  const failbackMs = (change: Record<string, unknown>) =>
+    readDeployment({ ...PRODUCTION, ...change }).timing.failbackMs;
+  expect(failbackMs({})).toBe(60_000);
+  expect(failbackMs({ FAILBACK_MS: "1000" })).toBe(1_000);
+  expect(failbackMs({ FAILBACK_MS: "off" })).toBe(0);
+});
+
 describe("a bad value is refused by the name of its variable", () => {
   test.each<[string, Record<string, unknown>]>([
     ["NAMESPACES", { NAMESPACES: "" }],
@@ -91,6 +99,9 @@ describe("a bad value is refused by the name of its variable", () => {
     ["CLOCK_BOUND_MS", { CLOCK_BOUND_MS: "soon" }],
     ["PROBE_MS", { PROBE_MS: "49" }],
     ["COOLDOWN_MS", { COOLDOWN_MS: "3600001" }],
+    ["FAILBACK_MS", { FAILBACK_MS: "999" }],
+    ["FAILBACK_MS", { FAILBACK_MS: "604800001" }],
+    ["FAILBACK_MS", { FAILBACK_MS: "never" }],
     ["WRITE_CONCERN", { WRITE_CONCERN: "most" }],
     ["WRITE_CONCERN", { WRITE_CONCERN: "other:all" }],
     ["AUTH_MODE", { AUTH_MODE: "none" }],

@@ -113,7 +113,6 @@ describe("methods", () => {
   });
 
   it.each([
-    ["PUT", "/v1/regions/weur/leader"],
     ["GET", "/nothing"],
     ["GET", "/"],
   ])("%s %s is not here", async (method, path) => {

@@ -1011,6 +1011,16 @@ export function describeMessage(message: PeerRequest | PeerReply | Batch): strin
       return `prepare log of ${name(message.o)} for ${epoch(message.b)}`;
     case "promise":
       return `promised ${epoch(message.b)}, my log ends at ${place(message.last)}, leases of others end in ${message.leaseRemainingMs} ms`;
+    case "transfer":
+      return message.promise === undefined
+        ? `could you lead log of ${name(message.o)}?`
+        : `lead log of ${name(message.o)} under ${epoch(message.promise.b)}, it ends at ${place(message.promise.last)}`;
+    case "transfer-reply":
+      return message.open.s === 0
+        ? message.ready
+          ? "could"
+          : "not ready"
+        : `leads since ${place(message.open)}`;
     case "nack":
       return `no, promised ${epoch(message.promised)}`;
     case "close-now":
@@ -1074,6 +1084,8 @@ function describeRequest(request: ClientRequest): string {
       return `how far is the erasure at ${place(request.position)}?`;
     case "status":
       return "status";
+    case "hand-off":
+      return `hand log of ${name(request.origin)} to ${name(request.to)}`;
     case "sink":
       return `${request.action.kind} ${request.name}`;
   }

@@ -136,6 +136,7 @@ const PEER_MESSAGES: { [T in PeerRequest["type"]]: (node: Node) => Extract<PeerR
   "pre-vote": () => ({ type: "pre-vote", o: 0, b: 50, last: { e: 0, s: 0 }, e: 34 }),
   probe: () => ({ type: "probe", o: 0 }),
   prepare: () => ({ type: "prepare", o: 0, b: 50, transfer: false }),
+  transfer: () => ({ type: "transfer", o: 0, e: 34 }),
   "close-now": () => ({ type: "close-now", o: 0 }),
   cuts: () => ({ type: "cuts", o: 0, cuts: [] }),
   progress: () => ({ type: "progress", o: 0, e: 16, match: 1, storeId: "x", inc: 1 }),
@@ -159,6 +160,7 @@ const PEER_ANSWERS: Record<PeerRequest["type"], Record<State, PeerReply["type"]>
   "pre-vote": always("pre-vote-reply"),
   probe: always("probe-ok"),
   prepare: always("promise"),
+  transfer: always("transfer-reply"),
   // Only a leader that may acknowledge says how far its log is.
   "close-now": always("not-leader", { leading: "close-reply" }),
   // Whoever leads keeps them, once it knows what was kept before.
@@ -291,6 +293,8 @@ const QUESTIONS: Record<Question, (node: Node) => ClientRequest> = {
   erasure: (node) => ({ op: "erasure", position: { o: 0, e: 16, s: 99 }, ...asked(node) }),
   claim: (node) => ({ op: "claim", user: "carl", home: 0, principal: "carl", ...asked(node) }),
   status: (node) => ({ op: "status", ...asked(node) }),
+  // To where it is, if this replica leads.
+  "hand-off": (node) => ({ op: "hand-off", origin: 0, to: 0, ...asked(node) }),
   sink: (node) => ({ op: "sink", name: "nobody", action: { kind: "resume" }, ...asked(node) }),
 };
 
@@ -389,6 +393,12 @@ const CLIENT_ANSWERS: Record<Question, Record<State, Said>> = {
     restoring: "not-ready",
   }),
   status: always("status"),
+  "hand-off": always("not-leader", {
+    leading: "handed-off",
+    waiting: "no-leader",
+    campaigning: "no-leader",
+    restoring: "not-ready",
+  }),
   sink: always("sink"),
 };
 

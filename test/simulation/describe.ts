@@ -46,6 +46,10 @@ export function describeMessage(message: PeerRequest | PeerReply | Batch): strin
       return `pre-vote-reply ${message.willing ? "willing" : "unwilling"}${message.reachable ? " reached" : ""} lease ${message.leaseRemainingMs} cooling ${message.coolingMs} e${message.e}`;
     case "prepare":
       return `prepare o${message.o} b${message.b}`;
+    case "transfer":
+      return `transfer o${message.o} e${message.e}${message.promise === undefined ? "?" : ` to b${message.promise.b} last ${tail(message.promise.last)}`}`;
+    case "transfer-reply":
+      return `transfer-reply ${message.ready ? "ready" : "not ready"}${message.open.s === 0 ? "" : ` open ${tail(message.open)}`}`;
     case "promise":
       return `promise b${message.b} last ${tail(message.last)} commit ${message.commit} lease ${message.leaseRemainingMs}`;
     case "nack":
@@ -99,6 +103,8 @@ export function describeRequest(request: ClientRequest): string {
       return `claim ${request.user} for ${request.home}`;
     case "status":
       return "status";
+    case "hand-off":
+      return `hand-off o${request.origin} to ${request.to}`;
     case "sink":
       return `sink ${request.name}: ${request.action.kind === "resume" ? "resume" : `replay after ${position(request.action.position)}`}`;
     default:

@@ -98,6 +98,8 @@ export class Edge {
         // Whoever leads next may refuse what this one has logged, and it may yet be seen here.
         unsure = true;
       }
+      // In the log, and for whoever leads next to answer.
+      if ((reply.kind === "moved" || reply.kind === "not-leader") && reply.logged === true) unsure = true;
       if (reply.kind === "unknown-user") this.#homes.delete(request.user);
       else if (isUnable(reply)) aim = this.#elsewhere(partition, known.home, aim);
       else if (isRedirect(reply)) aim = this.#redirected(partition, request.user, known.home, reply, aim);

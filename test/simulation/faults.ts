@@ -73,6 +73,11 @@ export interface TakeoverFaults {
   readonly abandon: number;
 }
 
+export interface HandOffFaults {
+  /** Per second: an administrator has some log handed to some region. */
+  readonly perSecond: number;
+}
+
 export interface ReceiverFaults {
   readonly delayMs: Range;
   /** Per attempt: refused, not taken. */
@@ -99,6 +104,7 @@ export interface Faults {
   /** Per second and region. */
   readonly clockJumpsPerSecond: number;
   readonly takeover: TakeoverFaults;
+  readonly handOff: HandOffFaults;
   readonly receiver: ReceiverFaults;
 }
 
@@ -140,6 +146,7 @@ export const CALM: Faults = {
   clock: { offsetMsMax: 40, jumpMsMax: 0, drift: 0 },
   clockJumpsPerSecond: 0,
   takeover: { perSecond: 0, entriesMax: 0, bareMajority: 0, abandon: 0 },
+  handOff: { perSecond: 0 },
   receiver: {
     delayMs: [5, 60],
     refusal: 0,

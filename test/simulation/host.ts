@@ -504,12 +504,13 @@ function isAlarm(effect: Effect): boolean {
   return effect.type === "alarm";
 }
 
-/** Turns around a promise or an OPEN: where a crash has found bugs before. */
+/** Turns around a promise, a hand-off or an OPEN: where a crash has found bugs before. */
 function isDelicate(event: Event, effects: readonly Effect[]): boolean {
   if (event.type === "answer" && event.message.type === "promise") return true;
+  if (event.type === "peer" && event.message.type === "transfer") return true;
   return effects.some(
     (effect) =>
       (effect.type === "reply" && effect.message.type === "promise") ||
-      (effect.type === "call" && effect.message.type === "prepare"),
+      (effect.type === "call" && (effect.message.type === "prepare" || effect.message.type === "transfer")),
   );
 }

@@ -1,6 +1,6 @@
 /**
  * Takeovers have a reason: who campaigns for a log that another region leads does so because a majority of the voters, each for
- * itself, was out of touch with that region.
+ * itself, was out of touch with that region, or because the log was handed to it.
  */
 import { leaderOf } from "../../src/replication/position.ts";
 import type { Network } from "./network.ts";
@@ -17,7 +17,8 @@ export function takeoversHaveAReason(turn: Turn, network: Network): void {
     if (effect.type !== "call" || effect.message.type !== "prepare") continue;
     const { o, b } = effect.message;
     ghost.log(host.partition, o).ballots.add(b);
-    if (!turn.clocksKept) continue;
+    // Whether it was handed over is judged elsewhere.
+    if (!turn.clocksKept || effect.message.transfer) continue;
     const known = peers
       .map((peer) => ghost.mirror(peer, o))
       .map(({ last, acceptor }) => Math.max(last.e, acceptor.leaderE));

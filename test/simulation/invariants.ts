@@ -50,6 +50,7 @@ import {
   promisesNeverDecrease,
 } from "./invariants-log.ts";
 import { takeoversHaveAReason } from "./invariants-takeover.ts";
+import { HandOffWatch, heirsAreTold } from "./hand-offs.ts";
 import { SinkWatch } from "./sinks.ts";
 import { stateIsWhatWasApplied } from "./state-check.ts";
 import type { Answered, Turn } from "./turn.ts";
@@ -112,6 +113,7 @@ export class Invariants implements Observer {
   /** What a replica did in its last turn, if it is something that a restart must not undo. */
   readonly #delicate = new Map<Host, "a promise" | "an OPEN">();
   readonly sinks = new SinkWatch();
+  readonly #handOffs = new HandOffWatch();
 
   constructor(cluster: Cluster, ghost: Ghost, clocksKept: boolean) {
     this.#cluster = cluster;
@@ -184,6 +186,8 @@ export class Invariants implements Observer {
       fail: (invariant, what) => this.#ghost.fail(invariant, what),
     };
     for (const invariant of INVARIANTS) invariant(turn);
+    this.#handOffs.watch(turn);
+    heirsAreTold(turn, this.#handOffs);
     takeoversHaveAReason(turn, this.#cluster.network);
     this.sinks.watch(turn, dirty);
     for (const effect of effects) if (effect.type === "reply") requests.delete(effect.id);

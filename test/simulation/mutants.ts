@@ -250,6 +250,15 @@ const MUTANTS: readonly Mutant[] = [
   mutant("ignores-leases", "R5: acknowledges and answers as the leader without a valid lease", leases, {
     leaseValid: (standing) => standing.leads,
   }),
+  mutant("hands-over-and-stays", "a leader goes on leading after it has handed its log over", "hand-offs", {
+    stepsDown: () => false,
+  }),
+  mutant(
+    "voids-every-grant",
+    "R5: when a log is handed over, voters forget the leases of all leaders before",
+    "hand-offs",
+    { bindingGrants: (grants, gaveUp) => (gaveUp === 0 ? grants : []) },
+  ),
   mutant("acknowledges-at-once", "R6: a new leader does not wait for the leases before it", leases, {
     ackAfter: () => 0,
   }),

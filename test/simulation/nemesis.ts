@@ -1,6 +1,7 @@
 /** What makes faults happen over time: cuts, crashes and evictions of idle objects, clocks that jump, takeovers. */
 import type { Cluster } from "./cluster.ts";
 import { range } from "./cluster.ts";
+import { handOverSomeLog } from "./hand-offs.ts";
 import type { Random } from "./random.ts";
 import { controlSomeSink } from "./sinks.ts";
 import { type Usurper, USURPER } from "./usurper.ts";
@@ -37,7 +38,7 @@ export class Nemesis {
   }
 
   #tick(): void {
-    const { network, crash, clockJumpsPerSecond, takeover, receiver } = this.#cluster.faults;
+    const { network, crash, clockJumpsPerSecond, takeover, handOff, receiver } = this.#cluster.faults;
     if (this.#happens(network.cutsPerSecond)) this.cut();
     for (const host of this.#cluster.allHosts()) {
       if (!this.#happens(crash.idlePerSecond) || !host.isAwake) continue;
@@ -59,6 +60,7 @@ export class Nemesis {
     }
     if (this.#cluster.sinks.length > 0 && this.#happens(receiver.controlsPerSecond))
       controlSomeSink(this.#cluster, this.#random);
+    if (this.#happens(handOff.perSecond)) handOverSomeLog(this.#cluster, this.#random);
     if (this.#happens(takeover.perSecond)) {
       this.#usurper.takeOver(
         this.#random.below(this.#cluster.partitions),

@@ -66,6 +66,7 @@ const LOSSY: Faults = {
   clock: { offsetMsMax: 200, jumpMsMax: DEFAULT_TIMING.clockBoundMs, drift: DEFAULT_TIMING.clockDrift },
   clockJumpsPerSecond: 0.2,
   takeover: { perSecond: 0.15, entriesMax: 4, bareMajority: 0.5, abandon: 0.2 },
+  handOff: { perSecond: 0 },
   receiver: {
     delayMs: [5, 300],
     refusal: 0.1,
@@ -230,6 +231,34 @@ const SCHEDULES: readonly Schedule[] = [
       opsPerDevice: 40,
       budgetMs: [1_500, 4_000],
       roam: 0.3,
+    },
+  },
+  {
+    ...BASE,
+    name: "hand-offs",
+    // Logs are handed to and fro, and back home when that is well again, while both sides crash and others take over.
+    timing: { ...BASE.timing, ...EAGER, failbackMs: 2_500 },
+    faults: {
+      ...LOSSY,
+      network: {
+        ...LOSSY.network,
+        delayMs: [5, 60],
+        slow: 0.01,
+        loss: 0.01,
+        cutsPerSecond: 0.2,
+        cutMs: [200, 4_000],
+      },
+      crash: { ...LOSSY.crash, betweenEffects: 0.004, beforeCommit: 0.001, downMs: [0, 800] },
+      takeover: { perSecond: 0.5, entriesMax: 3, bareMajority: 0.8, abandon: 0.15 },
+      handOff: { perSecond: 1.5 },
+    },
+    workload: {
+      ...WORKLOAD,
+      thinkMs: [5, 400],
+      opsPerDevice: 20,
+      concerns: { local: 8, one: 2, majority: 3, all: 1 },
+      levels: { leader: 5, strong: 2, session: 2, eventual: 1 },
+      users: 3,
     },
   },
   {

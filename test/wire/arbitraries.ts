@@ -9,6 +9,7 @@ import type {
   EpochStart,
   PeerReply,
   PeerRequest,
+  Promise_,
   SnapshotBase,
   SnapshotRow,
 } from "../../src/replication/message.ts";
@@ -91,7 +92,10 @@ export const entry: fc.Arbitrary<Entry> = fc.record(
     ops: few(op),
     status: u32,
     claim: fc.record({ home: region, version: u53 }),
-    open: fc.record({ leader: region, configVersion: u53 }),
+    open: fc.record(
+      { leader: region, configVersion: u53, gaveUp: u53 },
+      { requiredKeys: ["leader", "configVersion"] },
+    ),
     erase: fc.record({ id: bytes, digest: bytes }),
     divergent: fc.record(
       {
@@ -155,6 +159,19 @@ function is<T extends string>(type: T): fc.Arbitrary<T> {
   return fc.constant(type);
 }
 
+const promise: fc.Arbitrary<Promise_> = fc.record({
+  type: is("promise"),
+  b: u53,
+  last: tail,
+  base: tail,
+  epochs: few(epochStart),
+  commit: u53,
+  leaseRemainingMs: clock,
+  hlc: u53,
+  storeId: text,
+  inc: u53,
+});
+
 /** One arbitrary for each type of request: a new type does not compile until it has one. */
 export const requests: {
   readonly [K in PeerRequest["type"]]: fc.Arbitrary<Extract<PeerRequest, { type: K }>>;
@@ -189,7 +206,14 @@ export const requests: {
   }),
   probe: fc.record({ type: is("probe"), o: region }),
   "pre-vote": fc.record({ type: is("pre-vote"), o: region, b: u53, last: tail, e: u53 }),
-  prepare: fc.record({ type: is("prepare"), o: region, b: u53, transfer: fc.boolean() }),
+  prepare: fc.record(
+    { type: is("prepare"), o: region, b: u53, transfer: fc.boolean(), gaveUp: u53 },
+    { requiredKeys: ["type", "o", "b", "transfer"] },
+  ),
+  transfer: fc.record(
+    { type: is("transfer"), o: region, e: u53, promise },
+    { requiredKeys: ["type", "o", "e"] },
+  ),
   "close-now": fc.record({ type: is("close-now"), o: region }),
   progress: fc.record({ type: is("progress"), o: region, e: u53, match: u53, storeId: text, inc: u53 }),
   cuts: fc.record({
@@ -329,18 +353,8 @@ export const replies: { readonly [K in PeerReply["type"]]: fc.Arbitrary<Extract<
     coolingMs: u53,
   }),
   "probe-ok": fc.record({ type: is("probe-ok"), leader: region, e: u53, restoring: fc.boolean() }),
-  promise: fc.record({
-    type: is("promise"),
-    b: u53,
-    last: tail,
-    base: tail,
-    epochs: few(epochStart),
-    commit: u53,
-    leaseRemainingMs: clock,
-    hlc: u53,
-    storeId: text,
-    inc: u53,
-  }),
+  promise,
+  "transfer-reply": fc.record({ type: is("transfer-reply"), ready: fc.boolean(), counter: u53, open: tail }),
   nack: fc.record({ type: is("nack"), promised: u53 }),
   "close-reply": fc.record({ type: is("close-reply"), e: u53, last: tail, commit: u53, hlc: u53 }),
   "not-leader": fc.record({ type: is("not-leader"), leader: region, promised: u53 }),

@@ -23,7 +23,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ithaca.proto.
  */
 export const file_ithaca: GenFile = /*@__PURE__*/
-  fileDesc("CgxpdGhhY2EucHJvdG8SCWl0aGFjYS52MSI2CghQb3NpdGlvbhIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSCwoDc2VxGAMgASgEIk4KDUNyb3NzUG9zaXRpb24SEQoJcGFydGl0aW9uGAEgASgNEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQiPQoOQ3Jvc3NQb3NpdGlvbnMSKwoJcG9zaXRpb25zGAEgAygLMhguaXRoYWNhLnYxLkNyb3NzUG9zaXRpb24iIgoEVGFpbBINCgVlcG9jaBgBIAEoBBILCgNzZXEYAiABKAQiKgoKRXBvY2hTdGFydBINCgVlcG9jaBgBIAEoBBINCgVzdGFydBgCIAEoBCLRBAoFRW50cnkSIgoEa2luZBgBIAEoDjIULml0aGFjYS52MS5FbnRyeUtpbmQSDgoGb3JpZ2luGAIgASgNEg0KBWVwb2NoGAMgASgEEgsKA3NlcRgEIAEoBBITCgtpbmNhcm5hdGlvbhgFIAEoBBILCgNobGMYBiABKAQSDAoEdXNlchgHIAEoCRIRCglwcmluY2lwYWwYCCABKAkSIwoHY29uY2VybhgJIAEoDjISLml0aGFjYS52MS5Db25jZXJuEg4KBnN0YXR1cxgKIAEoDRIaCgNvcHMYCyADKAsyDS5pdGhhY2EudjEuT3ASLwoLaWRlbXBvdGVuY3kYDCABKAsyGi5pdGhhY2EudjEuSWRlbXBvdGVuY3lNYXJrEiEKBGRlcHMYDSADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24SJwoFeGRlcHMYDiADKAsyGC5pdGhhY2EudjEuQ3Jvc3NQb3NpdGlvbhIjCgVjbGFpbRgQIAEoCzIULml0aGFjYS52MS5DbGFpbU1hcmsSIQoEb3BlbhgRIAEoCzITLml0aGFjYS52MS5PcGVuTWFyaxIrCglkaXZlcmdlbnQYFiABKAsyGC5pdGhhY2EudjEuRGl2ZXJnZW50TWFyaxIjCgVlcmFzZRgXIAEoCzIULml0aGFjYS52MS5FcmFzZU1hcmsSJwoHcmVzb2x2ZRgaIAEoCzIWLml0aGFjYS52MS5SZXNvbHZlTWFyaxIZChBwcm90b2NvbF92ZXJzaW9uGP8PIAEoDUoJCIAQEICAgIACInkKAk9wEh8KBGtpbmQYASABKA4yES5pdGhhY2EudjEuT3BLaW5kEgsKA2tleRgCIAEoCRIjCgVhZnRlchgDIAEoCzIULml0aGFjYS52MS5JdGVtSW1hZ2USFAoHY29tbWFuZBgEIAEoDEgAiAEBQgoKCF9jb21tYW5kImAKCUl0ZW1JbWFnZRIUCgxjb250ZW50X3R5cGUYASABKAkSDQoFdmFsdWUYAiABKAwSEgoKZXhwaXJlc19hdBgDIAEoBBIRCgRtYXJrGAQgASgMSACIAQFCBwoFX21hcmsiWQoPSWRlbXBvdGVuY3lNYXJrEgsKA2tleRgBIAEoCRITCgtmaW5nZXJwcmludBgCIAEoDBIkCgZzb3VyY2UYAyABKA4yFC5pdGhhY2EudjEuS2V5U291cmNlIioKCUNsYWltTWFyaxIMCgRob21lGAEgASgNEg8KB3ZlcnNpb24YAiABKAQiMgoIT3Blbk1hcmsSDgoGbGVhZGVyGAEgASgNEhYKDmNvbmZpZ192ZXJzaW9uGAIgASgEIicKCUVyYXNlTWFyaxIKCgJpZBgBIAEoDBIOCgZkaWdlc3QYAiABKAwi3gEKDURpdmVyZ2VudE1hcmsSDQoFZXBvY2gYASABKAQSCwoDc2VxGAIgASgEEg0KBWVudHJ5GAMgASgMEhUKDXN1cGVyc2VkZWRfYnkYBCABKAQSDgoGY3V0X2luGAUgASgNEg4KBmN1dF9hdBgGIAEoBBIlCgZiZWZvcmUYByADKAsyFS5pdGhhY2EudjEuSXRlbUJlZm9yZRIjCgVzdGF0ZRgIIAEoDjIULml0aGFjYS52MS5Mb3N0U3RhdGUSHwoCYnkYCSABKAsyEy5pdGhhY2EudjEuUG9zaXRpb24iYwoKSXRlbUJlZm9yZRILCgNrZXkYASABKAkSIgoEaXRlbRgCIAEoCzIULml0aGFjYS52MS5JdGVtSW1hZ2USJAoHdmVyc2lvbhgDIAEoCzITLml0aGFjYS52MS5Qb3NpdGlvbiJcCgtSZXNvbHZlTWFyaxIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSCwoDc2VxGAMgASgEEiEKA2hvdxgEIAEoDjIULml0aGFjYS52MS5Mb3N0U3RhdGUiUwoIUmF3RW50cnkSDQoFZXBvY2gYASABKAQSCwoDc2VxGAIgASgEEg0KBWVudHJ5GAMgASgMEhIKBWNoYWluGAQgASgMSACIAQFCCAoGX2NoYWluIrIBCghFbnZlbG9wZRIRCgluYW1lc3BhY2UYASABKAkSEQoJcGFydGl0aW9uGAIgASgNEhMKC2Zyb21fcmVnaW9uGAMgASgNEhEKCXRvX3JlZ2lvbhgEIAEoDRIYChBwcm90b2NvbF92ZXJzaW9uGAUgASgNEhEKB3JlcXVlc3QYICABKAxIABIPCgVyZXBseRghIAEoDEgAEg8KBWJhdGNoGCIgASgMSABCCQoHcGF5bG9hZCKsAwoLUGVlclJlcXVlc3QSIwoGYXBwZW5kGAEgASgLMhEuaXRoYWNhLnYxLkFwcGVuZEgAEh8KBHB1bGwYAiABKAsyDy5pdGhhY2EudjEuUHVsbEgAEiYKCHByZV92b3RlGAMgASgLMhIuaXRoYWNhLnYxLlByZVZvdGVIABIlCgdwcmVwYXJlGAQgASgLMhIuaXRoYWNhLnYxLlByZXBhcmVIABIoCgljbG9zZV9ub3cYBSABKAsyEy5pdGhhY2EudjEuQ2xvc2VOb3dIABInCghwcm9ncmVzcxgGIAEoCzITLml0aGFjYS52MS5Qcm9ncmVzc0gAEjIKDnNuYXBzaG90X2JlZ2luGAcgASgLMhguaXRoYWNhLnYxLlNuYXBzaG90QmVnaW5IABIyCg5zbmFwc2hvdF9jaHVuaxgIIAEoCzIYLml0aGFjYS52MS5TbmFwc2hvdENodW5rSAASIQoFcHJvYmUYDyABKAsyEC5pdGhhY2EudjEuUHJvYmVIABIfCgRjdXRzGBQgASgLMg8uaXRoYWNhLnYxLkN1dHNIAEIJCgdtZXNzYWdlIqIGCglQZWVyUmVwbHkSKAoJYXBwZW5kX29rGAEgASgLMhMuaXRoYWNhLnYxLkFwcGVuZE9rSAASLgoMYXBwZW5kX3N0YWxlGAIgASgLMhYuaXRoYWNhLnYxLkFwcGVuZFN0YWxlSAASNAoPYXBwZW5kX21pc21hdGNoGAMgASgLMhkuaXRoYWNhLnYxLkFwcGVuZE1pc21hdGNoSAASJAoHcHVsbF9vaxgEIAEoCzIRLml0aGFjYS52MS5QdWxsT2tIABIwCg1uZWVkX3NuYXBzaG90GAUgASgLMhcuaXRoYWNhLnYxLk5lZWRTbmFwc2hvdEgAEjEKDnByZV92b3RlX3JlcGx5GAYgASgLMhcuaXRoYWNhLnYxLlByZVZvdGVSZXBseUgAEiUKB3Byb21pc2UYByABKAsyEi5pdGhhY2EudjEuUHJvbWlzZUgAEh8KBG5hY2sYCCABKAsyDy5pdGhhY2EudjEuTmFja0gAEiwKC2Nsb3NlX3JlcGx5GAkgASgLMhUuaXRoYWNhLnYxLkNsb3NlUmVwbHlIABIqCgpub3RfbGVhZGVyGAogASgLMhQuaXRoYWNhLnYxLk5vdExlYWRlckgAEiwKC3Byb2dyZXNzX29rGAsgASgLMhUuaXRoYWNhLnYxLlByb2dyZXNzT2tIABIyCg5zbmFwc2hvdF9iZWd1bhgMIAEoCzIYLml0aGFjYS52MS5TbmFwc2hvdEJlZ3VuSAASMAoNc25hcHNob3Rfcm93cxgNIAEoCzIXLml0aGFjYS52MS5TbmFwc2hvdFJvd3NIABI2ChBzbmFwc2hvdF91bmtub3duGA4gASgLMhouaXRoYWNhLnYxLlNuYXBzaG90VW5rbm93bkgAEi0KC3Vuc3VwcG9ydGVkGA8gASgLMhYuaXRoYWNhLnYxLlVuc3VwcG9ydGVkSAASJgoIcHJvYmVfb2sYECABKAsyEi5pdGhhY2EudjEuUHJvYmVPa0gAEioKCmN1dHNfdGFrZW4YFCABKAsyFC5pdGhhY2EudjEuQ3V0c1Rha2VuSABCCQoHbWVzc2FnZSKQAgoGQXBwZW5kEg4KBm9yaWdpbhgBIAEoDRINCgVlcG9jaBgCIAEoBBITCgtpbmNhcm5hdGlvbhgDIAEoBBIdCgRwcmV2GAQgASgLMg8uaXRoYWNhLnYxLlRhaWwSJAoHZW50cmllcxgFIAMoCzITLml0aGFjYS52MS5SYXdFbnRyeRINCgVjaGFpbhgGIAEoDBIOCgZjb21taXQYByABKAQSIQoGY2xvc2VkGAggASgLMhEuaXRoYWNhLnYxLkNsb3NlZBINCgVncmFudBgJIAEoCBIYChBwcm90b2NvbF92ZXJzaW9uGAogASgNEiIKBXNpbmtzGAsgAygLMhMuaXRoYWNhLnYxLlNpbmtNYXJrIjQKCFNpbmtNYXJrEgwKBG5hbWUYASABKAkSDQoFcm91bmQYAiABKAQSCwoDc2VxGAMgASgEIjAKBkNsb3NlZBILCgNzZXEYASABKAQSCwoDaGxjGAIgASgEEgwKBGVjaG8YAyABKBIifAoIQXBwZW5kT2sSDQoFZXBvY2gYASABKAQSDQoFbWF0Y2gYAiABKAQSDQoFc3RhbXAYAyABKBISEAoIc3RvcmVfaWQYBCABKAkSEwoLaW5jYXJuYXRpb24YBSABKAQSEgoFZWFnZXIYBiABKAhIAIgBAUIICgZfZWFnZXIiHwoLQXBwZW5kU3RhbGUSEAoIcHJvbWlzZWQYASABKAQihAEKDkFwcGVuZE1pc21hdGNoEiUKBmVwb2NocxgBIAMoCzIVLml0aGFjYS52MS5FcG9jaFN0YXJ0Eh0KBGxhc3QYAiABKAsyDy5pdGhhY2EudjEuVGFpbBIdCgRiYXNlGAMgASgLMg8uaXRoYWNhLnYxLlRhaWwSDQoFc3RhbXAYBCABKBIiowEKBFB1bGwSDgoGb3JpZ2luGAEgASgNEh0KBGxhc3QYAiABKAsyDy5pdGhhY2EudjEuVGFpbBIdCgRiYXNlGAMgASgLMg8uaXRoYWNhLnYxLlRhaWwSJQoGZXBvY2hzGAQgAygLMhUuaXRoYWNhLnYxLkVwb2NoU3RhcnQSEQoJYnl0ZXNfbWF4GAUgASgEEhMKC3dhbnRfY29tbWl0GAYgASgIIpoBCgZQdWxsT2sSDQoFZXBvY2gYASABKAQSHQoEcHJldhgCIAEoCzIPLml0aGFjYS52MS5UYWlsEiQKB2VudHJpZXMYAyADKAsyEy5pdGhhY2EudjEuUmF3RW50cnkSDQoFY2hhaW4YBCABKAwSDgoGY29tbWl0GAUgASgEEh0KBGxhc3QYBiABKAsyDy5pdGhhY2EudjEuVGFpbCItCgxOZWVkU25hcHNob3QSHQoEYmFzZRgBIAEoCzIPLml0aGFjYS52MS5UYWlsIhcKBVByb2JlEg4KBm9yaWdpbhgBIAEoDSI7CgdQcm9iZU9rEg4KBmxlYWRlchgBIAEoDRINCgVlcG9jaBgCIAEoBBIRCglyZXN0b3JpbmcYAyABKAgiVwoHUHJlVm90ZRIOCgZvcmlnaW4YASABKA0SDgoGYmFsbG90GAIgASgEEh0KBGxhc3QYAyABKAsyDy5pdGhhY2EudjEuVGFpbBINCgVlcG9jaBgEIAEoBCKDAQoMUHJlVm90ZVJlcGx5EhEKCXJlYWNoYWJsZRgBIAEoCBIaChJsZWFzZV9yZW1haW5pbmdfbXMYAiABKBISDwoHd2lsbGluZxgDIAEoCBIQCghwcm9taXNlZBgEIAEoBBINCgVlcG9jaBgFIAEoBBISCgpjb29saW5nX21zGAYgASgEIjsKB1ByZXBhcmUSDgoGb3JpZ2luGAEgASgNEg4KBmJhbGxvdBgCIAEoBBIQCgh0cmFuc2ZlchgDIAEoCCLeAQoHUHJvbWlzZRIOCgZiYWxsb3QYASABKAQSHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEh0KBGJhc2UYAyABKAsyDy5pdGhhY2EudjEuVGFpbBIlCgZlcG9jaHMYBCADKAsyFS5pdGhhY2EudjEuRXBvY2hTdGFydBIOCgZjb21taXQYBSABKAQSGgoSbGVhc2VfcmVtYWluaW5nX21zGAYgASgSEgsKA2hsYxgHIAEoBBIQCghzdG9yZV9pZBgIIAEoCRITCgtpbmNhcm5hdGlvbhgJIAEoBCIYCgROYWNrEhAKCHByb21pc2VkGAEgASgEIhoKCENsb3NlTm93Eg4KBm9yaWdpbhgBIAEoDSJXCgpDbG9zZVJlcGx5Eg0KBWVwb2NoGAEgASgEEh0KBGxhc3QYAiABKAsyDy5pdGhhY2EudjEuVGFpbBIOCgZjb21taXQYAyABKAQSCwoDaGxjGAQgASgEIi0KCU5vdExlYWRlchIOCgZsZWFkZXIYASABKA0SEAoIcHJvbWlzZWQYAiABKAQiXwoIUHJvZ3Jlc3MSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEg0KBW1hdGNoGAMgASgEEhAKCHN0b3JlX2lkGAQgASgJEhMKC2luY2FybmF0aW9uGAUgASgEIgwKClByb2dyZXNzT2siNAoEQ3V0cxIOCgZvcmlnaW4YASABKA0SHAoEY3V0cxgCIAMoCzIOLml0aGFjYS52MS5DdXQiSwoDQ3V0Eg0KBWVudHJ5GAEgASgMEg4KBmN1dF9hdBgCIAEoBBIlCgZiZWZvcmUYAyADKAsyFS5pdGhhY2EudjEuSXRlbUJlZm9yZSILCglDdXRzVGFrZW4iDQoLVW5zdXBwb3J0ZWQiGwoNU25hcHNob3RCZWdpbhIKCgJpZBgBIAEoCSJCCg1TbmFwc2hvdEJlZ3VuEgoKAmlkGAEgASgJEiUKBGZyb20YAiADKAsyFy5pdGhhY2EudjEuU25hcHNob3RCYXNlIn0KDFNuYXBzaG90QmFzZRIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSCwoDc2VxGAMgASgEEg0KBWNoYWluGAQgASgMEgsKA2hsYxgFIAEoBBIlCgZlcG9jaHMYBiADKAsyFS5pdGhhY2EudjEuRXBvY2hTdGFydCI+Cg1TbmFwc2hvdENodW5rEgoKAmlkGAEgASgJEg4KBmN1cnNvchgCIAEoDBIRCglieXRlc19tYXgYAyABKAQiaAoMU25hcHNob3RSb3dzEiQKBHJvd3MYASADKAsyFi5pdGhhY2EudjEuU25hcHNob3RSb3cSDgoGY3Vyc29yGAIgASgMEiIKBXVudGlsGAMgAygLMhMuaXRoYWNhLnYxLlBvc2l0aW9uIhEKD1NuYXBzaG90VW5rbm93biLeAQoLU25hcHNob3RSb3cSIgoEaXRlbRgBIAEoCzISLml0aGFjYS52MS5JdGVtUm93SAASJAoFb3duZXIYAiABKAsyEy5pdGhhY2EudjEuT3duZXJSb3dIABIwCgtpZGVtcG90ZW5jeRgDIAEoCzIZLml0aGFjYS52MS5JZGVtcG90ZW5jeVJvd0gAEiIKBGxvc3QYBCABKAsyEi5pdGhhY2EudjEuTG9zdFJvd0gAEigKB2VyYXN1cmUYBSABKAsyFS5pdGhhY2EudjEuRXJhc3VyZVJvd0gAQgUKA3JvdyLrAQoHSXRlbVJvdxIMCgR1c2VyGAEgASgJEgsKA2tleRgCIAEoCRIOCgZvcmlnaW4YAyABKA0SDQoFZXBvY2gYBCABKAQSCwoDc2VxGAUgASgEEgsKA2hsYxgGIAEoBBIVCg1vd25lcl92ZXJzaW9uGAcgASgEEhEKCXRvbWJzdG9uZRgIIAEoCBISCgpleHBpcmVzX2F0GAkgASgEEhQKDGNvbnRlbnRfdHlwZRgKIAEoCRINCgV4ZGVwcxgLIAEoDBINCgV2YWx1ZRgMIAEoDBIRCgRtYXJrGA0gASgMSACIAQFCBwoFX21hcmsiYwoIT3duZXJSb3cSDAoEdXNlchgBIAEoCRIMCgRob21lGAIgASgNEg8KB3ZlcnNpb24YAyABKAQSDgoGb3JpZ2luGAQgASgNEg0KBWVwb2NoGAUgASgEEgsKA3NlcRgGIAEoBCKQAQoOSWRlbXBvdGVuY3lSb3cSDAoEdXNlchgBIAEoCRISCgprZXlfZGlnZXN0GAIgASgMEhMKC2ZpbmdlcnByaW50GAMgASgMEg4KBm9yaWdpbhgEIAEoDRINCgVlcG9jaBgFIAEoBBILCgNzZXEYBiABKAQSDgoGc3RhdHVzGAcgASgNEgsKA2hsYxgIIAEoBCJhCgpFcmFzdXJlUm93EgoKAmlkGAEgASgMEg4KBmRpZ2VzdBgCIAEoDBIOCgZvcmlnaW4YAyABKA0SDQoFZXBvY2gYBCABKAQSCwoDc2VxGAUgASgEEgsKA2hsYxgGIAEoBCLbAQoHTG9zdFJvdxIMCgR1c2VyGAEgASgJEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQSCwoDaGxjGAUgASgEEiEKCHJlY29yZGVkGAYgASgLMg8uaXRoYWNhLnYxLlRhaWwSIwoFc3RhdGUYByABKA4yFC5pdGhhY2EudjEuTG9zdFN0YXRlEh8KAmJ5GAggASgLMhMuaXRoYWNhLnYxLlBvc2l0aW9uEhAKCGlkZW50aXR5GAkgASgMEg4KBnJlY29yZBgKIAEoDCLYAQoFQmF0Y2gSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEhMKC2luY2FybmF0aW9uGAMgASgEEh0KBHByZXYYBCABKAsyDy5pdGhhY2EudjEuVGFpbBIkCgdlbnRyaWVzGAUgAygLMhMuaXRoYWNhLnYxLlJhd0VudHJ5Eg0KBWNoYWluGAYgASgMEh0KBGxhc3QYByABKAsyDy5pdGhhY2EudjEuVGFpbBIOCgZjb21taXQYCCABKAQSGAoQcHJvdG9jb2xfdmVyc2lvbhgJIAEoDSKjAQoMU2Vzc2lvblRva2VuEhEKCW5hbWVzcGFjZRgBIAEoCRITCgttYXBfdmVyc2lvbhgCIAEoDRIqCglwb3NpdGlvbnMYAyADKAsyFy5pdGhhY2EudjEuU2VlblBvc2l0aW9uEg8KB3NlZW5fYXQYBCABKAQSEQoJaXNzdWVkX2F0GAUgASgEEhAKB3ZlcnNpb24Y/w8gASgNSgkIgBAQgICAgAIiXgoMU2VlblBvc2l0aW9uEhEKCXBhcnRpdGlvbhgBIAEoDRIOCgZvcmlnaW4YAiABKA0SDQoFZXBvY2gYAyABKAQSCwoDc2VxGAQgASgEEg8KB2R1cmFibGUYBSABKAgirAEKClBhZ2VDdXJzb3ISEQoJbmFtZXNwYWNlGAEgASgJEgwKBHVzZXIYAiABKAkSCwoDa2V5GAMgASgJEg8KB3JldmVyc2UYBCABKAgSIgoFZmxvb3IYBSADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24SDwoHc2Vlbl9hdBgGIAEoBBINCgVyYW5nZRgHIAEoDBIQCgd2ZXJzaW9uGP8PIAEoDUoJCIAQEICAgIACIowBCgpGZWVkQ3Vyc29yEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgR1c2VyGAIgASgJEhQKDGhvbWVfdmVyc2lvbhgDIAEoBBIOCgZvcmlnaW4YBCABKA0SDQoFZXBvY2gYBSABKAQSCwoDc2VxGAYgASgEEhAKB3ZlcnNpb24Y/w8gASgNSgkIgBAQgICAgAIingEKBlRpY2tldBIRCgluYW1lc3BhY2UYASABKAkSDAoEdXNlchgCIAEoCRIjCgVvcGVucxgDIAEoDjIULml0aGFjYS52MS5UaWNrZXRVc2USDgoGcmVnaW9uGAQgASgNEhIKCmV4cGlyZXNfYXQYBSABKAQSDQoFbm9uY2UYBiABKAkSEAoHdmVyc2lvbhj/DyABKA1KCQiAEBCAgICAAiqbAwoJRW50cnlLaW5kEhoKFkVOVFJZX0tJTkRfVU5TUEVDSUZJRUQQABITCg9FTlRSWV9LSU5EX09QRU4QARISCg5FTlRSWV9LSU5EX1RYThACEhQKEEVOVFJZX0tJTkRfQ0xBSU0QAxIaChZFTlRSWV9LSU5EX0hBTkRPRkZfT1VUEAQSGQoVRU5UUllfS0lORF9IQU5ET0ZGX0lOEAUSHQoZRU5UUllfS0lORF9IQU5ET0ZGX1JFRlVTRRAGEhwKGEVOVFJZX0tJTkRfSEFORE9GRl9BQk9SVBAHEhUKEUVOVFJZX0tJTkRfQ09ORklHEAgSFwoTRU5UUllfS0lORF9BQ1RJVkFURRAJEhkKFUVOVFJZX0tJTkRfQ0hFQ0tQT0lOVBAKEhgKFEVOVFJZX0tJTkRfRElWRVJHRU5UEAsSFAoQRU5UUllfS0lORF9FUkFTRRAMEhQKEEVOVFJZX0tJTkRfU0xPVFMQDRIVChFFTlRSWV9LSU5EX1JFVElSRRAOEhcKE0VOVFJZX0tJTkRfUkVEQUNURUQQDyp+CgZPcEtpbmQSFwoTT1BfS0lORF9VTlNQRUNJRklFRBAAEg8KC09QX0tJTkRfUFVUEAESEgoOT1BfS0lORF9ERUxFVEUQAhIRCg1PUF9LSU5EX01FUkdFEAMSDwoLT1BfS0lORF9BREQQBBISCg5PUF9LSU5EX0VYUElSRRAFKm0KB0NvbmNlcm4SFwoTQ09OQ0VSTl9VTlNQRUNJRklFRBAAEhEKDUNPTkNFUk5fTE9DQUwQARIPCgtDT05DRVJOX09ORRACEhQKEENPTkNFUk5fTUFKT1JJVFkQAxIPCgtDT05DRVJOX0FMTBAEKlMKCUtleVNvdXJjZRIaChZLRVlfU09VUkNFX1VOU1BFQ0lGSUVEEAASFQoRS0VZX1NPVVJDRV9DTElFTlQQARITCg9LRVlfU09VUkNFX0VER0UQAiqGAQoJTG9zdFN0YXRlEhoKFkxPU1RfU1RBVEVfVU5TUEVDSUZJRUQQABITCg9MT1NUX1NUQVRFX09QRU4QARIXChNMT1NUX1NUQVRFX1JFUExBWUVEEAISGAoUTE9TVF9TVEFURV9ESVNDQVJERUQQAxIVChFMT1NUX1NUQVRFX0ZPTERFRBAEKlQKCVRpY2tldFVzZRIaChZUSUNLRVRfVVNFX1VOU1BFQ0lGSUVEEAASFgoSVElDS0VUX1VTRV9DSEFOR0VTEAESEwoPVElDS0VUX1VTRV9MSVZFEAJiBnByb3RvMw");
+  fileDesc("CgxpdGhhY2EucHJvdG8SCWl0aGFjYS52MSI2CghQb3NpdGlvbhIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSCwoDc2VxGAMgASgEIk4KDUNyb3NzUG9zaXRpb24SEQoJcGFydGl0aW9uGAEgASgNEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQiPQoOQ3Jvc3NQb3NpdGlvbnMSKwoJcG9zaXRpb25zGAEgAygLMhguaXRoYWNhLnYxLkNyb3NzUG9zaXRpb24iIgoEVGFpbBINCgVlcG9jaBgBIAEoBBILCgNzZXEYAiABKAQiKgoKRXBvY2hTdGFydBINCgVlcG9jaBgBIAEoBBINCgVzdGFydBgCIAEoBCLRBAoFRW50cnkSIgoEa2luZBgBIAEoDjIULml0aGFjYS52MS5FbnRyeUtpbmQSDgoGb3JpZ2luGAIgASgNEg0KBWVwb2NoGAMgASgEEgsKA3NlcRgEIAEoBBITCgtpbmNhcm5hdGlvbhgFIAEoBBILCgNobGMYBiABKAQSDAoEdXNlchgHIAEoCRIRCglwcmluY2lwYWwYCCABKAkSIwoHY29uY2VybhgJIAEoDjISLml0aGFjYS52MS5Db25jZXJuEg4KBnN0YXR1cxgKIAEoDRIaCgNvcHMYCyADKAsyDS5pdGhhY2EudjEuT3ASLwoLaWRlbXBvdGVuY3kYDCABKAsyGi5pdGhhY2EudjEuSWRlbXBvdGVuY3lNYXJrEiEKBGRlcHMYDSADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24SJwoFeGRlcHMYDiADKAsyGC5pdGhhY2EudjEuQ3Jvc3NQb3NpdGlvbhIjCgVjbGFpbRgQIAEoCzIULml0aGFjYS52MS5DbGFpbU1hcmsSIQoEb3BlbhgRIAEoCzITLml0aGFjYS52MS5PcGVuTWFyaxIrCglkaXZlcmdlbnQYFiABKAsyGC5pdGhhY2EudjEuRGl2ZXJnZW50TWFyaxIjCgVlcmFzZRgXIAEoCzIULml0aGFjYS52MS5FcmFzZU1hcmsSJwoHcmVzb2x2ZRgaIAEoCzIWLml0aGFjYS52MS5SZXNvbHZlTWFyaxIZChBwcm90b2NvbF92ZXJzaW9uGP8PIAEoDUoJCIAQEICAgIACInkKAk9wEh8KBGtpbmQYASABKA4yES5pdGhhY2EudjEuT3BLaW5kEgsKA2tleRgCIAEoCRIjCgVhZnRlchgDIAEoCzIULml0aGFjYS52MS5JdGVtSW1hZ2USFAoHY29tbWFuZBgEIAEoDEgAiAEBQgoKCF9jb21tYW5kImAKCUl0ZW1JbWFnZRIUCgxjb250ZW50X3R5cGUYASABKAkSDQoFdmFsdWUYAiABKAwSEgoKZXhwaXJlc19hdBgDIAEoBBIRCgRtYXJrGAQgASgMSACIAQFCBwoFX21hcmsiWQoPSWRlbXBvdGVuY3lNYXJrEgsKA2tleRgBIAEoCRITCgtmaW5nZXJwcmludBgCIAEoDBIkCgZzb3VyY2UYAyABKA4yFC5pdGhhY2EudjEuS2V5U291cmNlIioKCUNsYWltTWFyaxIMCgRob21lGAEgASgNEg8KB3ZlcnNpb24YAiABKAQiVAoIT3Blbk1hcmsSDgoGbGVhZGVyGAEgASgNEhYKDmNvbmZpZ192ZXJzaW9uGAIgASgEEhQKB2dhdmVfdXAYBCABKARIAIgBAUIKCghfZ2F2ZV91cCInCglFcmFzZU1hcmsSCgoCaWQYASABKAwSDgoGZGlnZXN0GAIgASgMIt4BCg1EaXZlcmdlbnRNYXJrEg0KBWVwb2NoGAEgASgEEgsKA3NlcRgCIAEoBBINCgVlbnRyeRgDIAEoDBIVCg1zdXBlcnNlZGVkX2J5GAQgASgEEg4KBmN1dF9pbhgFIAEoDRIOCgZjdXRfYXQYBiABKAQSJQoGYmVmb3JlGAcgAygLMhUuaXRoYWNhLnYxLkl0ZW1CZWZvcmUSIwoFc3RhdGUYCCABKA4yFC5pdGhhY2EudjEuTG9zdFN0YXRlEh8KAmJ5GAkgASgLMhMuaXRoYWNhLnYxLlBvc2l0aW9uImMKCkl0ZW1CZWZvcmUSCwoDa2V5GAEgASgJEiIKBGl0ZW0YAiABKAsyFC5pdGhhY2EudjEuSXRlbUltYWdlEiQKB3ZlcnNpb24YAyABKAsyEy5pdGhhY2EudjEuUG9zaXRpb24iXAoLUmVzb2x2ZU1hcmsSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEgsKA3NlcRgDIAEoBBIhCgNob3cYBCABKA4yFC5pdGhhY2EudjEuTG9zdFN0YXRlIlMKCFJhd0VudHJ5Eg0KBWVwb2NoGAEgASgEEgsKA3NlcRgCIAEoBBINCgVlbnRyeRgDIAEoDBISCgVjaGFpbhgEIAEoDEgAiAEBQggKBl9jaGFpbiKyAQoIRW52ZWxvcGUSEQoJbmFtZXNwYWNlGAEgASgJEhEKCXBhcnRpdGlvbhgCIAEoDRITCgtmcm9tX3JlZ2lvbhgDIAEoDRIRCgl0b19yZWdpb24YBCABKA0SGAoQcHJvdG9jb2xfdmVyc2lvbhgFIAEoDRIRCgdyZXF1ZXN0GCAgASgMSAASDwoFcmVwbHkYISABKAxIABIPCgViYXRjaBgiIAEoDEgAQgkKB3BheWxvYWQi1QMKC1BlZXJSZXF1ZXN0EiMKBmFwcGVuZBgBIAEoCzIRLml0aGFjYS52MS5BcHBlbmRIABIfCgRwdWxsGAIgASgLMg8uaXRoYWNhLnYxLlB1bGxIABImCghwcmVfdm90ZRgDIAEoCzISLml0aGFjYS52MS5QcmVWb3RlSAASJQoHcHJlcGFyZRgEIAEoCzISLml0aGFjYS52MS5QcmVwYXJlSAASKAoJY2xvc2Vfbm93GAUgASgLMhMuaXRoYWNhLnYxLkNsb3NlTm93SAASJwoIcHJvZ3Jlc3MYBiABKAsyEy5pdGhhY2EudjEuUHJvZ3Jlc3NIABIyCg5zbmFwc2hvdF9iZWdpbhgHIAEoCzIYLml0aGFjYS52MS5TbmFwc2hvdEJlZ2luSAASMgoOc25hcHNob3RfY2h1bmsYCCABKAsyGC5pdGhhY2EudjEuU25hcHNob3RDaHVua0gAEicKCHRyYW5zZmVyGAkgASgLMhMuaXRoYWNhLnYxLlRyYW5zZmVySAASIQoFcHJvYmUYDyABKAsyEC5pdGhhY2EudjEuUHJvYmVIABIfCgRjdXRzGBQgASgLMg8uaXRoYWNhLnYxLkN1dHNIAEIJCgdtZXNzYWdlItYGCglQZWVyUmVwbHkSKAoJYXBwZW5kX29rGAEgASgLMhMuaXRoYWNhLnYxLkFwcGVuZE9rSAASLgoMYXBwZW5kX3N0YWxlGAIgASgLMhYuaXRoYWNhLnYxLkFwcGVuZFN0YWxlSAASNAoPYXBwZW5kX21pc21hdGNoGAMgASgLMhkuaXRoYWNhLnYxLkFwcGVuZE1pc21hdGNoSAASJAoHcHVsbF9vaxgEIAEoCzIRLml0aGFjYS52MS5QdWxsT2tIABIwCg1uZWVkX3NuYXBzaG90GAUgASgLMhcuaXRoYWNhLnYxLk5lZWRTbmFwc2hvdEgAEjEKDnByZV92b3RlX3JlcGx5GAYgASgLMhcuaXRoYWNhLnYxLlByZVZvdGVSZXBseUgAEiUKB3Byb21pc2UYByABKAsyEi5pdGhhY2EudjEuUHJvbWlzZUgAEh8KBG5hY2sYCCABKAsyDy5pdGhhY2EudjEuTmFja0gAEiwKC2Nsb3NlX3JlcGx5GAkgASgLMhUuaXRoYWNhLnYxLkNsb3NlUmVwbHlIABIqCgpub3RfbGVhZGVyGAogASgLMhQuaXRoYWNhLnYxLk5vdExlYWRlckgAEiwKC3Byb2dyZXNzX29rGAsgASgLMhUuaXRoYWNhLnYxLlByb2dyZXNzT2tIABIyCg5zbmFwc2hvdF9iZWd1bhgMIAEoCzIYLml0aGFjYS52MS5TbmFwc2hvdEJlZ3VuSAASMAoNc25hcHNob3Rfcm93cxgNIAEoCzIXLml0aGFjYS52MS5TbmFwc2hvdFJvd3NIABI2ChBzbmFwc2hvdF91bmtub3duGA4gASgLMhouaXRoYWNhLnYxLlNuYXBzaG90VW5rbm93bkgAEi0KC3Vuc3VwcG9ydGVkGA8gASgLMhYuaXRoYWNhLnYxLlVuc3VwcG9ydGVkSAASJgoIcHJvYmVfb2sYECABKAsyEi5pdGhhY2EudjEuUHJvYmVPa0gAEjIKDnRyYW5zZmVyX3JlcGx5GBEgASgLMhguaXRoYWNhLnYxLlRyYW5zZmVyUmVwbHlIABIqCgpjdXRzX3Rha2VuGBQgASgLMhQuaXRoYWNhLnYxLkN1dHNUYWtlbkgAQgkKB21lc3NhZ2UikAIKBkFwcGVuZBIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSEwoLaW5jYXJuYXRpb24YAyABKAQSHQoEcHJldhgEIAEoCzIPLml0aGFjYS52MS5UYWlsEiQKB2VudHJpZXMYBSADKAsyEy5pdGhhY2EudjEuUmF3RW50cnkSDQoFY2hhaW4YBiABKAwSDgoGY29tbWl0GAcgASgEEiEKBmNsb3NlZBgIIAEoCzIRLml0aGFjYS52MS5DbG9zZWQSDQoFZ3JhbnQYCSABKAgSGAoQcHJvdG9jb2xfdmVyc2lvbhgKIAEoDRIiCgVzaW5rcxgLIAMoCzITLml0aGFjYS52MS5TaW5rTWFyayI0CghTaW5rTWFyaxIMCgRuYW1lGAEgASgJEg0KBXJvdW5kGAIgASgEEgsKA3NlcRgDIAEoBCIwCgZDbG9zZWQSCwoDc2VxGAEgASgEEgsKA2hsYxgCIAEoBBIMCgRlY2hvGAMgASgSInwKCEFwcGVuZE9rEg0KBWVwb2NoGAEgASgEEg0KBW1hdGNoGAIgASgEEg0KBXN0YW1wGAMgASgSEhAKCHN0b3JlX2lkGAQgASgJEhMKC2luY2FybmF0aW9uGAUgASgEEhIKBWVhZ2VyGAYgASgISACIAQFCCAoGX2VhZ2VyIh8KC0FwcGVuZFN0YWxlEhAKCHByb21pc2VkGAEgASgEIoQBCg5BcHBlbmRNaXNtYXRjaBIlCgZlcG9jaHMYASADKAsyFS5pdGhhY2EudjEuRXBvY2hTdGFydBIdCgRsYXN0GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSHQoEYmFzZRgDIAEoCzIPLml0aGFjYS52MS5UYWlsEg0KBXN0YW1wGAQgASgSIqMBCgRQdWxsEg4KBm9yaWdpbhgBIAEoDRIdCgRsYXN0GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSHQoEYmFzZRgDIAEoCzIPLml0aGFjYS52MS5UYWlsEiUKBmVwb2NocxgEIAMoCzIVLml0aGFjYS52MS5FcG9jaFN0YXJ0EhEKCWJ5dGVzX21heBgFIAEoBBITCgt3YW50X2NvbW1pdBgGIAEoCCKaAQoGUHVsbE9rEg0KBWVwb2NoGAEgASgEEh0KBHByZXYYAiABKAsyDy5pdGhhY2EudjEuVGFpbBIkCgdlbnRyaWVzGAMgAygLMhMuaXRoYWNhLnYxLlJhd0VudHJ5Eg0KBWNoYWluGAQgASgMEg4KBmNvbW1pdBgFIAEoBBIdCgRsYXN0GAYgASgLMg8uaXRoYWNhLnYxLlRhaWwiLQoMTmVlZFNuYXBzaG90Eh0KBGJhc2UYASABKAsyDy5pdGhhY2EudjEuVGFpbCIXCgVQcm9iZRIOCgZvcmlnaW4YASABKA0iOwoHUHJvYmVPaxIOCgZsZWFkZXIYASABKA0SDQoFZXBvY2gYAiABKAQSEQoJcmVzdG9yaW5nGAMgASgIIlcKB1ByZVZvdGUSDgoGb3JpZ2luGAEgASgNEg4KBmJhbGxvdBgCIAEoBBIdCgRsYXN0GAMgASgLMg8uaXRoYWNhLnYxLlRhaWwSDQoFZXBvY2gYBCABKAQigwEKDFByZVZvdGVSZXBseRIRCglyZWFjaGFibGUYASABKAgSGgoSbGVhc2VfcmVtYWluaW5nX21zGAIgASgSEg8KB3dpbGxpbmcYAyABKAgSEAoIcHJvbWlzZWQYBCABKAQSDQoFZXBvY2gYBSABKAQSEgoKY29vbGluZ19tcxgGIAEoBCJdCgdQcmVwYXJlEg4KBm9yaWdpbhgBIAEoDRIOCgZiYWxsb3QYAiABKAQSEAoIdHJhbnNmZXIYAyABKAgSFAoHZ2F2ZV91cBgEIAEoBEgAiAEBQgoKCF9nYXZlX3VwIt4BCgdQcm9taXNlEg4KBmJhbGxvdBgBIAEoBBIdCgRsYXN0GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSHQoEYmFzZRgDIAEoCzIPLml0aGFjYS52MS5UYWlsEiUKBmVwb2NocxgEIAMoCzIVLml0aGFjYS52MS5FcG9jaFN0YXJ0Eg4KBmNvbW1pdBgFIAEoBBIaChJsZWFzZV9yZW1haW5pbmdfbXMYBiABKBISCwoDaGxjGAcgASgEEhAKCHN0b3JlX2lkGAggASgJEhMKC2luY2FybmF0aW9uGAkgASgEIk4KCFRyYW5zZmVyEg4KBm9yaWdpbhgBIAEoDRINCgVlcG9jaBgCIAEoBBIjCgdwcm9taXNlGAMgASgLMhIuaXRoYWNhLnYxLlByb21pc2UiTgoNVHJhbnNmZXJSZXBseRINCgVyZWFkeRgBIAEoCBIPCgdjb3VudGVyGAIgASgEEh0KBG9wZW4YAyABKAsyDy5pdGhhY2EudjEuVGFpbCIYCgROYWNrEhAKCHByb21pc2VkGAEgASgEIhoKCENsb3NlTm93Eg4KBm9yaWdpbhgBIAEoDSJXCgpDbG9zZVJlcGx5Eg0KBWVwb2NoGAEgASgEEh0KBGxhc3QYAiABKAsyDy5pdGhhY2EudjEuVGFpbBIOCgZjb21taXQYAyABKAQSCwoDaGxjGAQgASgEIi0KCU5vdExlYWRlchIOCgZsZWFkZXIYASABKA0SEAoIcHJvbWlzZWQYAiABKAQiXwoIUHJvZ3Jlc3MSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEg0KBW1hdGNoGAMgASgEEhAKCHN0b3JlX2lkGAQgASgJEhMKC2luY2FybmF0aW9uGAUgASgEIgwKClByb2dyZXNzT2siNAoEQ3V0cxIOCgZvcmlnaW4YASABKA0SHAoEY3V0cxgCIAMoCzIOLml0aGFjYS52MS5DdXQiSwoDQ3V0Eg0KBWVudHJ5GAEgASgMEg4KBmN1dF9hdBgCIAEoBBIlCgZiZWZvcmUYAyADKAsyFS5pdGhhY2EudjEuSXRlbUJlZm9yZSILCglDdXRzVGFrZW4iDQoLVW5zdXBwb3J0ZWQiGwoNU25hcHNob3RCZWdpbhIKCgJpZBgBIAEoCSJCCg1TbmFwc2hvdEJlZ3VuEgoKAmlkGAEgASgJEiUKBGZyb20YAiADKAsyFy5pdGhhY2EudjEuU25hcHNob3RCYXNlIn0KDFNuYXBzaG90QmFzZRIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSCwoDc2VxGAMgASgEEg0KBWNoYWluGAQgASgMEgsKA2hsYxgFIAEoBBIlCgZlcG9jaHMYBiADKAsyFS5pdGhhY2EudjEuRXBvY2hTdGFydCI+Cg1TbmFwc2hvdENodW5rEgoKAmlkGAEgASgJEg4KBmN1cnNvchgCIAEoDBIRCglieXRlc19tYXgYAyABKAQiaAoMU25hcHNob3RSb3dzEiQKBHJvd3MYASADKAsyFi5pdGhhY2EudjEuU25hcHNob3RSb3cSDgoGY3Vyc29yGAIgASgMEiIKBXVudGlsGAMgAygLMhMuaXRoYWNhLnYxLlBvc2l0aW9uIhEKD1NuYXBzaG90VW5rbm93biLeAQoLU25hcHNob3RSb3cSIgoEaXRlbRgBIAEoCzISLml0aGFjYS52MS5JdGVtUm93SAASJAoFb3duZXIYAiABKAsyEy5pdGhhY2EudjEuT3duZXJSb3dIABIwCgtpZGVtcG90ZW5jeRgDIAEoCzIZLml0aGFjYS52MS5JZGVtcG90ZW5jeVJvd0gAEiIKBGxvc3QYBCABKAsyEi5pdGhhY2EudjEuTG9zdFJvd0gAEigKB2VyYXN1cmUYBSABKAsyFS5pdGhhY2EudjEuRXJhc3VyZVJvd0gAQgUKA3JvdyLrAQoHSXRlbVJvdxIMCgR1c2VyGAEgASgJEgsKA2tleRgCIAEoCRIOCgZvcmlnaW4YAyABKA0SDQoFZXBvY2gYBCABKAQSCwoDc2VxGAUgASgEEgsKA2hsYxgGIAEoBBIVCg1vd25lcl92ZXJzaW9uGAcgASgEEhEKCXRvbWJzdG9uZRgIIAEoCBISCgpleHBpcmVzX2F0GAkgASgEEhQKDGNvbnRlbnRfdHlwZRgKIAEoCRINCgV4ZGVwcxgLIAEoDBINCgV2YWx1ZRgMIAEoDBIRCgRtYXJrGA0gASgMSACIAQFCBwoFX21hcmsiYwoIT3duZXJSb3cSDAoEdXNlchgBIAEoCRIMCgRob21lGAIgASgNEg8KB3ZlcnNpb24YAyABKAQSDgoGb3JpZ2luGAQgASgNEg0KBWVwb2NoGAUgASgEEgsKA3NlcRgGIAEoBCKQAQoOSWRlbXBvdGVuY3lSb3cSDAoEdXNlchgBIAEoCRISCgprZXlfZGlnZXN0GAIgASgMEhMKC2ZpbmdlcnByaW50GAMgASgMEg4KBm9yaWdpbhgEIAEoDRINCgVlcG9jaBgFIAEoBBILCgNzZXEYBiABKAQSDgoGc3RhdHVzGAcgASgNEgsKA2hsYxgIIAEoBCJhCgpFcmFzdXJlUm93EgoKAmlkGAEgASgMEg4KBmRpZ2VzdBgCIAEoDBIOCgZvcmlnaW4YAyABKA0SDQoFZXBvY2gYBCABKAQSCwoDc2VxGAUgASgEEgsKA2hsYxgGIAEoBCLbAQoHTG9zdFJvdxIMCgR1c2VyGAEgASgJEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQSCwoDaGxjGAUgASgEEiEKCHJlY29yZGVkGAYgASgLMg8uaXRoYWNhLnYxLlRhaWwSIwoFc3RhdGUYByABKA4yFC5pdGhhY2EudjEuTG9zdFN0YXRlEh8KAmJ5GAggASgLMhMuaXRoYWNhLnYxLlBvc2l0aW9uEhAKCGlkZW50aXR5GAkgASgMEg4KBnJlY29yZBgKIAEoDCLYAQoFQmF0Y2gSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEhMKC2luY2FybmF0aW9uGAMgASgEEh0KBHByZXYYBCABKAsyDy5pdGhhY2EudjEuVGFpbBIkCgdlbnRyaWVzGAUgAygLMhMuaXRoYWNhLnYxLlJhd0VudHJ5Eg0KBWNoYWluGAYgASgMEh0KBGxhc3QYByABKAsyDy5pdGhhY2EudjEuVGFpbBIOCgZjb21taXQYCCABKAQSGAoQcHJvdG9jb2xfdmVyc2lvbhgJIAEoDSKjAQoMU2Vzc2lvblRva2VuEhEKCW5hbWVzcGFjZRgBIAEoCRITCgttYXBfdmVyc2lvbhgCIAEoDRIqCglwb3NpdGlvbnMYAyADKAsyFy5pdGhhY2EudjEuU2VlblBvc2l0aW9uEg8KB3NlZW5fYXQYBCABKAQSEQoJaXNzdWVkX2F0GAUgASgEEhAKB3ZlcnNpb24Y/w8gASgNSgkIgBAQgICAgAIiXgoMU2VlblBvc2l0aW9uEhEKCXBhcnRpdGlvbhgBIAEoDRIOCgZvcmlnaW4YAiABKA0SDQoFZXBvY2gYAyABKAQSCwoDc2VxGAQgASgEEg8KB2R1cmFibGUYBSABKAgirAEKClBhZ2VDdXJzb3ISEQoJbmFtZXNwYWNlGAEgASgJEgwKBHVzZXIYAiABKAkSCwoDa2V5GAMgASgJEg8KB3JldmVyc2UYBCABKAgSIgoFZmxvb3IYBSADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24SDwoHc2Vlbl9hdBgGIAEoBBINCgVyYW5nZRgHIAEoDBIQCgd2ZXJzaW9uGP8PIAEoDUoJCIAQEICAgIACIowBCgpGZWVkQ3Vyc29yEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgR1c2VyGAIgASgJEhQKDGhvbWVfdmVyc2lvbhgDIAEoBBIOCgZvcmlnaW4YBCABKA0SDQoFZXBvY2gYBSABKAQSCwoDc2VxGAYgASgEEhAKB3ZlcnNpb24Y/w8gASgNSgkIgBAQgICAgAIingEKBlRpY2tldBIRCgluYW1lc3BhY2UYASABKAkSDAoEdXNlchgCIAEoCRIjCgVvcGVucxgDIAEoDjIULml0aGFjYS52MS5UaWNrZXRVc2USDgoGcmVnaW9uGAQgASgNEhIKCmV4cGlyZXNfYXQYBSABKAQSDQoFbm9uY2UYBiABKAkSEAoHdmVyc2lvbhj/DyABKA1KCQiAEBCAgICAAiqbAwoJRW50cnlLaW5kEhoKFkVOVFJZX0tJTkRfVU5TUEVDSUZJRUQQABITCg9FTlRSWV9LSU5EX09QRU4QARISCg5FTlRSWV9LSU5EX1RYThACEhQKEEVOVFJZX0tJTkRfQ0xBSU0QAxIaChZFTlRSWV9LSU5EX0hBTkRPRkZfT1VUEAQSGQoVRU5UUllfS0lORF9IQU5ET0ZGX0lOEAUSHQoZRU5UUllfS0lORF9IQU5ET0ZGX1JFRlVTRRAGEhwKGEVOVFJZX0tJTkRfSEFORE9GRl9BQk9SVBAHEhUKEUVOVFJZX0tJTkRfQ09ORklHEAgSFwoTRU5UUllfS0lORF9BQ1RJVkFURRAJEhkKFUVOVFJZX0tJTkRfQ0hFQ0tQT0lOVBAKEhgKFEVOVFJZX0tJTkRfRElWRVJHRU5UEAsSFAoQRU5UUllfS0lORF9FUkFTRRAMEhQKEEVOVFJZX0tJTkRfU0xPVFMQDRIVChFFTlRSWV9LSU5EX1JFVElSRRAOEhcKE0VOVFJZX0tJTkRfUkVEQUNURUQQDyp+CgZPcEtpbmQSFwoTT1BfS0lORF9VTlNQRUNJRklFRBAAEg8KC09QX0tJTkRfUFVUEAESEgoOT1BfS0lORF9ERUxFVEUQAhIRCg1PUF9LSU5EX01FUkdFEAMSDwoLT1BfS0lORF9BREQQBBISCg5PUF9LSU5EX0VYUElSRRAFKm0KB0NvbmNlcm4SFwoTQ09OQ0VSTl9VTlNQRUNJRklFRBAAEhEKDUNPTkNFUk5fTE9DQUwQARIPCgtDT05DRVJOX09ORRACEhQKEENPTkNFUk5fTUFKT1JJVFkQAxIPCgtDT05DRVJOX0FMTBAEKlMKCUtleVNvdXJjZRIaChZLRVlfU09VUkNFX1VOU1BFQ0lGSUVEEAASFQoRS0VZX1NPVVJDRV9DTElFTlQQARITCg9LRVlfU09VUkNFX0VER0UQAiqGAQoJTG9zdFN0YXRlEhoKFkxPU1RfU1RBVEVfVU5TUEVDSUZJRUQQABITCg9MT1NUX1NUQVRFX09QRU4QARIXChNMT1NUX1NUQVRFX1JFUExBWUVEEAISGAoUTE9TVF9TVEFURV9ESVNDQVJERUQQAxIVChFMT1NUX1NUQVRFX0ZPTERFRBAEKlQKCVRpY2tldFVzZRIaChZUSUNLRVRfVVNFX1VOU1BFQ0lGSUVEEAASFgoSVElDS0VUX1VTRV9DSEFOR0VTEAESEwoPVElDS0VUX1VTRV9MSVZFEAJiBnByb3RvMw");
 
 /**
  * A place in a log of the partition at hand.
@@ -415,11 +415,18 @@ export type OpenMark = Message<"ithaca.v1.OpenMark"> & {
   leader: number;
 
   /**
-   * 3: gaps, dependencies that no reachable voter had when the epoch opened.
-   *
    * @generated from field: uint64 config_version = 2;
    */
   configVersion: bigint;
+
+  /**
+   * 3: gaps, dependencies that no reachable voter had when the epoch opened.
+   * The epoch whose leader handed the log over for this one: no takeover, and nothing that was granted to it binds. 0: the log was
+   * never opened before.
+   *
+   * @generated from field: optional uint64 gave_up = 4;
+   */
+  gaveUp?: bigint | undefined;
 };
 
 /**
@@ -747,7 +754,13 @@ export type PeerRequest = Message<"ithaca.v1.PeerRequest"> & {
     case: "snapshotChunk";
   } | {
     /**
-     * 9: transfer of leadership. 10-13: moving a user. 14: read leases.
+     * @generated from field: ithaca.v1.Transfer transfer = 9;
+     */
+    value: Transfer;
+    case: "transfer";
+  } | {
+    /**
+     * 10-13: moving a user. 14: read leases.
      *
      * @generated from field: ithaca.v1.Probe probe = 15;
      */
@@ -872,6 +885,12 @@ export type PeerReply = Message<"ithaca.v1.PeerReply"> & {
      */
     value: ProbeOk;
     case: "probeOk";
+  } | {
+    /**
+     * @generated from field: ithaca.v1.TransferReply transfer_reply = 17;
+     */
+    value: TransferReply;
+    case: "transferReply";
   } | {
     /**
      * @generated from field: ithaca.v1.CutsTaken cuts_taken = 20;
@@ -1361,6 +1380,13 @@ export type Prepare = Message<"ithaca.v1.Prepare"> & {
    * @generated from field: bool transfer = 3;
    */
   transfer: boolean;
+
+  /**
+   * The epoch that its leader gave up for this ballot.
+   *
+   * @generated from field: optional uint64 gave_up = 4;
+   */
+  gaveUp?: bigint | undefined;
 };
 
 /**
@@ -1428,6 +1454,66 @@ export const PromiseSchema: GenMessage<Promise> = /*@__PURE__*/
   messageDesc(file_ithaca, 33);
 
 /**
+ * @generated from message ithaca.v1.Transfer
+ */
+export type Transfer = Message<"ithaca.v1.Transfer"> & {
+  /**
+   * @generated from field: uint32 origin = 1;
+   */
+  origin: number;
+
+  /**
+   * The sender's epoch; 0: the log was never opened.
+   *
+   * @generated from field: uint64 epoch = 2;
+   */
+  epoch: bigint;
+
+  /**
+   * With it the sender leads no more. Without it this is a question.
+   *
+   * @generated from field: ithaca.v1.Promise promise = 3;
+   */
+  promise?: Promise | undefined;
+};
+
+/**
+ * Describes the message ithaca.v1.Transfer.
+ * Use `create(TransferSchema)` to create a new message.
+ */
+export const TransferSchema: GenMessage<Transfer> = /*@__PURE__*/
+  messageDesc(file_ithaca, 34);
+
+/**
+ * @generated from message ithaca.v1.TransferReply
+ */
+export type TransferReply = Message<"ithaca.v1.TransferReply"> & {
+  /**
+   * @generated from field: bool ready = 1;
+   */
+  ready: boolean;
+
+  /**
+   * @generated from field: uint64 counter = 2;
+   */
+  counter: bigint;
+
+  /**
+   * The OPEN of the receiver, once it leads.
+   *
+   * @generated from field: ithaca.v1.Tail open = 3;
+   */
+  open?: Tail | undefined;
+};
+
+/**
+ * Describes the message ithaca.v1.TransferReply.
+ * Use `create(TransferReplySchema)` to create a new message.
+ */
+export const TransferReplySchema: GenMessage<TransferReply> = /*@__PURE__*/
+  messageDesc(file_ithaca, 35);
+
+/**
  * @generated from message ithaca.v1.Nack
  */
 export type Nack = Message<"ithaca.v1.Nack"> & {
@@ -1442,7 +1528,7 @@ export type Nack = Message<"ithaca.v1.Nack"> & {
  * Use `create(NackSchema)` to create a new message.
  */
 export const NackSchema: GenMessage<Nack> = /*@__PURE__*/
-  messageDesc(file_ithaca, 34);
+  messageDesc(file_ithaca, 36);
 
 /**
  * @generated from message ithaca.v1.CloseNow
@@ -1459,7 +1545,7 @@ export type CloseNow = Message<"ithaca.v1.CloseNow"> & {
  * Use `create(CloseNowSchema)` to create a new message.
  */
 export const CloseNowSchema: GenMessage<CloseNow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 35);
+  messageDesc(file_ithaca, 37);
 
 /**
  * @generated from message ithaca.v1.CloseReply
@@ -1491,7 +1577,7 @@ export type CloseReply = Message<"ithaca.v1.CloseReply"> & {
  * Use `create(CloseReplySchema)` to create a new message.
  */
 export const CloseReplySchema: GenMessage<CloseReply> = /*@__PURE__*/
-  messageDesc(file_ithaca, 36);
+  messageDesc(file_ithaca, 38);
 
 /**
  * @generated from message ithaca.v1.NotLeader
@@ -1513,7 +1599,7 @@ export type NotLeader = Message<"ithaca.v1.NotLeader"> & {
  * Use `create(NotLeaderSchema)` to create a new message.
  */
 export const NotLeaderSchema: GenMessage<NotLeader> = /*@__PURE__*/
-  messageDesc(file_ithaca, 37);
+  messageDesc(file_ithaca, 39);
 
 /**
  * @generated from message ithaca.v1.Progress
@@ -1550,7 +1636,7 @@ export type Progress = Message<"ithaca.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_ithaca, 38);
+  messageDesc(file_ithaca, 40);
 
 /**
  * @generated from message ithaca.v1.ProgressOk
@@ -1563,7 +1649,7 @@ export type ProgressOk = Message<"ithaca.v1.ProgressOk"> & {
  * Use `create(ProgressOkSchema)` to create a new message.
  */
 export const ProgressOkSchema: GenMessage<ProgressOk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 39);
+  messageDesc(file_ithaca, 41);
 
 /**
  * Entries that the sender cut off a log which the receiver leads, to be kept for their users.
@@ -1587,7 +1673,7 @@ export type Cuts = Message<"ithaca.v1.Cuts"> & {
  * Use `create(CutsSchema)` to create a new message.
  */
 export const CutsSchema: GenMessage<Cuts> = /*@__PURE__*/
-  messageDesc(file_ithaca, 40);
+  messageDesc(file_ithaca, 42);
 
 /**
  * @generated from message ithaca.v1.Cut
@@ -1616,7 +1702,7 @@ export type Cut = Message<"ithaca.v1.Cut"> & {
  * Use `create(CutSchema)` to create a new message.
  */
 export const CutSchema: GenMessage<Cut> = /*@__PURE__*/
-  messageDesc(file_ithaca, 41);
+  messageDesc(file_ithaca, 43);
 
 /**
  * All of them are in the log now, or need not be.
@@ -1631,7 +1717,7 @@ export type CutsTaken = Message<"ithaca.v1.CutsTaken"> & {
  * Use `create(CutsTakenSchema)` to create a new message.
  */
 export const CutsTakenSchema: GenMessage<CutsTaken> = /*@__PURE__*/
-  messageDesc(file_ithaca, 42);
+  messageDesc(file_ithaca, 44);
 
 /**
  * @generated from message ithaca.v1.Unsupported
@@ -1644,7 +1730,7 @@ export type Unsupported = Message<"ithaca.v1.Unsupported"> & {
  * Use `create(UnsupportedSchema)` to create a new message.
  */
 export const UnsupportedSchema: GenMessage<Unsupported> = /*@__PURE__*/
-  messageDesc(file_ithaca, 43);
+  messageDesc(file_ithaca, 45);
 
 /**
  * @generated from message ithaca.v1.SnapshotBegin
@@ -1661,7 +1747,7 @@ export type SnapshotBegin = Message<"ithaca.v1.SnapshotBegin"> & {
  * Use `create(SnapshotBeginSchema)` to create a new message.
  */
 export const SnapshotBeginSchema: GenMessage<SnapshotBegin> = /*@__PURE__*/
-  messageDesc(file_ithaca, 44);
+  messageDesc(file_ithaca, 46);
 
 /**
  * @generated from message ithaca.v1.SnapshotBegun
@@ -1683,7 +1769,7 @@ export type SnapshotBegun = Message<"ithaca.v1.SnapshotBegun"> & {
  * Use `create(SnapshotBegunSchema)` to create a new message.
  */
 export const SnapshotBegunSchema: GenMessage<SnapshotBegun> = /*@__PURE__*/
-  messageDesc(file_ithaca, 45);
+  messageDesc(file_ithaca, 47);
 
 /**
  * @generated from message ithaca.v1.SnapshotBase
@@ -1725,7 +1811,7 @@ export type SnapshotBase = Message<"ithaca.v1.SnapshotBase"> & {
  * Use `create(SnapshotBaseSchema)` to create a new message.
  */
 export const SnapshotBaseSchema: GenMessage<SnapshotBase> = /*@__PURE__*/
-  messageDesc(file_ithaca, 46);
+  messageDesc(file_ithaca, 48);
 
 /**
  * @generated from message ithaca.v1.SnapshotChunk
@@ -1752,7 +1838,7 @@ export type SnapshotChunk = Message<"ithaca.v1.SnapshotChunk"> & {
  * Use `create(SnapshotChunkSchema)` to create a new message.
  */
 export const SnapshotChunkSchema: GenMessage<SnapshotChunk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 47);
+  messageDesc(file_ithaca, 49);
 
 /**
  * @generated from message ithaca.v1.SnapshotRows
@@ -1779,7 +1865,7 @@ export type SnapshotRows = Message<"ithaca.v1.SnapshotRows"> & {
  * Use `create(SnapshotRowsSchema)` to create a new message.
  */
 export const SnapshotRowsSchema: GenMessage<SnapshotRows> = /*@__PURE__*/
-  messageDesc(file_ithaca, 48);
+  messageDesc(file_ithaca, 50);
 
 /**
  * @generated from message ithaca.v1.SnapshotUnknown
@@ -1792,7 +1878,7 @@ export type SnapshotUnknown = Message<"ithaca.v1.SnapshotUnknown"> & {
  * Use `create(SnapshotUnknownSchema)` to create a new message.
  */
 export const SnapshotUnknownSchema: GenMessage<SnapshotUnknown> = /*@__PURE__*/
-  messageDesc(file_ithaca, 49);
+  messageDesc(file_ithaca, 51);
 
 /**
  * A receiver that does not know a row must not leave it out: it refuses the snapshot.
@@ -1843,7 +1929,7 @@ export type SnapshotRow = Message<"ithaca.v1.SnapshotRow"> & {
  * Use `create(SnapshotRowSchema)` to create a new message.
  */
 export const SnapshotRowSchema: GenMessage<SnapshotRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 50);
+  messageDesc(file_ithaca, 52);
 
 /**
  * @generated from message ithaca.v1.ItemRow
@@ -1922,7 +2008,7 @@ export type ItemRow = Message<"ithaca.v1.ItemRow"> & {
  * Use `create(ItemRowSchema)` to create a new message.
  */
 export const ItemRowSchema: GenMessage<ItemRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 51);
+  messageDesc(file_ithaca, 53);
 
 /**
  * @generated from message ithaca.v1.OwnerRow
@@ -1966,7 +2052,7 @@ export type OwnerRow = Message<"ithaca.v1.OwnerRow"> & {
  * Use `create(OwnerRowSchema)` to create a new message.
  */
 export const OwnerRowSchema: GenMessage<OwnerRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 52);
+  messageDesc(file_ithaca, 54);
 
 /**
  * @generated from message ithaca.v1.IdempotencyRow
@@ -2018,7 +2104,7 @@ export type IdempotencyRow = Message<"ithaca.v1.IdempotencyRow"> & {
  * Use `create(IdempotencyRowSchema)` to create a new message.
  */
 export const IdempotencyRowSchema: GenMessage<IdempotencyRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 53);
+  messageDesc(file_ithaca, 55);
 
 /**
  * @generated from message ithaca.v1.ErasureRow
@@ -2060,7 +2146,7 @@ export type ErasureRow = Message<"ithaca.v1.ErasureRow"> & {
  * Use `create(ErasureRowSchema)` to create a new message.
  */
 export const ErasureRowSchema: GenMessage<ErasureRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 54);
+  messageDesc(file_ithaca, 56);
 
 /**
  * A lost write, and what became of it.
@@ -2128,7 +2214,7 @@ export type LostRow = Message<"ithaca.v1.LostRow"> & {
  * Use `create(LostRowSchema)` to create a new message.
  */
 export const LostRowSchema: GenMessage<LostRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 55);
+  messageDesc(file_ithaca, 57);
 
 /**
  * Entries, or a doorbell when there are none.
@@ -2187,7 +2273,7 @@ export type Batch = Message<"ithaca.v1.Batch"> & {
  * Use `create(BatchSchema)` to create a new message.
  */
 export const BatchSchema: GenMessage<Batch> = /*@__PURE__*/
-  messageDesc(file_ithaca, 56);
+  messageDesc(file_ithaca, 58);
 
 /**
  * What a session has seen. The signature and the id of its key travel around it. Clients keep it for long and hand it to
@@ -2240,7 +2326,7 @@ export type SessionToken = Message<"ithaca.v1.SessionToken"> & {
  * Use `create(SessionTokenSchema)` to create a new message.
  */
 export const SessionTokenSchema: GenMessage<SessionToken> = /*@__PURE__*/
-  messageDesc(file_ithaca, 57);
+  messageDesc(file_ithaca, 59);
 
 /**
  * @generated from message ithaca.v1.SeenPosition
@@ -2279,7 +2365,7 @@ export type SeenPosition = Message<"ithaca.v1.SeenPosition"> & {
  * Use `create(SeenPositionSchema)` to create a new message.
  */
 export const SeenPositionSchema: GenMessage<SeenPosition> = /*@__PURE__*/
-  messageDesc(file_ithaca, 58);
+  messageDesc(file_ithaca, 60);
 
 /**
  * Where the next page of a list begins.
@@ -2343,7 +2429,7 @@ export type PageCursor = Message<"ithaca.v1.PageCursor"> & {
  * Use `create(PageCursorSchema)` to create a new message.
  */
 export const PageCursorSchema: GenMessage<PageCursor> = /*@__PURE__*/
-  messageDesc(file_ithaca, 59);
+  messageDesc(file_ithaca, 61);
 
 /**
  * Up to where the reader of a user's changes has been told.
@@ -2396,7 +2482,7 @@ export type FeedCursor = Message<"ithaca.v1.FeedCursor"> & {
  * Use `create(FeedCursorSchema)` to create a new message.
  */
 export const FeedCursorSchema: GenMessage<FeedCursor> = /*@__PURE__*/
-  messageDesc(file_ithaca, 60);
+  messageDesc(file_ithaca, 62);
 
 /**
  * Leave to open one user's feed once, for clients that cannot send headers.
@@ -2453,7 +2539,7 @@ export type Ticket = Message<"ithaca.v1.Ticket"> & {
  * Use `create(TicketSchema)` to create a new message.
  */
 export const TicketSchema: GenMessage<Ticket> = /*@__PURE__*/
-  messageDesc(file_ithaca, 61);
+  messageDesc(file_ithaca, 63);
 
 /**
  * @generated from enum ithaca.v1.EntryKind

@@ -1,11 +1,13 @@
 /** Provocations of homes, regions, faults, and of what speaks of the service. */
 import {
+  at,
   body,
   nowhere,
   ofNewcomers,
   ofNobody,
   path,
   plain,
+  SHORT,
   well,
   type Table,
   type Unprovoked,
@@ -29,6 +31,11 @@ export const CONTROL: Table = {
   "putHome 504 outcome-unknown": ofNewcomers("stalled", 504),
 
   "listRegions 200": plain,
+
+  "putLeader 200": plain,
+  "putLeader 400 invalid-request": body('{"to":"mars"}'),
+  "putLeader 404 not-found": path((at) => at.replace("weur", "mars")),
+  "putLeader 503 handoff-incomplete": at("unled", (stage, sample) => stage.ask(sample, SHORT)),
 
   "putFault 200": well((stage, sample) => stage.askAs("admin", sample)),
   "putFault 400 invalid-request": body('{"kind":"flood"}'),
