@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** The command line: `ithaca start` serves a deployment on this machine, `ithaca token` makes a bearer token for one. */
+/**
+ * The command line: `ithaca start` serves a deployment on this machine, `ithaca token` makes a bearer token for one, `ithaca drill`
+ * loses regions on purpose and reports what was kept.
+ */
 import { handedOver } from "../scripts/own-node.mjs";
 
 if (!handedOver()) await main();
@@ -37,6 +40,37 @@ async function main() {
         program.error(error.message);
       }
     });
+
+  const drill = program
+    .command("drill")
+    .description("lose a region (or what else a scenario says) under load, and report what was kept");
+  drill
+    .command("run <scenario>", { isDefault: true })
+    .description("run a scenario: a name out of `drill list`, or the path of your own file")
+    .option("--target <url>", "a deployment with DRILLS=on; a store of its own is started unless given")
+    .option("--token <token>", "bearer token with the scope admin (or ITHACA_TOKEN in the environment)")
+    .option("--seed <number>", "the same seed makes the same plan")
+    .option("--rate <number>", "operations a second, of all devices together")
+    .option("--for <duration>", "how long the fault phase is, like 30s or 10m")
+    .option("--cohort <number>", "how many users the drill makes for itself, 200 at most")
+    .option("--out <directory>", "where the report goes (drills/<scenario>-<time> unless given)")
+    .action(async (scenario, options) => {
+      const { drill: run } = await import("../src/drill/command.ts");
+      const { startDrillStore } = await import("../scripts/drill-store.mjs");
+      const { default: manifest } = await import("../package.json", { with: { type: "json" } });
+      process.exitCode = await run(scenario, options, {
+        startStore: startDrillStore,
+        version: manifest.version,
+      });
+    });
+  drill
+    .command("list")
+    .description("the scenarios that come along")
+    .action(async () => console.log((await import("../src/drill/command.ts")).listScenarios()));
+  drill
+    .command("show <scenario>")
+    .description("print a scenario's file")
+    .action(async (name) => console.log((await import("../src/drill/command.ts")).showScenario(name)));
 
   await program.parseAsync();
 }

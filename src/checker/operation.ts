@@ -96,6 +96,10 @@ export interface Answer {
   readonly anchored?: boolean | undefined;
   /** Positions, or ranges of them, that the answer reported lost to this session. Failures may report too. */
   readonly lostReported?: readonly string[] | undefined;
+  /** The region that led the user's log, by the answer's own word. */
+  readonly leader?: string | undefined;
+  /** Of a refusal: the name of the problem. "unanswered": nothing came back. */
+  readonly problem?: string | undefined;
 }
 
 export interface Operation extends Omit<Invocation, "value">, Omit<Answer, "value"> {

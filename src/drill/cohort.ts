@@ -1,0 +1,53 @@
+/**
+ * The users of a drill: its own ones, under a prefix that no other drill has, each put at home somewhere before anything is
+ * written. Nobody else's data is read or written.
+ */
+import { jsonOf, sayProblem, type Caller } from "./caller.ts";
+import { pause } from "./device.ts";
+
+const USER_PREFIX = "drill-";
+
+export interface Member {
+  readonly user: string;
+  readonly home: string;
+  readonly partition: number;
+}
+
+/** The deployment does not let a drill in, or is not well to begin with. */
+export class NotReady extends Error {}
+
+const TRIES = 20;
+const PAUSE_MS = 250;
+
+export function memberNames(run: string, count: number): string[] {
+  return Array.from({ length: count }, (_, n) => `${USER_PREFIX}${run}-u${n}`);
+}
+
+/** In turns over all regions. */
+export function settleCohort(
+  caller: Caller,
+  users: readonly string[],
+  regions: readonly string[],
+): Promise<Member[]> {
+  return Promise.all(users.map((user, n) => settle(caller, user, regions[n % regions.length] ?? "")));
+}
+
+async function settle(caller: Caller, user: string, home: string): Promise<Member> {
+  let last = "no answer";
+  for (let tries = 0; tries < TRIES; tries++) {
+    const body = JSON.stringify({ region: home });
+    const reply = await caller.ask({
+      method: "PUT",
+      path: `/v1/users/${encodeURIComponent(user)}/home`,
+      headers: { "Content-Type": "application/json" },
+      body,
+    });
+    const { partition } = jsonOf(reply);
+    if (reply !== null && reply.status < 300 && typeof partition === "number")
+      return { user, home, partition };
+    if (reply !== null) last = sayProblem(reply);
+    if (reply?.status === 401 || reply?.status === 403) break;
+    await pause(PAUSE_MS);
+  }
+  throw new NotReady(`${user} could not be put at home in ${home}: ${last}`);
+}

@@ -1,0 +1,161 @@
+/** Pictures over time, as SVG text: lines or stacked areas over a time axis, with bands for faults and marks for takeovers. */
+import { scaleLinear } from "d3-scale";
+import { area, curveMonotoneX, curveStepAfter, line } from "d3-shape";
+
+export interface Band {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly label: string;
+}
+
+export interface Mark {
+  readonly atMs: number;
+  readonly label: string;
+}
+
+export interface Curve {
+  readonly name: string;
+  readonly color: string;
+  readonly shape: "line" | "area";
+  /** null: a gap. */
+  readonly points: readonly { readonly atMs: number; readonly value: number | null }[];
+}
+
+export interface TimeChart {
+  readonly title: string;
+  readonly unit: string;
+  readonly lengthMs: number;
+  readonly curves: readonly Curve[];
+  readonly bands: readonly Band[];
+  readonly marks: readonly Mark[];
+}
+
+export const WIDTH = 900;
+export const MARGIN = { left: 64, right: 16, top: 30, bottom: 26 } as const;
+const HEIGHT = 170;
+const TICKS = 4;
+
+export const COLORS = {
+  ok: "#2f7d4f",
+  failed: "#c9372c",
+  unknown: "#d98a00",
+  text: "#3b4046",
+  faint: "#8a9199",
+  grid: "#e6e9ec",
+  fault: "#c9372c",
+  takeover: "#5b3cc4",
+  regions: ["#1f6feb", "#b35900", "#0f8b8d", "#8250df", "#6e7781"],
+} as const;
+
+export function timeScale(lengthMs: number): (ms: number) => number {
+  return scaleLinear([0, lengthMs], [MARGIN.left, WIDTH - MARGIN.right]);
+}
+
+export function timeChart(chart: TimeChart): string {
+  const { curves, lengthMs, bands, marks } = chart;
+  const highest = Math.max(1, ...curves.flatMap(({ points }) => points.map(({ value }) => value ?? 0)));
+  const y = scaleLinear([0, highest], [HEIGHT - MARGIN.bottom, MARGIN.top]).nice(TICKS);
+  const x = timeScale(lengthMs);
+  const rows = y.ticks(TICKS).map((tick) => {
+    const at = round(y(tick));
+    return (
+      `<line x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${at}" y2="${at}" stroke="${COLORS.grid}"/>` +
+      text(MARGIN.left - 8, at + 4, String(tick), { anchor: "end", color: COLORS.faint })
+    );
+  });
+  const drawn = curves.map((curve) => curvePath(curve, x, y, y(0)));
+  return svg(HEIGHT, [
+    ...bandsAndMarks(bands, marks, x, HEIGHT),
+    ...rows,
+    ...drawn,
+    ...timeAxis(lengthMs, x, HEIGHT),
+    text(MARGIN.left, 16, `${chart.title} (${chart.unit})`, { weight: 600 }),
+    ...legend(curves),
+  ]);
+}
+
+function curvePath(
+  { points, shape, color, name }: Curve,
+  x: (ms: number) => number,
+  y: (value: number) => number,
+  base: number,
+): string {
+  type Point = Curve["points"][number];
+  const at = (point: Point): number => round(x(point.atMs));
+  const high = (point: Point): number => round(y(point.value ?? 0));
+  const there = (point: Point): boolean => point.value !== null;
+  if (shape === "area") {
+    const path =
+      area<Point>().defined(there).x(at).y0(base).y1(high).curve(curveStepAfter)([...points]) ?? "";
+    return `<path d="${path}" fill="${color}" fill-opacity="0.75"><title>${escapeXml(name)}</title></path>`;
+  }
+  const path = line<Point>().defined(there).x(at).y(high).curve(curveMonotoneX)([...points]) ?? "";
+  return `<path d="${path}" fill="none" stroke="${color}" stroke-width="1.6"><title>${escapeXml(name)}</title></path>`;
+}
+
+export function bandsAndMarks(
+  bands: readonly Band[],
+  marks: readonly Mark[],
+  x: (ms: number) => number,
+  height: number,
+): string[] {
+  const bottom = height - MARGIN.bottom;
+  return [
+    ...bands.map(({ fromMs, toMs, label }) => {
+      const width = Math.max(1, round(x(toMs) - x(fromMs)));
+      return `<rect x="${round(x(fromMs))}" y="${MARGIN.top}" width="${width}" height="${bottom - MARGIN.top}" fill="${COLORS.fault}" fill-opacity="0.08"><title>${escapeXml(label)}</title></rect>`;
+    }),
+    ...marks.map(({ atMs, label }) => {
+      const at = round(x(atMs));
+      return `<line x1="${at}" x2="${at}" y1="${MARGIN.top}" y2="${bottom}" stroke="${COLORS.takeover}" stroke-dasharray="3 3"><title>${escapeXml(label)}</title></line>`;
+    }),
+  ];
+}
+
+export function timeAxis(lengthMs: number, x: (ms: number) => number, height: number): string[] {
+  const seconds = scaleLinear([0, lengthMs / 1_000], [0, 1]).ticks(10);
+  return seconds.map((tick) =>
+    text(round(x(tick * 1_000)), height - 8, `${tick} s`, { anchor: "middle", color: COLORS.faint }),
+  );
+}
+
+export function legend(curves: readonly { readonly name: string; readonly color: string }[]): string[] {
+  let right = WIDTH - MARGIN.right;
+  return curves.toReversed().flatMap(({ name, color }) => {
+    const words = text(right, 16, name, { anchor: "end" });
+    right -= name.length * 6.6 + 6;
+    const key = `<rect x="${round(right - 10)}" y="7" width="10" height="10" rx="2" fill="${color}"/>`;
+    right -= 24;
+    return [words, key];
+  });
+}
+
+interface TextLooks {
+  readonly anchor?: "start" | "middle" | "end";
+  readonly color?: string;
+  readonly weight?: number;
+}
+
+export function text(x: number, y: number, words: string, looks: TextLooks = {}): string {
+  const { anchor = "start", color = COLORS.text, weight = 400 } = looks;
+  return `<text x="${x}" y="${y}" text-anchor="${anchor}" fill="${color}" font-weight="${weight}">${escapeXml(words)}</text>`;
+}
+
+export function svg(height: number, parts: readonly string[]): string {
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" font-family="system-ui, sans-serif" font-size="12">` +
+    `<rect width="${WIDTH}" height="${height}" fill="#fff"/>${parts.join("")}</svg>`
+  );
+}
+
+export function escapeXml(raw: string): string {
+  return raw
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");
+}
+
+export function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}

@@ -1,0 +1,149 @@
+/** The report's pictures, out of the report alone. */
+import { scaleLinear } from "d3-scale";
+import {
+  bandsAndMarks,
+  COLORS,
+  escapeXml,
+  legend,
+  MARGIN,
+  round,
+  svg,
+  text,
+  timeAxis,
+  timeChart,
+  timeScale,
+  WIDTH,
+  type Band,
+  type Curve,
+  type Mark,
+} from "./chart.ts";
+import type { Report } from "./report.ts";
+
+const ROW = 18;
+const LOGS_MAX = 40;
+
+/** For each region what its clients got, then how far it was behind. */
+export function throughputPictures(report: Report): string[] {
+  const { series } = report;
+  return series.regions.map(({ region, ...counts }) => {
+    const curve = (name: "ok" | "failed" | "unknown"): Curve => ({
+      name,
+      color: COLORS[name],
+      shape: "area",
+      points: counts[name].map((value, n) => ({ atMs: n * series.bucketMs, value })),
+    });
+    return timeChart({
+      title: `Clients in ${region}`,
+      unit: "operations a second",
+      lengthMs: series.lengthMs,
+      curves: [curve("ok"), curve("failed"), curve("unknown")],
+      bands: bandsOf(report),
+      marks: marksOf(report),
+    });
+  });
+}
+
+export function lagPicture(report: Report): string {
+  const { series } = report;
+  return timeChart({
+    title: "Replication lag",
+    unit: "log entries that a region had not applied; a gap: it could not be asked",
+    lengthMs: series.lengthMs,
+    curves: series.lag.map(({ region, points }) => ({
+      name: region,
+      color: colorOf(region, report.regions),
+      shape: "line",
+      points: points.map(({ atMs, entries }) => ({ atMs, value: entries })),
+    })),
+    bands: bandsOf(report),
+    marks: marksOf(report),
+  });
+}
+
+/** A row for each log, in the colour of whoever led it. */
+export function leadersPicture(report: Report): string {
+  const { series, regions } = report;
+  const logs = report.leaders.slice(0, LOGS_MAX);
+  const height = MARGIN.top + logs.length * ROW + MARGIN.bottom;
+  const x = timeScale(series.lengthMs);
+  const rows = logs.flatMap(({ log, leaderships }, n) => {
+    const top = MARGIN.top + n * ROW;
+    const bars = leaderships.map(({ epoch, leader, sinceMs }, at) => {
+      // Who led when it was first looked at led from the beginning.
+      const from = x(at === 0 ? 0 : sinceMs);
+      const to = x(leaderships[at + 1]?.sinceMs ?? series.lengthMs);
+      const title = `log ${log}: ${leader}, epoch ${epoch}`;
+      return `<rect x="${round(from)}" y="${top + 2}" width="${Math.max(1, round(to - from))}" height="${ROW - 4}" fill="${colorOf(leader, regions)}"><title>${escapeXml(title)}</title></rect>`;
+    });
+    return [text(MARGIN.left - 8, top + 13, log, { anchor: "end", color: COLORS.faint }), ...bars];
+  });
+  return svg(height, [
+    ...rows,
+    ...bandsAndMarks(bandsOf(report), [], x, height),
+    ...timeAxis(series.lengthMs, x, height),
+    text(MARGIN.left, 16, "Who led which log (partition/region)", { weight: 600 }),
+    ...legend(regions.map((region) => ({ name: region, color: colorOf(region, regions) }))),
+  ]);
+}
+
+const PERCENTILES = [
+  ["p50Ms", "median", 1],
+  ["p95Ms", "95th percentile", 0.7],
+  ["p99Ms", "99th percentile", 0.4],
+] as const;
+
+/** Bars, before, during and after. */
+export function latencyPicture(report: Report): string {
+  const height = 220;
+  const bottom = height - MARGIN.bottom;
+  const groups = report.latency;
+  const highest = Math.max(1, ...groups.map(({ p99Ms }) => p99Ms));
+  const y = scaleLinear([0, highest], [bottom, MARGIN.top]).nice(4);
+  const width = (WIDTH - MARGIN.left - MARGIN.right) / groups.length;
+  const rows = y.ticks(4).map((tick) => {
+    const at = round(y(tick));
+    return (
+      `<line x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${at}" y2="${at}" stroke="${COLORS.grid}"/>` +
+      text(MARGIN.left - 8, at + 4, String(tick), { anchor: "end", color: COLORS.faint })
+    );
+  });
+  const bars = groups.flatMap((group, n) => {
+    const left = MARGIN.left + n * width;
+    const color = group.what === "reads" ? COLORS.regions[0] : COLORS.regions[1];
+    const each = PERCENTILES.map(([member, , opacity], at) => {
+      const value = group[member];
+      const x = left + 14 + at * ((width - 28) / PERCENTILES.length);
+      const top = round(y(value));
+      return (
+        `<rect x="${round(x)}" y="${top}" width="${round((width - 34) / PERCENTILES.length)}" height="${round(bottom - top)}" fill="${color}" fill-opacity="${opacity}"/>` +
+        text(round(x + (width - 34) / PERCENTILES.length / 2), top - 3, value.toFixed(value < 10 ? 1 : 0), {
+          anchor: "middle",
+          color: COLORS.faint,
+        })
+      );
+    });
+    const name = `${group.phase}: ${group.count} ${group.what}`;
+    return [
+      ...each,
+      text(round(left + width / 2), height - 8, name, { anchor: "middle", color: COLORS.faint }),
+    ];
+  });
+  const title = "Latency of what was answered (ms; median, 95th and 99th percentile)";
+  return svg(height, [...rows, ...bars, text(MARGIN.left, 16, title, { weight: 600 })]);
+}
+
+function bandsOf({ faults, series }: Report): Band[] {
+  return faults.map(({ text: label, atMs, endedMs }) => ({
+    fromMs: atMs,
+    toMs: endedMs ?? series.lengthMs,
+    label,
+  }));
+}
+
+function marksOf({ takeovers }: Report): Mark[] {
+  return takeovers.map(({ log, from, to, atMs }) => ({ atMs, label: `log ${log}: ${from} → ${to}` }));
+}
+
+function colorOf(region: string, regions: readonly string[]): string {
+  return COLORS.regions[regions.indexOf(region) % COLORS.regions.length] ?? COLORS.faint;
+}

@@ -1,0 +1,143 @@
+/**
+ * What a drill leaves behind, as data: `report.json` is this, and the terminal and the page show nothing that is not in it.
+ * Every number has its unit in its name; what is not known says so, and never stands as zero.
+ */
+import { showOperation } from "../../checker/sentence.ts";
+import { acknowledgedWrites } from "../../checker/touch.ts";
+import type { DrillResult } from "../drill.ts";
+import { WORKLOADS } from "../scenario.ts";
+import { showAction } from "../plan.ts";
+import { seriesOf } from "./series.ts";
+
+export interface Circumstances {
+  readonly target: string;
+  /** The store was started for the drill alone. */
+  readonly own: boolean;
+  readonly versions: Readonly<Record<string, string>>;
+  /** Settings that differ from the deployment's configuration; of a store elsewhere nobody knows. */
+  readonly overridden: Readonly<Record<string, string>> | "not known";
+  readonly startedAt: string;
+  readonly command: string;
+  readonly scenarioText: string;
+}
+
+export type Report = ReturnType<typeof reportOf>;
+
+const INJECTION =
+  "Faults are injected at Ithaca's own layer: its replicas and its calls between regions refuse, wait or fall silent as they would if a region, " +
+  "a link or a machine were lost. The platform below (Cloudflare's network, Durable Objects, Queues, or the local runtime) was well all the time, " +
+  "and this drill says nothing about how it fails.";
+
+const LOST_NAMED_MAX = 100;
+const VIOLATIONS_NAMED_MAX = 50;
+
+export function reportOf(result: DrillResult, circumstances: Circumstances) {
+  const { scenario, judgement, measures, recorder, final, takeovers } = result;
+  const operations = recorder.history.operations();
+  const { divergent } = final;
+  return {
+    verdict: judgement.ok ? "passed" : "failed",
+    scenario: scenario.name,
+    about: scenario.about,
+    ...circumstances,
+    seed: result.seed,
+    ratePerS: result.rate,
+    injection: INJECTION,
+    checks: judgement.verdicts.map(({ checker, ok, violations, counted }) => ({
+      checker,
+      ok,
+      counted,
+      violations: violations.slice(0, VIOLATIONS_NAMED_MAX),
+      violationsCount: violations.length,
+    })),
+    regions: result.regions,
+    users: result.members,
+    phases: result.phases,
+    plan: result.actions.map((action) => ({ ...action, text: showAction(action) })),
+    faults: result.faults.map(({ action, id, atMs, armingMs, endedMs }) => {
+      return {
+        id,
+        text: showAction(action),
+        kind: action.kind,
+        region: action.region,
+        peer: action.peer,
+        atMs,
+        armingMs,
+        endedMs,
+      };
+    }),
+    takeovers: takeovers.map(({ fault, ...takeover }) => {
+      return { ...takeover, fault: fault === undefined ? null : showAction(fault.action) };
+    }),
+    leaders: result.stories.map(({ log, leaderships }) => ({
+      log,
+      leaderships: leaderships.map(({ epoch, leader, sinceMs }) => ({
+        epoch: String(epoch),
+        leader,
+        sinceMs,
+      })),
+    })),
+    detectionMs: measures.detection,
+    takeoverMs: measures.takeover,
+    firstWriteMs: measures.firstWrite,
+    rtoMs: measures.rto,
+    rpo: measures.rpo,
+    requests: {
+      sent: result.requests,
+      operations: measures.operations,
+      failed: measures.failed,
+      unknown: measures.unknown,
+      failedShare: measures.failedShare,
+      failedShareIn: measures.failedShareIn,
+      problems: measures.problems,
+    },
+    acknowledged: operations.filter((op) => acknowledgedWrites(op).length > 0).length,
+    lostWrites: judgement.lost.slice(0, LOST_NAMED_MAX).map(({ op, position, concern, state }) => {
+      return {
+        user: op.user,
+        key: op.key,
+        position,
+        concern,
+        state: divergent.known ? state : "not known",
+        operation: showOperation(op),
+      };
+    }),
+    divergentWrites: divergent.known
+      ? {
+          count: divergent.writes.length,
+          acknowledged: judgement.divergent,
+          entries: divergent.writes.slice(0, LOST_NAMED_MAX).map(({ id, user, position, key, op, state }) => {
+            return {
+              id,
+              user,
+              position,
+              key,
+              op,
+              state,
+              readAt: `/v1/users/${encodeURIComponent(user)}/divergent`,
+            };
+          }),
+        }
+      : { count: "not known", reason: divergent.reason },
+    /** A write that began after a successor was known and was refused: the old leader did not get to answer. */
+    refusedStaleWrites: measures.problems["no-leader"] ?? 0,
+    latency: measures.latencies,
+    longestGapMs: measures.longestGapMs,
+    catchUpMs: measures.catchUpMs,
+    convergedMs: final.convergedMs ?? null,
+    cost: {
+      requests: result.requests,
+      rows: "not known: the public surface does not tell rows",
+      queueOperations: "not known: the public surface does not tell queue operations",
+    },
+    series: seriesOf(
+      operations,
+      result.sightings,
+      result.regions,
+      new Set(result.members.map(({ partition }) => partition)),
+      result.phases.at(-1)?.toMs ?? 0,
+    ),
+    workloads: scenario.workloads ?? Object.fromEntries(WORKLOADS.map((name) => [name, 1])),
+    notes: result.notes,
+  };
+}
