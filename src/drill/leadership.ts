@@ -64,12 +64,14 @@ export function storiesOf(
       see(`${partition}/${origin}`, { epoch: BigInt(epoch), leader, sinceMs: atMs });
     }
   }
+  const homes = new Set(members.map(({ partition, home }) => `${partition}/${home}`));
   return [...logs]
     .map(([log, epochs]) => ({
       log,
       leaderships: [...epochs.values()].toSorted((a, b) => (a.epoch < b.epoch ? -1 : 1)),
     }))
-    .toSorted((a, b) => (a.log < b.log ? -1 : 1));
+    .filter(({ log, leaderships }) => homes.has(log) || leaderships.length > 1)
+    .toSorted((a, b) => a.log.localeCompare(b.log, "en", { numeric: true }));
 }
 
 export function takeoversIn(

@@ -123,9 +123,9 @@ export function legend(curves: readonly { readonly name: string; readonly color:
   let right = WIDTH - MARGIN.right;
   return curves.toReversed().flatMap(({ name, color }) => {
     const words = text(right, 16, name, { anchor: "end" });
-    right -= name.length * 6.6 + 6;
+    right -= name.length * 8 + 6;
     const key = `<rect x="${round(right - 10)}" y="7" width="10" height="10" rx="2" fill="${color}"/>`;
-    right -= 24;
+    right -= 26;
     return [words, key];
   });
 }
