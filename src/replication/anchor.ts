@@ -28,7 +28,7 @@ export class Anchor {
     this.#leadership = leadership;
     this.#covers = covers;
     const leases = context.config.timing.leaseMs > 0;
-    this.#ticket = leases ? context.syncTicket(true) : 0;
+    this.#ticket = leases ? context.syncTicket(context.rules.fences()) : 0;
     this.#round = leases ? 0 : leadership.readIndex();
   }
 

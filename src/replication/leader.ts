@@ -50,8 +50,9 @@ export interface Peer {
   answered: number;
   /** Sending time of the latest grant request it accepted. */
   grantedAt: number;
-  /** Last reading of its clock. */
+  /** Last reading of its clock; and the last one that was known when this instance wrote to its storage. */
   stamp: number;
+  provenStamp: number;
   /** Somebody there waits for the commit position. */
   eager: boolean;
   failures: number;
@@ -94,6 +95,8 @@ export class Leadership {
   /** Somebody waits for entries up to this seq to reach the others. Said anew each turn. */
   #urgentThrough = 0;
   #leaseWanted = false;
+  /** Head of the log in the last turn in which it grew. */
+  #provenAt: number;
 
   constructor(context: Context, log: Log, row: LeadershipRow) {
     this.#context = context;
@@ -104,6 +107,7 @@ export class Leadership {
     this.scheduled = row.opened;
     this.ackAfter = row.ackAfter;
     this.leaseUntil = row.leaseUntil;
+    this.#provenAt = log.last.s;
     this.#bornAt = row.opened ? log.last.s : this.start - 1;
     this.peers = context.peers().map((region) => ({
       region,
@@ -118,6 +122,7 @@ export class Leadership {
       answered: 0,
       grantedAt: 0,
       stamp: 0,
+      provenStamp: 0,
       eager: false,
       failures: 0,
       failedThrough: 0,
@@ -201,6 +206,10 @@ export class Leadership {
   /** Sends what is due; asks for a turn when something will be. */
   advance(): void {
     if (this.deposed) return;
+    if (this.log.last.s > this.#provenAt) {
+      this.#provenAt = this.log.last.s;
+      this.#prove();
+    }
     this.#advanceCommit();
     for (const peer of this.peers) this.#advancePeer(peer);
     this.#roundWanted = 0;
@@ -267,6 +276,15 @@ export class Leadership {
     this.#context.wakeAt(due);
   }
 
+  #echo(peer: Peer): number {
+    return this.#context.rules.echo(peer.stamp, peer.provenStamp);
+  }
+
+  /** This turn writes: whatever is sent from here on shows that the instance was not replaced before it. */
+  #prove(): void {
+    for (const peer of this.peers) peer.provenStamp = peer.stamp;
+  }
+
   /** Early enough that a leader under load has most of its lease left at any moment: others wait for it before they take over. */
   #renewalDue(): boolean {
     return this.leaseUntil - this.#context.now < (this.#context.config.timing.leaseMs * 2) / 3;
@@ -295,7 +313,7 @@ export class Leadership {
       entries: page?.entries ?? [],
       chain: page !== null && page.entries.length > 0 ? page.chain : inline ? new Uint8Array(0) : log.chain,
       commit,
-      ...(this.leaseValid() ? { closed: { s: log.last.s, hlc: log.hlc, echo: peer.stamp } } : {}),
+      ...(this.leaseValid() ? { closed: { s: log.last.s, hlc: log.hlc, echo: this.#echo(peer) } } : {}),
       grant,
       pv: PROTOCOL_VERSION,
       sinks: peer.toldSinks < sinks ? log.sinks.marks() : [],
@@ -438,6 +456,7 @@ export class Leadership {
   }
 
   #persist(): void {
+    this.#prove();
     this.#context.storage.putLeadership({
       o: this.log.o,
       e: this.e,

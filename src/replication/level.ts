@@ -27,13 +27,19 @@ export class Levels {
 
   /** `ask`: the follower finds out from the leader how old it is; the answer has to wait. `leader`: it will not be fresh enough. */
   freshness(home: RegionIndex, boundMs: number, startedAt: number): "fresh" | "ask" | "leader" {
+    const leadership = this.#leaderships.of(home);
+    if (leadership !== null) {
+      // A replaced instance that does not know it shows what was there when it was replaced, under a lease that runs on in its memory.
+      const agedMs = this.#context.rules.leaseAgeMs(this.#context.config.timing);
+      return leadership.leaseValid() && agedMs <= boundMs ? "fresh" : "leader";
+    }
     const staleness = this.stalenessMs(home);
     if (staleness !== null && staleness <= boundMs) return "fresh";
     const follower = this.#followers.get(home);
     // A question that came back later than the bound allows would come back as late again: the leader has to answer.
     const asked = follower?.freshSince(startedAt) ?? false;
     const { region } = this.#context.config;
-    const follows = this.#leaderships.of(home) === null && this.#context.log(home).leader !== region;
+    const follows = this.#context.log(home).leader !== region;
     if (!follows || asked || boundMs <= 0) return "leader";
     follower?.wantFresh(startedAt);
     return "ask";

@@ -106,6 +106,9 @@ export class ManyReader {
       const bound = request.stalenessMsMax ?? 0;
       const fresh = homes.map((home) => this.#levels.freshness(home, bound, startedAt));
       if (fresh.includes("ask")) return null;
+      // This replica may itself be the leader that has to prove that it still is.
+      const proves = homes.some((home, n) => fresh[n] === "leader" && this.#levels.leading(home) !== null);
+      if (proves) return this.#asLeader(request, owners, homes, session.lost, startedAt);
       const shows = (home: RegionIndex): boolean => fresh[homes.indexOf(home)] === "fresh";
       return near({ ...nearLicence("fresh", session.lost), shows });
     }

@@ -97,6 +97,15 @@ export interface Rules {
   ): number;
   /** May an answer that relies on being the only leader be given on the lease alone (R5, R6)? */
   leaseValid(standing: Standing, now: number): boolean;
+  /** Is a row written with an answer that relies on leading, which a replaced instance of the object could not get confirmed? */
+  fences(): boolean;
+  /** How old what a leader shows under its lease may be, should this instance have been replaced and not know it. */
+  leaseAgeMs(timing: Timing): number;
+  /**
+   * Up to which reading of the follower's clock a leader may say that its log is complete: of those it has `received`, the
+   * last one that came before it wrote something. What is sent after a write leaves only when that is confirmed.
+   */
+  echo(received: number, proven: number): number;
   /** When is what was asked for on enough voters? (Sections 1.6 and 2.8; dependencies: decision 16.) */
   concernMet(concern: Concern, standing: Standing, holding: Holding, now: number): boolean;
   /** The fate of a position (section 4.2 of the protocol). */
@@ -213,6 +222,12 @@ export const RULES: Rules = {
     ),
 
   leaseValid: (standing, now) => standing.leads && now >= standing.ackAfter && now < standing.leaseUntil,
+
+  fences: () => true,
+
+  leaseAgeMs: (timing) => timing.leaseMs + timing.clockBoundMs,
+
+  echo: (_received, proven) => proven,
 
   concernMet(concern, standing, holding, now) {
     const committed = standing.leads && holding.commit >= holding.s && now >= standing.ackAfter;

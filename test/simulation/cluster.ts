@@ -44,6 +44,8 @@ export interface Observer {
   asked(host: Host, id: number, request: Undated, leftMs: number): void;
   turned(host: Host, event: Event, effects: readonly Effect[], now: number): void;
   threw(host: Host, event: Event, error: unknown): void;
+  /** An instance that was replaced is about to say what only the present one may say. */
+  haunted?(host: Host, what: string): void;
 }
 
 export class Cluster implements Surroundings {
@@ -150,6 +152,14 @@ export class Cluster implements Surroundings {
 
   turned(host: Host, event: Event, effects: readonly Effect[], now: number): void {
     for (const observer of this.#observers) observer.turned(host, event, effects, now);
+  }
+
+  haunted(host: Host, what: string): void {
+    for (const observer of this.#observers) observer.haunted?.(host, what);
+  }
+
+  clockReadings(): readonly number[] {
+    return this.clocks.map((clock) => clock.read(this.timeline.now));
   }
 
   threw(host: Host, event: Event, error: unknown): void {

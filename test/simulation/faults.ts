@@ -52,6 +52,8 @@ export interface CrashFaults {
   /** Per second and object: crash or eviction while idle. */
   readonly idlePerSecond: number;
   readonly downMs: Range;
+  /** Per instance that is replaced at once: it goes on for a while and does not know it (zombie.ts). */
+  readonly lingers: number;
   /** Per crash: stays down for long. */
   readonly long: number;
   readonly longMs: Range;
@@ -137,6 +139,7 @@ export const CALM: Faults = {
     delicate: 1,
     idlePerSecond: 0,
     downMs: [0, 0],
+    lingers: 0,
     long: 0,
     longMs: [0, 0],
     syncMs: [1, 8],

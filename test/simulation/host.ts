@@ -21,6 +21,7 @@ import { migrate } from "../../src/storage/schema.ts";
 import type { SqlDriver } from "../../src/storage/sql-driver.ts";
 import { SqlStorage } from "../../src/storage/sql-storage.ts";
 import { WatchedSqlDriver } from "./watched-driver.ts";
+import { InstanceDriver, Zombie } from "./zombie.ts";
 import type { RegionClock } from "./clock.ts";
 import { describeEffect, describeEvent } from "./describe.ts";
 import type { CrashFaults } from "./faults.ts";
@@ -51,8 +52,12 @@ export interface Surroundings {
   queue(region: number): Queue;
   readonly receiver: Receiver;
   host(region: number, partition: number): Endpoint | null;
+  /** What the clocks of the regions read now. */
+  clockReadings(): readonly number[];
   /** After a committed turn, before its effects are performed. */
   turned(host: Host, event: Event, effects: readonly Effect[], now: number): void;
+  /** An instance that was replaced says what only the present one may say. */
+  haunted(host: Host, what: string): void;
   /** The replica threw: always a finding. */
   threw(host: Host, event: Event, error: unknown): void;
 }
@@ -74,6 +79,12 @@ export interface Endpoint {
 export type Undated<R = ClientRequest> = R extends ClientRequest ? Omit<R, "deadlineAt"> : never;
 
 class CrashBeforeCommit extends Error {}
+
+/** Who waits for an answer of one instance. */
+interface Desk {
+  readonly peers: Map<number, Caller<PeerReply>>;
+  readonly clients: Map<number, Caller<ClientReply>>;
+}
 
 interface Caller<T> {
   readonly answer: (answer: T) => void;
@@ -109,8 +120,9 @@ export class Host implements Endpoint {
   awayAt = -Infinity;
   #down = false;
   #nextId = 1;
-  #peers = new Map<number, Caller<PeerReply>>();
-  #clients = new Map<number, Caller<ClientReply>>();
+  #desk: Desk = { peers: new Map(), clients: new Map() };
+  #instance: InstanceDriver;
+  #zombie: { readonly zombie: Zombie; readonly desk: Desk } | null = null;
   #batches = new Map<number, (ok: boolean) => void>();
   readonly #sockets = new Map<number, Socket>();
   #wake: Planned | null = null;
@@ -133,6 +145,7 @@ export class Host implements Endpoint {
     this.#faults = faults;
     this.#rules = rules;
     this.name = `${config.partition}/${config.region}`;
+    this.#instance = new InstanceDriver(this.driver);
     this.driver.transaction(() => migrate(this.driver, this.now()));
   }
 
@@ -155,7 +168,7 @@ export class Host implements Endpoint {
   }
   /** Requests that this instance took and has not answered. */
   get openClients(): number {
-    return this.#clients.size;
+    return this.#desk.clients.size;
   }
   get alarmPending(): boolean {
     return this.#alarm !== null;
@@ -170,13 +183,18 @@ export class Host implements Endpoint {
   }
 
   peer(from: number, bytes: Uint8Array, reply: (bytes: Uint8Array) => void, refuse: () => void): void {
-    if (this.#refuses(refuse) || !this.#awaken(refuse)) return;
-    const id = this.#nextId++;
-    this.#peers.set(id, {
-      answer: (message) => reply(wire.encodeReply(envelope(this.partition, this.region, from), message)),
+    const caller = {
+      answer: (message: PeerReply) =>
+        reply(wire.encodeReply(envelope(this.partition, this.region, from), message)),
       refuse,
-    });
-    this.#step({ type: "peer", id, from, message: wire.decodeRequest(bytes) });
+    };
+    const haunted = this.#strays();
+    if (haunted === null && (this.#refuses(refuse) || !this.#awaken(refuse))) return;
+    const id = this.#nextId++;
+    const event = { type: "peer", id, from, message: wire.decodeRequest(bytes) } as const;
+    (haunted?.desk ?? this.#desk).peers.set(id, caller);
+    if (haunted === null) this.#step(event);
+    else haunted.zombie.step(event);
   }
 
   /** `taken`: the request got this number at a new turn, which follows. */
@@ -187,12 +205,19 @@ export class Host implements Endpoint {
     refuse: () => void,
     taken: (id: number) => void,
   ): void {
-    if (this.#refuses(refuse) || !this.#awaken(refuse)) return;
+    const haunted = this.#strays();
+    if (haunted === null && (this.#refuses(refuse) || !this.#awaken(refuse))) return;
     const id = this.#nextId++;
-    this.#clients.set(id, { answer, refuse });
-    taken(id);
+    (haunted?.desk ?? this.#desk).clients.set(id, { answer, refuse });
     const dated = { ...structuredClone(request), deadlineAt: this.now() + leftMs } as ClientRequest;
+    if (haunted !== null) return haunted.zombie.step({ type: "client", id, request: dated });
+    taken(id);
     this.#step({ type: "client", id, request: dated });
+  }
+
+  /** The instance that was replaced, when a request comes to it; null: it comes to the present one. */
+  #strays(): { readonly zombie: Zombie; readonly desk: Desk } | null {
+    return this.#zombie !== null && this.#world.random.chance(0.3) ? this.#zombie : null;
   }
 
   batch(messages: readonly QueueBytes[], settled: (ok: boolean) => void): void {
@@ -240,13 +265,15 @@ export class Host implements Endpoint {
     tally.add("crashes");
     this.generation++;
     this.awayAt = timeline.now + downMs;
+    // Replaced while it works: it is not told.
+    const { lingers } = this.#faults;
+    if (downMs === 0 && lingers > 0 && random.chance(lingers)) this.#linger();
     this.#distortion.crashed?.(this.driver);
     this.#replica = null;
     timeline.cancel(this.#wake);
     this.#wake = null;
-    const callers = [...this.#peers.values(), ...this.#clients.values()];
-    this.#peers = new Map();
-    this.#clients = new Map();
+    const callers = [...this.#desk.peers.values(), ...this.#desk.clients.values()];
+    this.#desk = { peers: new Map(), clients: new Map() };
     for (const caller of callers) if (random.chance(0.5)) caller.refuse();
     const batches = [...this.#batches.values()];
     this.#batches = new Map();
@@ -263,9 +290,60 @@ export class Host implements Endpoint {
     }
   }
 
+  #linger(): void {
+    const { timeline, transcript, tally, random } = this.#world;
+    this.#zombie?.zombie.end("another one was replaced");
+    if (this.#replica === null) return;
+    const desk = this.#desk;
+    const generation = this.generation - 1;
+    const readings = this.#world.clockReadings();
+    const { timing } = this.config;
+    const zombie = new Zombie(generation, this.#replica, this.#instance, {
+      perform: (effect) => this.#performFor(effect, desk, generation),
+      turned: (event, wrong) => {
+        tally.add("turns of replaced instances");
+        transcript.line(timeline.now, `${this.name} (replaced) ${describeEvent(event)}`);
+        if (wrong !== null) this.#world.haunted(this, wrong);
+      },
+      over: (why) => {
+        transcript.line(timeline.now, `${this.name} (replaced) ends: ${why}`);
+        tally.add(`replaced instances: ${why}`);
+        this.#zombie = null;
+        for (const { refuse } of [...desk.peers.values(), ...desk.clients.values()]) refuse();
+      },
+      now: () => this.now(),
+      leaseAgeMs: timing.leaseMs + timing.clockBoundMs,
+      // A clock may have gone back since it was read.
+      replacedAt: (region) => (readings[region] ?? Infinity) + timing.clockBoundMs,
+    });
+    this.#desk = { peers: new Map(), clients: new Map() };
+    this.#zombie = { zombie, desk };
+    timeline.after(random.between(500, 6_000), () => zombie.end("it noticed"));
+  }
+
+  /** What of a replaced instance gets out: answers and calls. Sockets, queues and the alarm are the present one's. */
+  #performFor(effect: Effect, desk: Desk, generation: number): void {
+    const { timeline, tally } = this.#world;
+    this.#world.transcript.line(timeline.now, `${this.name} (replaced)   → ${describeEffect(effect)}`);
+    if (effect.type === "reply" || effect.type === "respond") tally.add("answers of replaced instances");
+    if (effect.type === "wake")
+      timeline.after(this.clock.realUntil(effect.at, timeline.now), () =>
+        this.#tell(generation, { type: "wake" }),
+      );
+    else if (["reply", "respond", "call", "sync"].includes(effect.type))
+      this.#perform(effect, this.now(), desk, generation);
+  }
+
+  /** To the instance that asked, if it lives, replaced or not. */
+  #tell(generation: number, event: Event): void {
+    if (this.generation === generation) this.#step(event);
+    else if (this.#zombie?.zombie.generation === generation) this.#zombie.zombie.step(event);
+  }
+
   /** Is up again whatever it was. */
   revive(): void {
     this.#down = false;
+    this.#zombie?.zombie.end("the faults are over");
   }
 
   #refuses(refuse: () => void): boolean {
@@ -348,7 +426,7 @@ export class Host implements Endpoint {
     this.#world.tally.add("starts");
     return new Replica({
       config: this.config,
-      storage: new SqlStorage(this.driver, STRETCH_ENTRIES),
+      storage: new SqlStorage((this.#instance = new InstanceDriver(this.driver)), STRETCH_ENTRIES),
       codec: this.#world.codec,
       hash: sha256,
       ...(this.#rules === undefined ? {} : { rules: this.#rules }),
@@ -363,12 +441,9 @@ export class Host implements Endpoint {
     return this.#world.random.chance(probability) ? this.#world.random.below(effects.length + 1) : -1;
   }
 
-  #perform(effect: Effect, now: number): void {
+  #perform(effect: Effect, now: number, desk = this.#desk, generation = this.generation): void {
     const { timeline, random, tally } = this.#world;
-    const generation = this.generation;
-    const alive = (event: Event): void => {
-      if (this.generation === generation) this.#step(event);
-    };
+    const alive = (event: Event): void => this.#tell(generation, event);
     switch (effect.type) {
       case "alarm":
         this.#setAlarm(effect.at, now);
@@ -377,12 +452,12 @@ export class Host implements Endpoint {
         tally.add("schedules that ended unsettled");
         return;
       case "reply":
-        this.#peers.get(effect.id)?.answer(effect.message);
-        this.#peers.delete(effect.id);
+        desk.peers.get(effect.id)?.answer(effect.message);
+        desk.peers.delete(effect.id);
         return;
       case "respond":
-        this.#clients.get(effect.id)?.answer(structuredClone(effect.reply));
-        this.#clients.delete(effect.id);
+        desk.clients.get(effect.id)?.answer(structuredClone(effect.reply));
+        desk.clients.delete(effect.id);
         return;
       case "call": {
         tally.add(`calls: ${effect.message.type}`);
@@ -406,7 +481,7 @@ export class Host implements Endpoint {
         for (const verdict of effect.verdicts) tally.add(`batches ${verdict}`);
         // The queue's consumer sends these, so that they outlive the instance.
         for (const { to, message } of effect.progress)
-          this.#tell(to, wire.encodeRequest(envelope(this.partition, this.region, to), message));
+          this.#pass(to, wire.encodeRequest(envelope(this.partition, this.region, to), message));
         return;
       }
       case "feed": {
@@ -462,7 +537,7 @@ export class Host implements Endpoint {
     });
   }
 
-  #tell(to: number, bytes: Uint8Array): void {
+  #pass(to: number, bytes: Uint8Array): void {
     this.#world.network.call<Uint8Array>({
       from: this.region,
       to,

@@ -197,6 +197,10 @@ export class Invariants implements Observer {
     this.#judgeDeadlines(host);
   }
 
+  haunted(host: Host, what: string): void {
+    this.#ghost.fail("a replaced instance does not lead", `${host.name} ${what}`);
+  }
+
   threw(host: Host, event: Event, error: unknown): void {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#ghost.fail("a replica never throws", `${host.name} at ${describeEvent(event)}: ${stack}`);

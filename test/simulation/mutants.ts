@@ -207,6 +207,25 @@ const MUTANTS: readonly Mutant[] = [
     {},
     { crashed: (driver) => driver.run(`UPDATE acceptor SET promised = leader_e`) },
   ),
+  mutant("answers-unfenced", "an instance that was replaced answers as the leader that it was", "zombies", {
+    fences: () => false,
+  }),
+  mutant(
+    "trusts-its-lease",
+    "what a leader shows under its lease counts as fresh, replaced or not",
+    "zombies",
+    {
+      leaseAgeMs: () => 0,
+    },
+  ),
+  mutant(
+    "vouches-from-memory",
+    "a leader tells followers that its log is complete, replaced or not",
+    "zombies",
+    {
+      echo: (received) => received,
+    },
+  ),
   mutant(
     "forgets-to-wait",
     "R6: a leader that is restarted does not know any more for how long it may not acknowledge",

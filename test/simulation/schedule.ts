@@ -57,6 +57,7 @@ const LOSSY: Faults = {
     delicate: 12,
     idlePerSecond: 0.05,
     downMs: [0, 1_500],
+    lingers: 0,
     long: 0.08,
     longMs: [3_000, 12_000],
     syncMs: [1, 25],
@@ -188,6 +189,29 @@ const SCHEDULES: readonly Schedule[] = [
       levels: { leader: 1 },
       actions: { put: 3, read: 2 },
       roam: 0,
+    },
+  },
+  {
+    ...BASE,
+    name: "zombies",
+    // Objects are replaced all the time, and those that were go on for a while; what they show from memory is old by then.
+    regions: [3],
+    partitions: [1],
+    faults: {
+      ...CALM,
+      network: { ...CALM.network, delayMs: [5, 60], cutsPerSecond: 0.05, cutMs: [500, 3_000] },
+      clock: LOSSY.clock,
+      clockJumpsPerSecond: 0.3,
+      crash: { ...CALM.crash, idlePerSecond: 0.8, lingers: 0.9 },
+      takeover: { ...LOSSY.takeover, perSecond: 0.05 },
+    },
+    workload: {
+      ...WORKLOAD,
+      thinkMs: [5, 200],
+      opsPerDevice: 30,
+      roam: 0.3,
+      levels: { leader: 4, strong: 2, bounded: 6, session: 2 },
+      concerns: { local: 6, one: 1, majority: 3 },
     },
   },
   {

@@ -38,6 +38,7 @@ const FLOORS_OF: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     "hand-offs: taken-back": 3,
     "hand-offs meeting a takeover": 15,
   },
+  zombies: { "answers of replaced instances": 300, "turns of replaced instances": 1_000 },
   transactions: {
     "transactions acknowledged": 300,
     "writes refused: check-failed": 10,
