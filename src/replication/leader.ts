@@ -154,6 +154,11 @@ export class Leadership {
     return this.standing().leads && this.#context.now >= this.ackAfter;
   }
 
+  /** Each peer has said what it has, or failed to, since this instance began. */
+  heardOut(): boolean {
+    return this.peers.every((peer) => peer.match !== null || peer.failures > 0);
+  }
+
   /** Is the region known to hold the log up to `s`? */
   holds(region: RegionIndex, s: number): boolean {
     const peer = this.peers.find((candidate) => candidate.region === region);

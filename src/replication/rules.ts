@@ -108,6 +108,8 @@ export interface Rules {
   echo(received: number, proven: number): number;
   /** When is what was asked for on enough voters? (Sections 1.6 and 2.8; dependencies: decision 16.) */
   concernMet(concern: Concern, standing: Standing, holding: Holding, now: number): boolean;
+  /** The oldest entry without a majority is older than it may be: nothing more is acknowledged at `local` (I32). */
+  exposesTooMuch(oldestMs: number, timing: Timing): boolean;
   /** The fate of a position (section 4.2 of the protocol). */
   judge(log: LogKnowledge, e: Epoch, s: number): Judgement;
   /** A lost dependency counts as satisfied: it must not block other logs for ever. */
@@ -244,6 +246,8 @@ export const RULES: Rules = {
         return committed && holding.depsSettled && held === holding.matches.length;
     }
   },
+
+  exposesTooMuch: (oldestMs, { rpoMsMax }) => rpoMsMax > 0 && oldestMs > rpoMsMax,
 
   judge: (log, e, s) => judge(log, e, s, (openCommitted) => openCommitted),
 

@@ -242,9 +242,13 @@ export class Writer {
         facts,
       }));
     }
-    const bound = config.timing.rpoMsMax;
-    if (bound > 0 && request.concern === "local" && this.#oldestUncommittedMs(leadership) > bound) {
+    if (
+      request.concern === "local" &&
+      rules.exposesTooMuch(this.#oldestUncommittedMs(leadership), config.timing)
+    ) {
       leadership.hurry(leadership.log.last.s);
+      // A restart knows little of what the others have. They say so in a moment, or are not there.
+      if (!leadership.heardOut()) return WAIT;
       return reply({ kind: "refused", reason: "rpo-bound", retryAfterMs: REFUSED_RETRY_MS });
     }
     const xdeps = union(request.session.others, decision.builtOn);

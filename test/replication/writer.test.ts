@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { Position } from "../../src/replication/position.ts";
 import type { ClientReply, WriteRequest } from "../../src/replication/request.ts";
+import { wallOf } from "../../src/replication/hlc.ts";
 import { entryCodec } from "../../src/wire/entry-codec.ts";
 import {
   bytesOf,
@@ -517,6 +518,107 @@ describe("bounds", () => {
     cluster.heal();
     cluster.run(2_000);
     expect(answer(0, "anna", "c")).toMatchObject({ kind: "written" });
+  });
+
+  describe("one: whoever is quickest is the synchronous follower", () => {
+    /** How long the write took, and where it is. */
+    const took = (n: number): { ms: number; durableIn: readonly number[] } => {
+      const from = cluster.now;
+      const ask = cluster.write(0, "anna", `one${n}`, "v", { concern: "one" });
+      cluster.runUntil(() => ask.reply !== null);
+      if (ask.reply?.kind !== "written") throw new Error(JSON.stringify(ask.reply));
+      return { ms: ask.repliedAt! - from, durableIn: ask.reply.receipt.durableIn };
+    };
+    const toOrFrom = (region: number) => (parcel: { from: number; to: number; kind: string }) =>
+      parcel.kind !== "sync" && (parcel.from === region || parcel.to === region);
+
+    test("a peer that is slow is not waited for, whichever it is", () => {
+      settled();
+      for (const slow of [1, 2, 1]) {
+        cluster.hold = toOrFrom(slow);
+        for (let n = 0; n < 5; n++) {
+          const { ms, durableIn } = took(n);
+          expect(ms).toBeLessThanOrEqual(25);
+          expect(durableIn).toEqual([0, slow === 1 ? 2 : 1]);
+          cluster.run(30);
+        }
+        // Late, and all at once.
+        cluster.hold = () => false;
+        cluster.release();
+        cluster.run(500);
+      }
+    });
+
+    test("nor one that is lost, from the first write on", () => {
+      settled();
+      cluster.isolate(1);
+      for (let n = 0; n < 20; n++) {
+        expect(took(n).ms).toBeLessThanOrEqual(25);
+        cluster.run(200);
+      }
+      expect(cluster.log(0, 0).peers.map(({ region, state }) => [region, state])).toEqual([
+        [1, "unreachable"],
+        [2, "following"],
+      ]);
+    });
+
+    test("nor two of four", () => {
+      settled({ regions: 5 });
+      cluster.isolate(1);
+      cluster.hold = toOrFrom(3);
+      for (let n = 0; n < 5; n++) expect(took(n).ms).toBeLessThanOrEqual(25);
+    });
+
+    test("without any it is not met in time, and never less than was asked for", () => {
+      settled();
+      cluster.isolate(0);
+      const fields = { concern: "one", ...keyed("alone") } as const;
+      const ask = cluster.write(0, "anna", "a", "1", { ...fields, deadlineAt: cluster.now + 800 });
+      cluster.run(800);
+      expect(ask.reply).toMatchObject({
+        kind: "concern-timeout",
+        receipt: { concern: "one", durableIn: [0], committed: false },
+      });
+      cluster.heal();
+      const again = cluster.write(0, "anna", "a", "1", fields);
+      cluster.runUntil(() => again.reply !== null);
+      expect(again.reply).toMatchObject({ kind: "written", replayed: true, receipt: { concern: "one" } });
+      expect(again.reply?.kind === "written" && again.reply.receipt.durableIn.length).toBeGreaterThan(1);
+    });
+  });
+
+  test("the bound on exposure is inclusive, and is no business of a write that waits for others", () => {
+    settled({ timing: { rpoMsMax: 1_000 } });
+    cluster.isolate(0, "refused");
+    cluster.wrote(0, "anna", "a", "1");
+    const { hlc } = cluster.node(0).storage.head(0)!;
+    cluster.run(wallOf(hlc) + 1_000 - cluster.now);
+    expect(answer(0, "anna", "b")).toMatchObject({ kind: "written" });
+    cluster.run(1);
+    expect(answer(0, "anna", "c")).toMatchObject({ kind: "refused", reason: "rpo-bound" });
+    for (const concern of ["one", "majority", "all"] as const) {
+      const ask = cluster.write(0, "anna", "d", "2", { concern, deadlineAt: cluster.now + 300 });
+      cluster.run(300);
+      expect(ask.reply).toMatchObject({ kind: "concern-timeout" });
+    }
+    // One region that has it all is a majority of three.
+    cluster.heal();
+    cluster.cut(0, 2, "refused");
+    cluster.run(2_000);
+    expect(answer(0, "anna", "e")).toMatchObject({ kind: "written" });
+  });
+
+  test("a restart that does not know what the others have asks them before it refuses for their sake", () => {
+    settled({ timing: { rpoMsMax: 1_000 } });
+    cluster.wrote(0, "anna", "a", "1", { concern: "all" });
+    cluster.run(3_600_000);
+    cluster.restart(0);
+    expect(cluster.log(0, 0).committed).toBeLessThan(cluster.log(0, 0).head);
+    expect(answer(0, "anna", "b")).toMatchObject({ kind: "written" });
+    cluster.run(3_600_000);
+    cluster.restart(0);
+    cluster.isolate(0, "refused");
+    expect(answer(0, "anna", "c")).toMatchObject({ kind: "refused", reason: "rpo-bound" });
   });
 
   test("a replica takes so many requests at once", () => {

@@ -448,6 +448,9 @@ const MUTANTS: readonly Mutant[] = [
         }),
     },
   ),
+  mutant("exposes-any-amount", "writes at local are taken however much is held by nobody else", "exposure", {
+    exposesTooMuch: () => false,
+  }),
   mutant("applies-erase-uncommitted", "an erasure is applied before a majority holds it", "farewells", {
     mayErase: () => true,
   }),
