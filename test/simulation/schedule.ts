@@ -427,7 +427,8 @@ const SCHEDULES: readonly Schedule[] = [
   {
     ...BASE,
     name: "exposure",
-    timing: { ...BASE.timing, rpoMsMax: 2_000 },
+    // Far less than a lease, which bounds it too: who is cut off goes on acknowledging for that long.
+    timing: { ...BASE.timing, rpoMsMax: 500 },
     faults: {
       ...LOSSY,
       network: { ...LOSSY.network, appendLoss: 0.5, cutsPerSecond: 0.5 },
