@@ -316,6 +316,11 @@ export const OPERATION_TEXTS: Readonly<Record<RouteId, OperationText>> = {
       },
     },
   },
+  previewFailover: {
+    description:
+      "What would be lost if another region took over now, log by log and candidate by candidate: entries that the leader has acknowledged alone and that no candidate would bring along. Writes at `one` (with three regions), `majority` and `all` are never among them. With the leader's answer it is exact; without it, it is measured against the furthest end of the log that any region heard of. It changes nothing, answers within 2 seconds whatever is down, and keeps an answer for one second. Logs that were never opened are not listed.",
+    example: { path: "/v1/regions/weur/failover-preview", status: 200 },
+  },
   listSinks: {
     description:
       "Where the deployment sends committed changes, and how far each is with the log of every partition: `delivered` is the last position that arrived. A sink is named in the deployment's configuration (`SINKS`), never by a request. A failed delivery is tried again, with growing pauses; after the last of them the log is `parked` until somebody resumes it.",

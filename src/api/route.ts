@@ -419,6 +419,15 @@ export const ROUTES = {
     problems: ["invalid-request", "unauthenticated", "forbidden", "not-found", "handoff-incomplete"],
     admin: true,
   },
+  previewFailover: {
+    method: "GET",
+    path: "/v1/regions/{origin}/failover-preview",
+    tag: "regions",
+    summary: "What a takeover now would lose of an origin's logs; answers within 2 s whatever is down",
+    parameters: [PATH.origin, PLACED_IN],
+    answers: { 200: { description: "Cached for 1 s", body: schema.FailoverPreview } },
+    problems: ["invalid-request", "unauthenticated", "not-found"],
+  },
   listSinks: {
     method: "GET",
     path: "/v1/sinks",

@@ -4,6 +4,7 @@ import type { RouteId } from "../api/route.ts";
 import type { Exchange } from "./exchange.ts";
 import { listChanges } from "./routes/changes.ts";
 import { listDivergent, settleDivergent } from "./routes/divergent.ts";
+import { previewFailover } from "./routes/failover-preview.ts";
 import { endFault, endFaults, listFaults, putFault } from "./routes/fault.ts";
 import { eraseUser, getErasure } from "./routes/erasure.ts";
 import { exportItems } from "./routes/export.ts";
@@ -45,6 +46,7 @@ export const HANDLERS: Readonly<Record<RouteId, Handler>> = {
   putHome,
   listRegions,
   putLeader,
+  previewFailover,
   listSinks,
   controlSink,
   putFault,

@@ -56,9 +56,16 @@ export function replicasOf({ deployment }: Edge, filter: OverviewFilter): Replic
   );
 }
 
-export async function statusOf(edge: Edge, from: RegionIndex, replica: ReplicaName): Promise<Answered> {
+/** `endOf`: the log whose whole end is wanted too. */
+export async function statusOf(
+  edge: Edge,
+  from: RegionIndex,
+  replica: ReplicaName,
+  endOf?: RegionIndex,
+): Promise<Answered> {
   try {
-    const request = { op: "status", from, deadlineAt: Date.now() + STATUS_MS_MAX } as const;
+    const asked = { op: "status", from, deadlineAt: Date.now() + STATUS_MS_MAX } as const;
+    const request = endOf === undefined ? asked : { ...asked, endOf };
     const reply = await edge.transport.ask(replica, request, STATUS_MS_MAX);
     return { replica, status: reply.kind === "status" ? reply.status : null };
   } catch {

@@ -12,6 +12,7 @@
 import { majorityOf } from "./config.ts";
 import type { Context } from "./context.ts";
 import { divergencePoint, holds } from "./epoch-table.ts";
+import { wallOf } from "./hlc.ts";
 import type { Log } from "./log.ts";
 import type { Append, AppendMismatch, PeerReply, Progress } from "./message.ts";
 import { PROTOCOL_VERSION } from "./entry.ts";
@@ -152,6 +153,14 @@ export class Leadership {
   mayAct(): boolean {
     if (this.#context.config.timing.leaseMs > 0) return this.leaseValid();
     return this.standing().leads && this.#context.now >= this.ackAfter;
+  }
+
+  /** Age of the oldest entry that no majority is known to hold; 0: there is none. */
+  exposedMs(): number {
+    const { log } = this;
+    if (log.commit >= log.last.s) return 0;
+    const row = this.#context.storage.entry(log.o, log.commit + 1);
+    return row === null ? 0 : Math.max(0, this.#context.now - wallOf(row.hlc));
   }
 
   /** Each peer has said what it has, or failed to, since this instance began. */

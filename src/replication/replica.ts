@@ -449,7 +449,7 @@ export class Replica {
 
   #onClient(id: number, request: ClientRequest): void {
     const refuse = (reply: ClientReply): void => this.#context.emit({ type: "respond", id, reply });
-    if (request.op === "status") return refuse({ kind: "status", status: this.status() });
+    if (request.op === "status") return refuse({ kind: "status", status: this.status(request.endOf) });
     if (request.op === "sink") return refuse(this.#sinks.control(request));
     this.#stir();
     if (this.#receiver.restoring) return refuse({ kind: "refused", reason: "not-ready" });
@@ -485,8 +485,9 @@ export class Replica {
     }
   }
 
-  status() {
+  status(endOf?: RegionIndex) {
     return statusOf(this.#context, {
+      endOf,
       leaderships: this.#leaderships,
       followers: this.#followers,
       sinks: this.#sinks,

@@ -6,7 +6,8 @@
 import type { LogReach } from "./cut.ts";
 import type { Change, ChangeKind } from "./change.ts";
 import type { Concern, ItemBefore, ItemImage } from "./entry.ts";
-import type { CrossPosition, Position, RegionIndex } from "./position.ts";
+import type { EpochTable } from "./message.ts";
+import type { CrossPosition, Position, RegionIndex, Tail } from "./position.ts";
 
 /** What a session token says about one partition, plus what it says about others, which a write records. */
 export interface SessionPart {
@@ -279,6 +280,8 @@ export type ErasureState = "behind" | "erasing" | "done" | "uncleaned";
 /** How this replica stands; for `GET /v1/regions`. */
 export interface StatusRequest extends Asked {
   readonly op: "status";
+  /** Of this log the whole end is wanted too, for a preview of a takeover. Code of before previews does not tell it. */
+  readonly endOf?: RegionIndex;
 }
 
 /**
@@ -677,8 +680,21 @@ export interface LogStatus {
   readonly failbackInMs?: number;
   /** How far the log's sinks are. Missing from code of before sinks: none. */
   readonly sinks?: readonly SinkStatus[];
+  /** Of the log that was asked for. Missing from code of before previews: unknown. */
+  readonly end?: LogEnd;
   /** At the leader: what each region has acknowledged. */
   readonly peers: readonly { readonly region: RegionIndex; readonly match: number; readonly state: string }[];
+}
+
+/** How a log ends at a replica, and what it knows of other ends. */
+export interface LogEnd {
+  readonly last: Tail;
+  readonly base: Tail;
+  readonly epochs: EpochTable;
+  /** The furthest that anybody spoke of. */
+  readonly known: Tail;
+  /** At the leader: age of the oldest entry that no majority is known to hold; 0: there is none. Null: it does not lead. */
+  readonly exposedMs: number | null;
 }
 
 export interface SinkStatus {

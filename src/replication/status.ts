@@ -2,9 +2,10 @@
 import type { Context } from "./context.ts";
 import type { Follower } from "./follower.ts";
 import type { Leaderships } from "./leaderships.ts";
+import type { Leadership } from "./leader.ts";
 import type { Log } from "./log.ts";
-import type { RegionIndex } from "./position.ts";
-import type { LogStatus, ReplicaStatus } from "./request.ts";
+import { compareTails, type RegionIndex } from "./position.ts";
+import type { LogEnd, LogStatus, ReplicaStatus } from "./request.ts";
 import type { Sinks } from "./sink.ts";
 
 export function statusOf(
@@ -14,6 +15,8 @@ export function statusOf(
     readonly followers: ReadonlyMap<RegionIndex, Follower>;
     readonly sinks: Sinks;
     readonly restoring: boolean;
+    /** The log whose end is wanted. */
+    readonly endOf?: RegionIndex | undefined;
   },
 ): ReplicaStatus {
   const logs = [...context.logs.values()].filter((log) => log.last.s > 0);
@@ -41,6 +44,7 @@ function logStatus(context: Context, log: Log, parts: Parameters<typeof statusOf
     lagMs: leadership !== null ? 0 : (parts.followers.get(log.o)?.stalenessMs() ?? null),
     state: stateOf(context, log, parts),
     ...(failbackInMs === null ? {} : { failbackInMs }),
+    ...(log.o === parts.endOf ? { end: endOf(log, leadership, parts.followers.get(log.o)) } : {}),
     sinks: parts.sinks.statusOf(log),
     peers: (leadership?.peers ?? []).map((peer) => ({
       region: peer.region,
@@ -53,6 +57,17 @@ function logStatus(context: Context, log: Log, parts: Parameters<typeof statusOf
             ? "unreachable"
             : "following",
     })),
+  };
+}
+
+function endOf(log: Log, leadership: Leadership | null, follower: Follower | undefined): LogEnd {
+  const heard = follower?.known ?? log.last;
+  return {
+    last: log.last,
+    base: { e: log.base.e, s: log.base.s },
+    epochs: log.epochs,
+    known: compareTails(heard, log.last) > 0 ? heard : log.last,
+    exposedMs: leadership === null ? null : leadership.exposedMs(),
   };
 }
 

@@ -242,10 +242,7 @@ export class Writer {
         facts,
       }));
     }
-    if (
-      request.concern === "local" &&
-      rules.exposesTooMuch(this.#oldestUncommittedMs(leadership), config.timing)
-    ) {
+    if (request.concern === "local" && rules.exposesTooMuch(leadership.exposedMs(), config.timing)) {
       leadership.hurry(leadership.log.last.s);
       // A restart knows little of what the others have. They say so in a moment, or are not there.
       if (!leadership.heardOut()) return WAIT;
@@ -563,13 +560,6 @@ export class Writer {
     const keys = new RecentKeys(this.#context, leadership.log);
     this.#recent.set(leadership.log.o, { leadership, keys });
     return keys;
-  }
-
-  #oldestUncommittedMs(leadership: Leadership): number {
-    const { log } = leadership;
-    if (log.commit >= log.last.s) return 0;
-    const row = this.#context.storage.entry(log.o, log.commit + 1);
-    return row === null ? 0 : this.#context.now - wallOf(row.hlc);
   }
 }
 

@@ -112,3 +112,35 @@ test("nor if it was handed over on purpose, whoever interrupts its leader since"
   expect(cluster.log(1, 0).epoch).toBeGreaterThan(66);
   expect(workUntilLed(0, 20_000)).toBeGreaterThanOrEqual(20_000);
 });
+
+test("how a log ends is told of the log that was asked for", () => {
+  cluster = new Cluster();
+  cluster.home("anna", 0);
+  cluster.wrote(0, "anna", "a", "1", { concern: "all" });
+  cluster.run(200);
+  cluster.isolate(0);
+  cluster.wrote(0, "anna", "a", "2");
+  cluster.run(300);
+  const statusOf = (region: number, endOf: number) => {
+    const { reply } = cluster.client(region, {
+      op: "status",
+      endOf,
+      from: region,
+      deadlineAt: cluster.now + 100,
+    });
+    return reply?.kind === "status" ? reply.status.logs.find(({ origin }) => origin === 0) : undefined;
+  };
+  const endAt = (region: number) => statusOf(region, 0)?.end;
+  const { last, exposedMs } = endAt(0)!;
+  // And the millisecond in which it was confirmed.
+  expect(exposedMs).toBe(301);
+  expect(endAt(1)).toMatchObject({
+    last: { e: 16, s: last.s - 1 },
+    epochs: [{ e: 16, start: 1 }],
+    exposedMs: null,
+  });
+  expect(statusOf(0, 1)).not.toHaveProperty("end");
+  cluster.heal();
+  cluster.wrote(0, "anna", "a", "3", { concern: "all" });
+  expect(endAt(0)?.exposedMs).toBe(0);
+});

@@ -45,7 +45,7 @@ export async function putLeader(exchange: Exchange): Promise<Response> {
 }
 
 /** `/v1/regions/{origin}/…` */
-function originOf({ edge, path }: Exchange): RegionIndex {
+export function originOf({ edge, path }: Exchange): RegionIndex {
   const id = path.split("/")[3] ?? "";
   const origin = edge.regions.indexOf(id);
   if (origin === undefined) throw new Refused("not-found", `there is no region "${id}"`);

@@ -37,6 +37,9 @@ export const CONTROL: Table = {
   "putLeader 404 not-found": path((at) => at.replace("weur", "mars")),
   "putLeader 503 handoff-incomplete": at("unled", (stage, sample) => stage.ask(sample, SHORT)),
 
+  "previewFailover 200": plain,
+  "previewFailover 404 not-found": path((at) => at.replace("weur", "mars")),
+
   "putFault 200": well((stage, sample) => stage.askAs("admin", sample)),
   "putFault 400 invalid-request": body('{"kind":"flood"}'),
   "putFault 404 not-found": WITHOUT_DRILLS,

@@ -83,6 +83,7 @@ export const SAMPLES: Samples = {
   putHome: ({ user }) => ({ method: "PUT", path: of(user, "/home"), body: '{"region":"weur"}' }),
   listRegions: () => ({ method: "GET", path: "/v1/regions?region=weur&partition=0" }),
   putLeader: () => ({ method: "PUT", path: "/v1/regions/weur/leader", body: '{"to":"weur"}', ...AS_JSON }),
+  previewFailover: () => ({ method: "GET", path: "/v1/regions/weur/failover-preview" }),
   listSinks: () => ({ method: "GET", path: "/v1/sinks" }),
   controlSink: () => ({ method: "POST", path: "/v1/sinks/orders", body: '{"action":"resume"}', ...AS_JSON }),
   putFault: () => ({ method: "PUT", path: "/v1/faults", body: FAULT }),
