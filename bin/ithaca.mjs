@@ -54,12 +54,16 @@ async function main() {
     .option("--for <duration>", "how long the fault phase is, like 30s or 10m")
     .option("--cohort <number>", "how many users the drill makes for itself, 200 at most")
     .option("--out <directory>", "where the report goes (drills/<scenario>-<time> unless given)")
+    .option(
+      "--keep",
+      "leave the drill's users at the deployment; otherwise they are erased, unless something was lost",
+    )
     .action(async (scenario, options) => {
       const { drill: run } = await import("../src/drill/command.ts");
       const { startDrillStore } = await import("../scripts/drill-store.mjs");
       const { default: manifest } = await import("../package.json", { with: { type: "json" } });
       process.exitCode = await run(scenario, options, {
-        startStore: startDrillStore,
+        startStore: (settings) => startDrillStore(settings),
         version: manifest.version,
       });
     });

@@ -6,24 +6,26 @@ import { startLocalWorker } from "./local-worker.mjs";
 
 /**
  * @param {Readonly<Record<string, string>>} settings that differ from wrangler.toml
+ * @param {string} [worker] a built Worker, in place of today's
  * @returns {Promise<{ url: string, stop: () => Promise<void> }>}
  */
-export async function startDrillStore(settings) {
+export async function startDrillStore(settings, worker) {
   const dataPath = mkdtempSync(join(tmpdir(), "ithaca-drill-"));
   const discard = () => rmSync(dataPath, { recursive: true, force: true });
   process.once("exit", discard);
-  const worker = await startLocalWorker({
+  const served = await startLocalWorker({
     host: "127.0.0.1",
     port: 0,
     dataPath,
     defaults: { AUTH_MODE: "open", LOCAL_DEV: "1", DRILLS: "on", ...settings },
     // What somebody has set for their own store is not meant for this one.
     environment: {},
+    ...(worker === undefined ? {} : { worker }),
   });
   return {
-    url: `http://127.0.0.1:${worker.url.port}`,
+    url: `http://127.0.0.1:${served.url.port}`,
     stop: async () => {
-      await worker.stop();
+      await served.stop();
       process.off("exit", discard);
       discard();
     },

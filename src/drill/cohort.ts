@@ -32,6 +32,17 @@ export function settleCohort(
   return Promise.all(users.map((user, n) => settle(caller, user, regions[n % regions.length] ?? "")));
 }
 
+/** Erases the drill's own users, in every region. Answers those that could not be erased. */
+export async function eraseCohort(caller: Caller, members: readonly Member[]): Promise<string[]> {
+  const erased = await Promise.all(
+    members.map(async ({ user }) => {
+      const reply = await caller.ask({ method: "DELETE", path: `/v1/users/${encodeURIComponent(user)}` });
+      return reply !== null && (reply.status === 202 || reply.status === 404);
+    }),
+  );
+  return members.flatMap(({ user }, n) => (erased[n] === true ? [] : [user]));
+}
+
 async function settle(caller: Caller, user: string, home: string): Promise<Member> {
   let last = "no answer";
   for (let tries = 0; tries < TRIES; tries++) {

@@ -9,6 +9,7 @@ import { parseDuration } from "./duration.ts";
 import { FaultsRefused } from "./fault-board.ts";
 import { PlanError } from "./plan.ts";
 import { pageOf } from "./report/page.ts";
+import { frontPicture } from "./report/pictures.ts";
 import { progressOn } from "./report/progress.ts";
 import { reportOf, type Circumstances } from "./report/report.ts";
 import { summaryOf } from "./report/summary.ts";
@@ -24,6 +25,7 @@ export interface DrillArguments {
   readonly for?: string;
   readonly cohort?: string;
   readonly out?: string;
+  readonly keep?: boolean;
 }
 
 /** A store of the drill's own. It is thrown away afterwards. */
@@ -56,7 +58,13 @@ export function showScenario(name: string): string {
 
 export async function drill(name: string, given: DrillArguments, around: Surroundings): Promise<ExitCode> {
   const stop = new AbortController();
-  const stopping = (): void => stop.abort();
+  const stopping = (): void => {
+    if (stop.signal.aborted) {
+      console.error("not waited for: whatever fault is still in force ends by itself");
+      process.exit(130);
+    }
+    stop.abort();
+  };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, stopping);
   try {
     return await run(name, given, around, stop.signal);
@@ -102,6 +110,7 @@ async function run(
       alone: own !== undefined,
       signal,
       progress,
+      keep: given.keep ?? false,
     }).finally(() => progress.done());
     const circumstances: Circumstances = {
       target,
@@ -125,6 +134,7 @@ async function run(
     const files = {
       "report.json": `${JSON.stringify(report, null, 2)}\n`,
       "report.html": pageOf(report),
+      "picture.svg": frontPicture(report),
       "history.jsonl": formatHistory(result.recorder.history),
     };
     for (const [file, contents] of Object.entries(files)) writeFileSync(join(out, file), contents);
@@ -168,7 +178,7 @@ async function versionOf(caller: Caller): Promise<string> {
 
 /** Without the token: reports are handed round. */
 function commandOf(name: string, given: DrillArguments, seed: number): string {
-  const { token: _token, seed: _seed, out: _out, ...rest } = given;
+  const { token: _token, seed: _seed, out: _out, keep: _keep, ...rest } = given;
   const options = Object.entries(rest).map(([option, value]) => ` --${option} ${value}`);
   return `npm run drill -- ${name} --seed ${seed}${options.join("")}`;
 }

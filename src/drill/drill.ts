@@ -4,7 +4,7 @@
  */
 import { acknowledgedWrites } from "../checker/touch.ts";
 import type { Caller } from "./caller.ts";
-import { memberNames, NotReady, settleCohort, type Member } from "./cohort.ts";
+import { eraseCohort, memberNames, NotReady, settleCohort, type Member } from "./cohort.ts";
 import { Device, pause } from "./device.ts";
 import { FaultBoard, FaultsRefused, type ArmedFault } from "./fault-board.ts";
 import { readFinally, type FinalReading } from "./final-reading.ts";
@@ -26,10 +26,12 @@ export interface DrillOptions {
   readonly rate: number;
   /** Names this run's users. */
   readonly run: string;
-  /** Nobody but the drill uses the store: then silence can be judged. */
+  /** Nobody but the drill uses the store, and nobody will afterwards: silence can be judged, and nothing has to be erased. */
   readonly alone: boolean;
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  /** The drill's users stay, with all that they wrote. */
+  readonly keep: boolean;
 }
 
 /** Told of what happens while it happens. */
@@ -91,6 +93,8 @@ class Drill {
   #regions: readonly string[] = [];
   #members: readonly Member[] = [];
   #actions: readonly Action[] = [];
+  /** Something was broken or lost, and can be looked at there. */
+  #isEvidence = false;
   #watch: Watch | undefined;
   #load: Load | undefined;
 
@@ -153,6 +157,17 @@ class Drill {
     void this.#watch?.stop();
     void this.#load?.stop().catch(() => undefined);
     for (const problem of await this.#board.endAll()) this.#note(problem);
+    const { alone, keep, caller } = this.#options;
+    if (alone || this.#members.length === 0) return;
+    if (keep || this.#isEvidence) {
+      this.#note(
+        `${this.#members.length} users of this drill are left as they are: ${this.#members[0]?.user} and so on`,
+      );
+      return;
+    }
+    // What is still on its way would bring somebody back who was erased.
+    await this.#load?.stop().catch(() => undefined);
+    for (const user of await eraseCohort(caller, this.#members)) this.#note(`${user} could not be erased`);
   }
 
   async #phase(name: PhaseName, forMs: number, body: () => Promise<unknown>): Promise<void> {
@@ -317,6 +332,7 @@ class Drill {
       },
       scenario,
     );
+    this.#isEvidence = !judgement.ok || judgement.lost.length > 0;
     const ends = this.#board.armed.map(({ endedMs }) => endedMs ?? 0);
     const measures = measure({
       operations,

@@ -29,6 +29,7 @@ export class FaultBoard {
   readonly armed: ArmedFault[] = [];
   readonly #caller: Caller;
   readonly #nowMs: () => number;
+  readonly #arming = new Set<Promise<unknown>>();
 
   constructor(caller: Caller, nowMs: () => number) {
     this.#caller = caller;
@@ -51,6 +52,21 @@ export class FaultBoard {
   }
 
   async arm(action: FaultAction): Promise<ArmedFault> {
+    const arming = this.#arm(action);
+    // Whoever takes everything away has to wait for what is on its way.
+    const settled = arming.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#arming.add(settled);
+    try {
+      return await arming;
+    } finally {
+      this.#arming.delete(settled);
+    }
+  }
+
+  async #arm(action: FaultAction): Promise<ArmedFault> {
     const { kind, region, peer, ms, probability, forMs } = action;
     const began = this.#nowMs();
     const reply = await this.#caller.ask({
@@ -99,6 +115,7 @@ export class FaultBoard {
 
   /** Every one of its own, each tried even if another one cannot be ended. Answers what went wrong. */
   async endAll(): Promise<string[]> {
+    await Promise.all(this.#arming);
     const ends = await Promise.allSettled(this.armed.map((fault) => this.end(fault)));
     return ends.flatMap((end) => (end.status === "rejected" ? [String(end.reason)] : []));
   }

@@ -193,21 +193,23 @@ interface DivergentBody {
   readonly state: string;
 }
 
-/** In words, where the deployment does not have the list. */
+/** As that region's own replica has it. In words, where the list cannot be had. */
 async function divergentOf(caller: Caller, user: string, region: string): Promise<DivergentWrite[] | string> {
-  const path = `/v1/users/${encodeURIComponent(user)}/divergent`;
-  const reply = await caller.ask({ method: "GET", path, headers: { [HEADER.region]: region } });
-  const { entries } = jsonOf(reply);
-  if (reply?.status === 200 && Array.isArray(entries)) {
-    return (entries as readonly DivergentBody[]).map(({ id, position, key, op, value, state }) => ({
-      id,
-      state,
-      user,
-      position,
-      key,
-      op,
-      value,
-    }));
-  }
-  return `GET /v1/users/{user}/divergent: ${sayProblem(reply)}`;
+  const writes: DivergentWrite[] = [];
+  let cursor: string | undefined;
+  do {
+    const query = new URLSearchParams({ limit: "1000", ...(cursor === undefined ? {} : { cursor }) });
+    const reply = await caller.ask({
+      method: "GET",
+      path: `/v1/users/${encodeURIComponent(user)}/divergent?${query.toString()}`,
+      headers: { [HEADER.region]: region, [HEADER.consistency]: "eventual" },
+    });
+    const body = jsonOf(reply);
+    if (reply?.status !== 200 || !Array.isArray(body["entries"]))
+      return `GET /v1/users/{user}/divergent: ${sayProblem(reply)}`;
+    for (const { id, position, key, op, value, state } of body["entries"] as readonly DivergentBody[])
+      writes.push({ id, state, user, position, key, op, value });
+    cursor = typeof body["cursor"] === "string" ? body["cursor"] : undefined;
+  } while (cursor !== undefined);
+  return writes;
 }

@@ -37,6 +37,9 @@ export interface Takeover {
   readonly firstWriteAtMs: Readonly<Partial<Record<Concern, number>>>;
 }
 
+/** What a fault has set off may be seen this much later: the end of a lease, a campaign, a look once a second. */
+const AFTERMATH_MS = 5_000;
+
 export function storiesOf(
   operations: readonly Operation[],
   sightings: readonly Sighting[],
@@ -86,8 +89,10 @@ export function takeoversIn(
       const before = leaderships[n - 1];
       if (before === undefined || before.leader === next.leader) return [];
       const fault = faults.findLast(
-        ({ atMs, action }) =>
-          atMs <= next.sinceMs && (action.region === before.leader || action.peer === before.leader),
+        ({ atMs, endedMs, action }) =>
+          atMs <= next.sinceMs &&
+          next.sinceMs <= (endedMs ?? Infinity) + AFTERMATH_MS &&
+          (action.region === before.leader || action.peer === before.leader),
       );
       const since = fault?.atMs ?? next.sinceMs;
       const writes = writesUnder(log, next.epoch, operations, members);

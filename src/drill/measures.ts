@@ -34,7 +34,7 @@ export interface Measures {
   readonly takeover: Spread | null;
   readonly firstWrite: Spread | null;
   readonly rto: Readonly<Partial<Record<Concern, Spread>>>;
-  /** Acknowledged writes that are gone, and how long a time they span up to the fault or the last of them. */
+  /** Acknowledged writes that are gone, and how long before another region led the oldest of them had been acknowledged. */
   readonly rpo: { readonly writes: number; readonly ms: number };
   readonly operations: number;
   readonly failed: number;
@@ -111,10 +111,13 @@ function rtoOf(takeovers: readonly Takeover[]): Partial<Record<Concern, Spread>>
 }
 
 function lostSpanMs(lost: readonly LostWrite[], takeovers: readonly Takeover[]): number {
-  if (lost.length === 0) return 0;
-  const ends = lost.map(({ op }) => op.end / 1e6);
-  const faults = takeovers.map(({ fault }) => fault?.atMs ?? 0);
-  return Math.max(...ends, Math.min(...faults)) - Math.min(...ends);
+  const reaches = lost.map(({ op }) => {
+    const acknowledgedMs = op.end / 1e6;
+    const next = takeovers.filter(({ atMs }) => atMs >= acknowledgedMs).map(({ atMs }) => atMs);
+    // No takeover was seen after it: then it reaches back no further than to itself.
+    return Math.min(...next, Infinity) === Infinity ? 0 : Math.min(...next) - acknowledgedMs;
+  });
+  return Math.max(0, ...reaches);
 }
 
 function shareOf(operations: readonly Operation[]): number {

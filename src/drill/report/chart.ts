@@ -148,6 +148,18 @@ export function svg(height: number, parts: readonly string[]): string {
   );
 }
 
+/** Pictures one below the other, as one. */
+export function stack(pictures: readonly string[]): string {
+  let height = 0;
+  const placed = pictures.map((picture) => {
+    const top = height;
+    const own = Number(/viewBox="0 0 \d+ (\d+)"/u.exec(picture)?.[1] ?? 0);
+    height += own;
+    return picture.replace("<svg ", `<svg y="${top}" width="${WIDTH}" height="${own}" `);
+  });
+  return svg(height, placed);
+}
+
 export function escapeXml(raw: string): string {
   return raw
     .replaceAll("&", "&amp;")

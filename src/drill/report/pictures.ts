@@ -7,6 +7,7 @@ import {
   legend,
   MARGIN,
   round,
+  stack,
   svg,
   text,
   timeAxis,
@@ -58,6 +59,11 @@ export function lagPicture(report: Report): string {
     bands: bandsOf(report),
     marks: marksOf(report),
   });
+}
+
+/** The picture for whoever looks at one only: throughput and errors in every region, and who led. */
+export function frontPicture(report: Report): string {
+  return stack([...throughputPictures(report), leadersPicture(report)]);
 }
 
 /** A row for each log, in the colour of whoever led it. */

@@ -119,8 +119,8 @@ export function reportOf(result: DrillResult, circumstances: Circumstances) {
           }),
         }
       : { count: "not known", reason: divergent.reason },
-    /** A write that began after a successor was known and was refused: the old leader did not get to answer. */
-    refusedStaleWrites: measures.problems["no-leader"] ?? 0,
+    /** Writes that a deposed leader had taken and was not let acknowledge: divergent, and nobody was told that they were done. */
+    refusedStaleWrites: divergent.known ? divergent.writes.length - Number(judgement.divergent) : "not known",
     latency: measures.latencies,
     longestGapMs: measures.longestGapMs,
     catchUpMs: measures.catchUpMs,

@@ -48,11 +48,17 @@ export function figures(report: Report): (readonly [string, string])[] {
   const percent = (share: number): string => `${(share * 100).toFixed(share < 0.1 ? 2 : 1)} %`;
   return [
     ["acknowledged writes", String(report.acknowledged)],
-    ["of those lost (RPO)", rpo.writes === 0 ? "none" : `${rpo.writes} writes, ${showDuration(rpo.ms)}`],
+    [
+      "of those lost (RPO)",
+      rpo.writes === 0
+        ? "none"
+        : `${rpo.writes} ${rpo.writes === 1 ? "write" : "writes"}, acknowledged up to ${showDuration(rpo.ms)} before another region led`,
+    ],
     [
       "divergent writes",
       "reason" in divergentWrites ? `not known (${divergentWrites.reason})` : divergentText(divergentWrites),
     ],
+    ["stale writes refused", String(report.refusedStaleWrites)],
     ["faults", faults.map(({ text }) => text).join(", ") || "none"],
     ["takeovers", String(report.takeovers.length)],
     ["detected after", showSpread(report.detectionMs)],
