@@ -320,7 +320,7 @@ export class Applier {
       });
       return { ...place, user, did: "record" };
     }
-    if (entry.kind !== EntryKind.txn || resolve === undefined) return null;
+    if (entry.kind !== EntryKind.txn || resolve === undefined || !this.#context.rules.settles()) return null;
     const place = { o: resolve.o, e: resolve.e, s: resolve.s };
     if (storage.lostAt(user, place)?.state !== "open") return null;
     storage.settleLost(user, place, resolve.how, { o, e: entry.e, s: entry.s });

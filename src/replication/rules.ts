@@ -152,6 +152,8 @@ export interface Rules {
   mayForgetCut(recorded: Tail | null, commit: number): boolean;
   /** Is a lost write known as done where the same request came again? */
   knowsRetries(): boolean;
+  /** Does an entry settle the lost write that it says it does? */
+  settles(): boolean;
   /** What a lost op does when it is run again; null: nothing, it was no user's. */
   runsAgain(op: Op): "put" | "delete" | "merge" | "add" | null;
   /** Does an item stand at the version that a transaction wants? Null: there is none. */
@@ -284,6 +286,8 @@ export const RULES: Rules = {
   mayForgetCut: (recorded, commit) => recorded !== null && recorded.s <= commit,
 
   knowsRetries: () => true,
+
+  settles: () => true,
 
   runsAgain: ({ kind, command }) => {
     switch (kind) {

@@ -311,6 +311,43 @@ describe("what was cut off", () => {
     node.close();
   });
 
+  test("stays where it was cut off until what records it is committed, not only there", () => {
+    cluster = new Cluster();
+    const node = new Node({ region: 1 });
+    const story = new Story(0).open(16).claim("anna", 0).put("anna", "a", "1");
+    const lost = { e: 16, s: 3 };
+    node.peer(0, story.append());
+    const recording = story
+      .fork(2)
+      .open(34)
+      .add({
+        kind: EntryKind.divergent,
+        user: "anna",
+        divergent: {
+          ...lost,
+          entry: story.entries[2]!.bytes,
+          supersededBy: 34,
+          cutIn: 1,
+          cutAt: 1,
+          before: [],
+          state: "open",
+        },
+      });
+    node.peer(2, recording.append(2, 4, { commit: 3 }));
+    expect(node.storage.lostAt("anna", { o: 0, ...lost })).toMatchObject({ recorded: { e: 34, s: 4 } });
+    expect(node.storage.cutPlaces()).toMatchObject([lost]);
+    // Which may be cut off itself.
+    const next = recording.fork(3).open(48);
+    node.peer(0, next.append(3, 4));
+    expect(node.storage.lostAt("anna", { o: 0, ...lost })).toBeNull();
+    expect(node.storage.cutPlaces()).toMatchObject([lost]);
+    const { kind, user, divergent } = entryCodec.decode(recording.entries[3]!.bytes);
+    next.add({ kind, user, divergent: divergent! });
+    node.peer(0, next.append(4, 5, { commit: 5 }));
+    expect(node.storage.cutPlaces()).toEqual([]);
+    node.close();
+  });
+
   test("of before it was known whose it is is looked through: what is nobody's goes", () => {
     cluster = new Cluster();
     const node = new Node({ region: 1 });

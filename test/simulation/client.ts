@@ -24,6 +24,7 @@ import type { Edge, EdgeAnswer } from "./edge.ts";
 import type { Random } from "./random.ts";
 import { CutReader, seenIn, type CutAnswer, type CutOutcome } from "./edge-cut.ts";
 import { Session } from "./session.ts";
+import { settlementOf } from "./settler.ts";
 import { sleep, type Task } from "./task.ts";
 
 export interface Workload {
@@ -62,6 +63,8 @@ export type Action =
   | "ask"
   | "answer"
   | "cut"
+  /** Decides about a lost write of its user. */
+  | "settle"
   | Bookkept;
 
 /** What every attempt at one write has in common beside that. */
@@ -169,6 +172,7 @@ export class Device implements Hands {
       return yield* this.#expiring(`${EXPIRING_PREFIX}${this.#random.below(EXPIRING_KEYS)}`);
     if (action === "cut") return yield* this.#cut();
     if (action === "answer") return yield* this.#answer();
+    if (action === "settle") return yield* this.#settle();
     const concern = this.#random.weighted(this.#workload.concerns);
     if (action === "ask") {
       yield* this.write("put", QUESTION_KEY, concern);
@@ -273,6 +277,14 @@ export class Device implements Hands {
       const version = position(reply.receipt.position);
       tally.add(`writes acknowledged: ${reply.receipt.concern}`);
       if (command.kind === "transaction") tally.add("transactions acknowledged");
+      if (command.kind === "settle") {
+        tally.add(`lost writes settled: ${command.action}`);
+        // By an earlier attempt, or by somebody else, whose record it is: the log knows.
+        if (reply.replayed) {
+          this.#history.info(id, time);
+          return "done";
+        }
+      }
       if (reply.replayed) tally.add("replays by idempotency key");
       this.#session?.saw(partition, reply.facts, true);
       this.#written.push(reply.receipt.position);
@@ -295,7 +307,9 @@ export class Device implements Hands {
     if (reply.kind === "concern-timeout") {
       tally.add("writes with their concern not met in time");
       this.#session?.saw(partition, reply.facts, true);
-      this.#history.info(id, time, { version: position(reply.receipt.position) });
+      // Of a settlement it may be the entry of who was first.
+      const version = command.kind === "settle" ? {} : { version: position(reply.receipt.position) };
+      this.#history.info(id, time, version);
       return "unknown";
     }
     if (reply.kind === "refused" && "facts" in reply && reply.reason !== "session-lost") {
@@ -484,6 +498,20 @@ export class Device implements Hands {
       this.#dropLost(partition, reply.lost ?? []),
     );
     this.#history.ok(id, { items: answers.flatMap(itemsOf), lostReported }, timeline.now);
+  }
+
+  *#settle(): Task<void> {
+    const partition = this.#partition();
+    const page = { user: this.user, session: this.#part(partition), limit: 100, bytesMax: 4_000_000 };
+    const reply = yield* this.#edge.divergent(partition, page, 2_000);
+    if (reply?.kind !== "divergent") {
+      if (reply !== null) this.#takeLost(partition, reply);
+      return;
+    }
+    this.#session?.saw(partition, reply.facts, false);
+    const concern = this.#random.weighted(this.#workload.concerns);
+    const settlement = settlementOf(reply.entries, this.#random, concern);
+    if (settlement !== null) yield* this.submit(settlement);
   }
 
   *#list(): Task<void> {

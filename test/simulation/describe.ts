@@ -95,6 +95,8 @@ export function describeRequest(request: ClientRequest): string {
       return `${describeCommand(request.command)} of ${request.user} ${request.concern}${request.idempotency ? ` key ${request.idempotency.key}` : ""}`;
     case "read":
       return `${request.level} read ${request.user}${request.what.kind === "item" ? `/${request.what.key}` : " list"}${request.committed ? " committed" : ""}`;
+    case "divergent":
+      return `divergent ${request.user}`;
     case "receipt":
       return `receipt ${position(request.position)}`;
     case "home":

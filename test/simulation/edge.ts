@@ -7,6 +7,7 @@ import type { CallEnd } from "./network.ts";
 import type { Position } from "../../src/replication/position.ts";
 import type {
   ChangesRequest,
+  DivergentRequest,
   ClaimRequest,
   ClientReply,
   ReadRequest,
@@ -223,6 +224,24 @@ export class Edge {
       yield* sleep(this.#cluster.timeline, PAUSE_MS);
     }
     return { reply: null, unsure: false };
+  }
+
+  /** What the region at hand has of a user's lost writes. */
+  *divergent(
+    partition: number,
+    page: Pick<DivergentRequest, "user" | "session" | "limit" | "bytesMax">,
+    budgetMs: number,
+  ): Task<ClientReply | null> {
+    const asked: Undated<DivergentRequest> = {
+      ...page,
+      op: "divergent",
+      level: "eventual",
+      committed: false,
+      waitMs: 0,
+      from: this.region,
+    };
+    const end = yield* this.ask(this.region, partition, asked, budgetMs);
+    return end.end === "answer" ? end.answer : null;
   }
 
   /** Of the region at hand: what is committed is the same everywhere. */

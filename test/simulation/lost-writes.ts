@@ -114,6 +114,12 @@ function judgeRow(cluster: Cluster, ghost: Ghost, partition: number, row: LostRe
       "what happened is not offered again",
       `${place} is open, and the same request took effect at ${positionText(again)}`,
     );
+  const settled = settlerOf(ghost, partition, row);
+  if (state === "open" && settled !== undefined)
+    ghost.fail(
+      "what happened is not offered again",
+      `${place} is open, and ${positionText(settled)} settles it`,
+    );
   if (state === "open" || by === null) return;
   const other = ghost.log(partition, by.o).known(by.e, by.s)?.entry;
   if (state === "folded") return;
@@ -143,6 +149,12 @@ function checkReplay(ghost: Ghost, place: string, lost: Entry, replay: Entry): v
       `${place}: op ${kind} of ${key} was run again as ${String(did)}`,
     );
   }
+}
+
+function settlerOf(ghost: Ghost, partition: number, row: LostRecord): Entry | undefined {
+  return (ghost.logs[partition] ?? [])
+    .flatMap((log) => committedIn(ghost, partition, log.o))
+    .find((entry) => resolves(entry, row));
 }
 
 function resolves({ resolve }: Entry, { o, e, s }: Position): boolean {

@@ -42,6 +42,7 @@ const takeovers = scheduleNamed("takeovers");
 const queues = scheduleNamed("queues");
 const leases = scheduleNamed("leases");
 const snapshots = scheduleNamed("snapshots");
+const losses = scheduleNamed("losses");
 
 /** Sessions that read far from where they wrote, while replication lags. */
 const lagging: Schedule = {
@@ -450,6 +451,20 @@ const MUTANTS: readonly Mutant[] = [
   ),
   mutant("exposes-any-amount", "writes at local are taken however much is held by nobody else", "exposure", {
     exposesTooMuch: () => false,
+  }),
+  mutant("forgets-the-cut", "what a failover cuts off is not kept", "losses", { keepsCut: () => false }),
+  mutant("records-twice", "what is handed over again is logged again", "losses", { recordsCut: () => true }),
+  mutant("offers-what-happened", "a lost write whose request came again is offered all the same", "losses", {
+    knowsRetries: () => false,
+  }),
+  mutant("settles-nothing", "a lost write stays open whatever its user decided", "losses", {
+    settles: () => false,
+  }),
+  mutant("replays-what-came-of-it", "a lost add is run again as a put of its sum", "losses", {
+    runsAgain: (op) => {
+      const again = RULES.runsAgain(op);
+      return again === "add" ? "put" : again;
+    },
   }),
   mutant("applies-erase-uncommitted", "an erasure is applied before a majority holds it", "farewells", {
     mayErase: () => true,

@@ -426,6 +426,51 @@ const SCHEDULES: readonly Schedule[] = [
   },
   {
     ...BASE,
+    name: "losses",
+    // Homes that are cut off write on alone, are succeeded, and come back; their users decide about what was lost, again and
+    // again some of it, while the next region is cut off.
+    regions: [3, 5],
+    partitions: [1],
+    timing: { ...BASE.timing, ...EAGER, probeMs: 150, cooldownMs: 100, cooldownMsMax: 500 },
+    faults: {
+      ...LOSSY,
+      network: {
+        ...CALM.network,
+        delayMs: [5, 30],
+        loss: 0.02,
+        cutsPerSecond: 0.8,
+        cutMs: [1_000, 3_500],
+        oneWay: 0.1,
+      },
+      crash: { ...LOSSY.crash, betweenEffects: 0.006, beforeCommit: 0.002, idlePerSecond: 0.1 },
+      takeover: { perSecond: 0, entriesMax: 1, bareMajority: 0, abandon: 0 },
+    },
+    workload: {
+      ...WORKLOAD,
+      users: 3,
+      devicesPerUser: 3,
+      readers: 1,
+      opsPerDevice: 60,
+      thinkMs: [5, 250],
+      budgetMs: [300, 1_500],
+      roam: 0.1,
+      tokenless: 0.6,
+      concerns: { local: 12, one: 1, majority: 1 },
+      actions: {
+        count: 4,
+        merge: 3,
+        batch: 2,
+        put: 2,
+        delete: 1,
+        settle: 6,
+        receipt: 3,
+        read: 2,
+        expiring: 1,
+      },
+    },
+  },
+  {
+    ...BASE,
     name: "exposure",
     // Far less than a lease, which bounds it too: who is cut off goes on acknowledging for that long.
     timing: { ...BASE.timing, rpoMsMax: 500 },
