@@ -42,7 +42,6 @@ const takeovers = scheduleNamed("takeovers");
 const queues = scheduleNamed("queues");
 const leases = scheduleNamed("leases");
 const snapshots = scheduleNamed("snapshots");
-const losses = scheduleNamed("losses");
 
 /** Sessions that read far from where they wrote, while replication lags. */
 const lagging: Schedule = {

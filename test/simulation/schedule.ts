@@ -429,7 +429,7 @@ const SCHEDULES: readonly Schedule[] = [
     name: "losses",
     // Homes that are cut off write on alone, are succeeded, and come back; their users decide about what was lost, again and
     // again some of it, while the next region is cut off.
-    regions: [3, 5],
+    regions: [3],
     partitions: [1],
     timing: { ...BASE.timing, ...EAGER, probeMs: 150, cooldownMs: 100, cooldownMsMax: 500 },
     faults: {
@@ -448,9 +448,9 @@ const SCHEDULES: readonly Schedule[] = [
     workload: {
       ...WORKLOAD,
       users: 3,
-      devicesPerUser: 3,
+      devicesPerUser: 2,
       readers: 1,
-      opsPerDevice: 60,
+      opsPerDevice: 30,
       thinkMs: [5, 250],
       budgetMs: [300, 1_500],
       roam: 0.1,

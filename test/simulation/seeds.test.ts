@@ -6,7 +6,7 @@ import { Tally } from "./tally.ts";
 
 const SEEDS_EACH = 30;
 /** Runs that are three times as long as others. */
-const SEEDS_OF: Readonly<Record<string, number>> = { "hand-offs": 10 };
+const SEEDS_OF: Readonly<Record<string, number>> = { "hand-offs": 10, losses: 8 };
 /** Over all seeds of a schedule. Without these an idle simulation would be the greenest of all. */
 const FLOORS: Readonly<Record<string, number>> = {
   turns: 10_000,
@@ -48,6 +48,14 @@ const FLOORS_OF: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     "checked: accumulation: merges": 50,
     "checked: all or nothing: shown": 100,
     "entries cut off": 4,
+  },
+  losses: {
+    "acknowledged writes found as divergent": 10,
+    "lost writes recorded": 20,
+    "lost writes: replayed": 8,
+    "lost writes: discarded": 3,
+    "lost writes settled: replay": 10,
+    "receipts: lost": 1,
   },
   queues: { "entries by queue": 100, "batches buffered": 5, "gaps repaired by pull": 50 },
   snapshots: { "snapshots taken over": 10, compactions: 200 },
