@@ -454,7 +454,10 @@ const Candidate = z
   .object({
     region: Region,
     reachable: z.boolean(),
-    head: PositionText.nullable().meta({ description: "Where its own log ends; null: it does not answer" }),
+    head: PositionText.nullable().meta({
+      description:
+        "Where its own log ends, or, if it does not answer here, what the leader knows it to have; null: not known",
+    }),
     lost: Loss.meta({
       description:
         "What would be lost if it took over now and everybody who answers took part; the first and the last of it. null: it could not take over, or nobody can say",

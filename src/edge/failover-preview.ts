@@ -4,7 +4,8 @@
  * Intuition: a takeover adopts the greatest end among those that promise (R3), so what the leader has beyond the entries
  * that it shares with that end is lost. If the leader answers this is exact; otherwise it is measured against the furthest end that
  * anybody heard of, and the leader may have had more. Every region but the leader's is a candidate. In the best case everybody who
- * answers now promises; in the worst only as many as a majority needs, those who have least.
+ * answers now promises; in the worst only as many as a majority needs, those who have least. A region that does not answer
+ * here may be well, and we be cut off: of it the leader knows what it has acknowledged, which is the least that it has.
  */
 import type { ReplicaName } from "../../durable-objects/replica-name.ts";
 import { divergencePoint, epochAt } from "../replication/epoch-table.ts";
@@ -76,9 +77,10 @@ export function previewOf(seen: readonly Seen[]): LogPreview | null {
   if (epoch === 0) return null;
   const leader = leaderOf(epoch);
   const lead = seen.find(
-    (each) => each.region === leader && each.end !== null && each.end.exposedMs !== null,
+    ({ region, log, end }) =>
+      region === leader && log?.epoch === epoch && end !== null && end.exposedMs !== null,
   );
-  const leads = lead !== undefined && lead.log?.epoch === epoch ? lead.end : null;
+  const leads = lead?.end ?? null;
   const ends = seen.flatMap(({ end }) => (end === null ? [] : [end]));
   const head =
     leads?.last ?? ends.reduce<Tail>((furthest, { known: end }) => later(furthest, end), { e: 0, s: 0 });
@@ -93,19 +95,42 @@ export function previewOf(seen: readonly Seen[]): LogPreview | null {
     head,
     committed: known.reduce((furthest, log) => Math.max(furthest, log.committed), 0),
     exposedMs: leads?.exposedMs ?? null,
-    candidates: others.map((candidate) => {
-      const rest = others.filter((each) => each !== candidate && each.reachable);
+    candidates: others.map((asked) => {
+      const candidate = asked.reachable ? asked : acknowledgedBy(asked, lead);
+      if (candidate === null)
+        return { region: asked.region, reachable: false, head: null, lost: null, lostAtWorst: null };
+      // Who is cut off from here may have those with it that are cut off too.
+      const rest = others
+        .filter((each) => each !== asked)
+        .flatMap((each) =>
+          each.reachable ? each : asked.reachable ? [] : (acknowledgedBy(each, lead) ?? []),
+        );
       // Those with the shortest logs promise first.
       const least = rest.toSorted((a, b) => compareTails(tailOf(a), tailOf(b))).slice(0, majority - 1);
       return {
-        region: candidate.region,
-        reachable: candidate.reachable,
-        head: candidate.reachable ? tailOf(candidate) : null,
-        lost: candidate.reachable ? lostBy([candidate, ...rest]) : null,
-        lostAtWorst: candidate.reachable ? lostBy([candidate, ...least]) : null,
+        region: asked.region,
+        reachable: asked.reachable,
+        head: tailOf(candidate),
+        lost: lostBy([candidate, ...rest]),
+        lostAtWorst: lostBy([candidate, ...least]),
       };
     }),
   };
+}
+
+/** What a region is known to have by its acknowledgements to the leader; null: the leader does not say. */
+function acknowledgedBy(asked: Seen, lead: Seen | undefined): Seen | null {
+  const match = lead?.log?.peers.find(({ region }) => region === asked.region)?.match ?? 0;
+  const known = lead?.end ?? null;
+  if (match === 0 || known === null) return null;
+  const { epochs, base } = known;
+  const end: LogEnd = {
+    ...NOTHING,
+    last: { e: epochAt(epochs, base, match), s: match },
+    base,
+    epochs: epochs.filter(({ start }) => start <= match),
+  };
+  return { ...asked, end };
 }
 
 const NOTHING: LogEnd = {

@@ -66,6 +66,26 @@ describe("what a takeover would lose", () => {
     ]);
   });
 
+  it("takes the leader's word for regions that do not answer here, which may be cut off together", () => {
+    const lead = seen(0, led(12));
+    const peers = [
+      { region: 1, match: 10, state: "unreachable" },
+      { region: 2, match: 8, state: "unreachable" },
+    ];
+    const preview = previewOf([{ ...lead, log: { ...lead.log!, peers } }, gone(1), gone(2)]);
+    expect(preview?.candidates).toMatchObject([
+      { region: 1, reachable: false, head: { e: 16, s: 10 }, lost: { count: 2 } },
+      { region: 2, reachable: false, head: { e: 16, s: 8 }, lost: { count: 2 } },
+    ]);
+    // One that does not answer is not counted on for one that does.
+    const one = previewOf([
+      { ...lead, log: { ...lead.log!, peers } },
+      gone(1),
+      seen(2, end({ e: 16, s: 8 })),
+    ]);
+    expect(one?.candidates).toMatchObject([{ lost: { count: 2 } }, { reachable: true, lost: null }]);
+  });
+
   it("differs by candidate, and by who takes part, with five regions", () => {
     const at = (region: number, s: number) => seen(region, end({ e: 16, s }));
     const preview = previewOf([seen(0, led(12)), at(1, 11), at(2, 9), at(3, 8), at(4, 4)]);
