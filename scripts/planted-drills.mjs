@@ -21,7 +21,7 @@ const SEEDS = [1, 2, 3];
  * @typedef {object} Planted
  * @property {string} scenario that gives the broken rule an occasion
  * @property {string} code run before the Worker's own
- * @property {string} found the check that has to fail
+ * @property {readonly string[]} found checks of which one has to fail: the rule serves the promises that they are there for
  */
 
 /** @type {Readonly<Record<string, Planted>>} */
@@ -29,27 +29,27 @@ const PLANTED = {
   "acknowledges-before-storing": {
     scenario: "isolate-leader",
     code: `RULES.concernMet = () => true;`,
-    found: "durability",
+    found: ["durability", "leaders"],
   },
   "skips-the-fence": {
     scenario: "isolate-leader",
     code: `RULES.leaseValid = (standing) => standing.leads;`,
-    found: "leaders",
+    found: ["leaders", "cross-device visibility", "linearizability (strong, user)"],
   },
   "forgets-session-positions": {
     scenario: "slow-region",
     code: `RULES.judge = () => "contained";`,
-    found: "session guarantees",
+    found: ["session guarantees"],
   },
   "drops-divergent-writes": {
     scenario: "isolate-leader",
     code: `RULES.keepsCut = () => false;`,
-    found: "divergent writes",
+    found: ["divergent writes"],
   },
   "applies-twice": {
     scenario: "one-way-cut",
     code: `RULES.remembersKeys = () => false;`,
-    found: "exactly once",
+    found: ["exactly once"],
   },
   "answers-from-a-stale-replica": {
     scenario: "isolate-leader",
@@ -58,12 +58,12 @@ const PLANTED = {
       Reader.prototype.read = function (id, request) {
         return read.call(this, id, request.level === "user" ? { ...request, level: "eventual" } : request);
       };`,
-    found: "cross-device visibility",
+    found: ["cross-device visibility", "linearizability (strong, user)"],
   },
   "shows-uncommitted-changes": {
     scenario: "isolate-leader",
     code: `RULES.feedThrough = (log) => log.applied;`,
-    found: "feeds",
+    found: ["feeds"],
   },
 };
 
@@ -105,8 +105,8 @@ async function tryOut(name, { scenario, code, found }, folder) {
     );
     /** @type {{ checks: { checker: string, ok: boolean | "undecided", violations: { message: string }[] }[] }} */
     const report = JSON.parse(readFileSync(join(out, "report.json"), "utf8"));
-    const check = report.checks.find(({ checker, ok }) => checker === found && ok === false);
-    if (check !== undefined) return `${found}: ${check.violations[0]?.message}`;
+    const check = report.checks.find(({ checker, ok }) => found.includes(checker) && ok === false);
+    if (check !== undefined) return `${check.checker}: ${check.violations[0]?.message}`;
   }
   return null;
 }

@@ -21,8 +21,8 @@ export function formatHistory(history: History): string {
 }
 
 function lineOf(event: RecordedEvent): object {
-  const { process, op, user, key } = event.invocation;
-  const name = { process, type: event.type, op, user, key };
+  const { process, op, user, key, region, level, concern } = event.invocation;
+  const name = { process, type: event.type, op, user, key, region, level, concern };
   const body = event.type === "invoke" ? event.invocation : event.answer;
   return { ...name, ...body, time: event.time };
 }
@@ -58,7 +58,15 @@ function readLine(line: string, history: History, open: Map<number, number>): st
   const id = open.get(process);
   if (id === undefined) return `process ${process} has nothing open`;
   open.delete(process);
-  const { op: _op, user: _user, key: _key, ...told } = rest;
+  const {
+    op: _op,
+    user: _user,
+    key: _key,
+    region: _region,
+    level: _level,
+    concern: _concern,
+    ...told
+  } = rest;
   const answer: object = told;
   if (!isAnswer(answer)) return "not the members of an answer";
   if (type === "ok") history.ok(id, answer, time);

@@ -307,6 +307,7 @@ class Drill {
     const { scenario, seed, rate, caller } = this.#options;
     const operations = this.#recorder.history.operations();
     const { sightings } = watch;
+    this.#notes.push(...steering.said);
     const stories = storiesOf(operations, sightings, this.#members);
     const changes = takeoversIn(stories, operations, sightings, this.#board.armed, this.#members);
     const takeovers = changes.filter((change) => !steering.wasPlanned(change));

@@ -116,7 +116,8 @@ export function showAction(action: Action): string {
       return `move of ${action.users} users to ${action.to}`;
     case "fault": {
       const { kind, region, peer, ms, probability } = action;
-      const between = peer === undefined ? region : `${region} → ${peer}`;
+      const arrow = kind === "one-way" ? "→" : "↔";
+      const between = peer === undefined ? region : `${region} ${arrow} ${peer}`;
       const much = ms === undefined ? "" : ` by ${ms} ms`;
       const often = probability === undefined ? "" : ` with probability ${probability}`;
       return `${kind} ${between}${much}${often}`;

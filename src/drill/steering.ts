@@ -1,6 +1,6 @@
 /** Carries the plan's actions out: faults, hand-offs, moves of users. */
 import { HEADER } from "../api/header.ts";
-import { sayProblem, type Caller } from "./caller.ts";
+import { jsonOf, sayProblem, type Caller, type Reply } from "./caller.ts";
 import type { Member } from "./cohort.ts";
 import { pause } from "./device.ts";
 import type { FaultBoard } from "./fault-board.ts";
@@ -22,6 +22,8 @@ const PATIENCE_MS = 30_000;
 export class Steering {
   handOffs = 0;
   moves = 0;
+  /** What the deployment said of what was asked of it. */
+  readonly said: string[] = [];
   /** Resolves when what was begun last stands. */
   armed: Promise<unknown> = Promise.resolve();
   readonly #options: SteeringOptions;
@@ -66,7 +68,11 @@ export class Steering {
     const plan = { to, fromMs: this.#options.nowMs(), toMs: Infinity };
     this.#planned.push(plan);
     try {
-      await this.#until(`/v1/regions/${encodeURIComponent(region)}/leader`, { to });
+      const { unavailableMs } = jsonOf(
+        await this.#until(`/v1/regions/${encodeURIComponent(region)}/leader`, { to }),
+      );
+      const without = typeof unavailableMs === "number" ? `${unavailableMs} ms` : "not told how long";
+      this.said.push(`hand-off of ${region} to ${to}: without a leader ${without}, by its own word`);
       this.handOffs += 1;
     } finally {
       plan.toMs = this.#options.nowMs();
@@ -82,7 +88,7 @@ export class Steering {
   }
 
   /** Both are idempotent: asked again until they are done. */
-  async #until(path: string, body: object): Promise<void> {
+  async #until(path: string, body: object): Promise<Reply> {
     const { caller, nowMs } = this.#options;
     const end = nowMs() + PATIENCE_MS;
     for (;;) {
@@ -93,7 +99,7 @@ export class Steering {
         body: JSON.stringify(body),
         timeoutMs: 10_000,
       });
-      if (reply?.status === 200) return;
+      if (reply?.status === 200) return reply;
       const final =
         reply !== null &&
         reply.status < 500 &&
