@@ -261,7 +261,7 @@ export const OPERATION_TEXTS: Readonly<Record<RouteId, OperationText>> = {
   },
   putHome: {
     description:
-      "Before the first write it chooses the user's home, instead of the nearest region that answers. It is idempotent: choosing the home that the user has already answers 200.",
+      "Moves the user, online: it answers when the new home accepts writes. Until then the user's writes, and reads at `user` and `strong`, wait (a few hundred milliseconds) and are then done there; none is lost or reordered, idempotency keys, session tokens and feed cursors stay good, and reads at the other levels never pause. Asking again continues a move that was not answered, and where the user is already it answers 200 at once; of two moves at a time the second goes on from where the first has led. A region that is not reached, is far behind or does not lead its own log takes nobody in: 503, and the user stays. Before the first write it chooses the home, instead of the nearest region that answers. A sink may be sent changes from the new home before the last ones from the old: within one origin they are in order.",
     example: {
       path: "/v1/users/bob/home",
       headers: JSON_TYPE,

@@ -38,7 +38,6 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemName, string>> = {
     "Repeat once, a write with the same `Idempotency-Key`. If it stays, tell the operator the `requestId`: it is in the logs.",
   misconfigured:
     "If you operate this deployment: mend what `detail` names, and deploy again. Otherwise tell who does.",
-  "not-implemented": "Do without it for now.",
   "no-leader":
     "Wait for the seconds in `Retry-After`, then repeat: another region takes over, or this one comes back. A read may go on meanwhile with `Ithaca-On-Unreachable: stale`, or at the levels `prefix` and `eventual`.",
   "region-unavailable":

@@ -187,7 +187,6 @@ export const PROBLEMS = {
     "This deployment is misconfigured",
     "The Worker refuses every request until its configuration is mended. `detail` says what is wrong; it is for the operator.",
   ),
-  "not-implemented": type(501, "always", false, "Not implemented yet", "`detail` says what is missing."),
   "no-leader": type(
     503,
     "unless-unanswered",

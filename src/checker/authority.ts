@@ -27,6 +27,8 @@ export interface LogEntry {
   readonly principal?: string | undefined;
   readonly idempotencyKey?: string | undefined;
   readonly concern?: Concern | undefined;
+  /** Of the user's home, under which it was written: positions say which comes first within one only. */
+  readonly homeVersion?: number | undefined;
 }
 
 export type Place =

@@ -22,6 +22,8 @@ export interface FeedReading {
   readonly user: string;
   /** It begins after this position, of whomever; null: with the user's first write. */
   readonly after: string | null;
+  /** The version of the user's home under which that place is; absent: the user never moved. */
+  readonly afterVersion?: number | undefined;
   readonly told: readonly ToldChange[];
   /** It was read to the end of the log, after the last write. */
   readonly complete: boolean;
@@ -52,10 +54,12 @@ function judge(reading: FeedReading, entries: readonly LogEntry[], authority: Au
 }
 
 /** Where in the user's line a reading begins: after the last write that is not after its place. */
-function beginning({ after }: FeedReading, entries: readonly LogEntry[]): number {
+function beginning({ after, afterVersion }: FeedReading, entries: readonly LogEntry[]): number {
   const place = after === null ? undefined : parseVersion(after);
   if (place === undefined) return 0;
-  const before = entries.findLastIndex(({ position }) => {
+  const before = entries.findLastIndex(({ position, homeVersion }) => {
+    if (afterVersion !== undefined && homeVersion !== undefined && homeVersion !== afterVersion)
+      return homeVersion < afterVersion;
     const parsed = parseVersion(position);
     return parsed?.origin === place.origin && parsed.seq <= place.seq;
   });

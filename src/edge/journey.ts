@@ -37,7 +37,7 @@ export interface JourneyOptions {
   readonly from: RegionIndex;
   readonly startedAt: number;
   readonly budgetMs: number;
-  readonly effect: "write" | "claim" | "erase" | null;
+  readonly effect: "write" | "move" | "erase" | null;
 }
 
 export class Journey {

@@ -25,6 +25,8 @@ export interface LeaderQuery {
   readonly make: (hop: Hop) => ClientRequest;
   /** In whose name who is at home nowhere gets a home; null: the anchor says for certain that there is none. */
   readonly claimant: string | null;
+  /** Which home that is; absent: the nearest region that answers. */
+  readonly claims?: RegionIndex;
 }
 
 const ATTEMPTS_MAX = 2;
@@ -41,7 +43,8 @@ export async function askHomeLeader(journey: Journey, query: LeaderQuery): Promi
     if (outcome.kind === "moved") {
       if (!journey.redirected()) return NO_LEADER;
       origin = outcome.home;
-      hint = {};
+      // A replica there that is behind waits for it, instead of sending us back.
+      hint = outcome.claim === undefined ? {} : { claim: outcome.claim };
     } else if (outcome.kind === "ask") {
       if (!journey.redirected()) return NO_LEADER;
       origin = outcome.to;
@@ -49,7 +52,7 @@ export async function askHomeLeader(journey: Journey, query: LeaderQuery): Promi
     } else if (outcome.kind === "unknown-user") {
       // Told of the claim and still not knowing: the claim is on its way there.
       if (hint.claim !== undefined && !(await pause(journey, waits++))) return NO_LEADER;
-      const home = await settleHome(journey, query.claimant);
+      const home = await settleHome(journey, query);
       if (home.kind !== "home") return home;
       origin = home.home;
       hint = { claim: home.position };
@@ -63,12 +66,12 @@ const NO_LEADER = { kind: "refused", reason: "no-leader" } as const satisfies Ou
 const NO_USER = { kind: "refused", reason: "no-user" } as const satisfies Outcome;
 
 /** The region that just answered is the nearest one that does: it becomes the home. */
-async function settleHome(journey: Journey, claimant: string | null): Promise<Outcome> {
+async function settleHome(journey: Journey, { claimant, claims }: LeaderQuery): Promise<Outcome> {
   if (claimant === null) return askHome(journey);
-  return claimHome(journey, journey.answeredBy ?? journey.from, claimant);
+  return claimHome(journey, claims ?? journey.answeredBy ?? journey.from, claimant);
 }
 
-export function claimHome(journey: Journey, home: RegionIndex, principal: string): Promise<Outcome> {
+function claimHome(journey: Journey, home: RegionIndex, principal: string): Promise<Outcome> {
   const { from, subject } = journey;
   return askAnchor(journey, (hop) => ({ op: "claim", user: subject.user, home, principal, from, ...hop }));
 }
@@ -167,6 +170,8 @@ class LeaderSearch {
     }
     // Whoever leads next has it in the log; whatever they say, it is not undone.
     if ((outcome.kind === "not-leader" || outcome.kind === "moved") && outcome.logged === true)
+      this.#journey.leftOpen();
+    if (outcome.kind === "refused" && outcome.reason === "no-leader" && outcome.underWay === true)
       this.#journey.leftOpen();
     if (isNotYet(outcome)) return (await this.#pause()) ? to : null;
     if (outcome.kind === "not-leader") return this.#afterRedirect(to, outcome.leader, outcome.epoch);

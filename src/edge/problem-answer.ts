@@ -180,6 +180,13 @@ function refusedAnswer(
       return refuse("overloaded", "the replica is busy", retryAfter(outcome));
     case "read-timeout":
       return refuse("read-timeout", "what was asked for could not be shown in time");
+    case "not-there":
+      return refuse(
+        "region-unavailable",
+        "the region does not lead its own log, or is not reached or caught up: the user stays where they are",
+      );
+    case "moved-too-often":
+      return refuse("invalid-request", "this user has moved as often as anybody may");
     case "no-leader":
     case "not-ready":
       return unreachable(refuse, journey);

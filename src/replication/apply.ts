@@ -10,6 +10,7 @@ import { assert } from "../lib/assert.ts";
 import type { Context } from "./context.ts";
 import { EntryKind, OpKind, PROTOCOL_VERSION, type Entry, type Op, type RawEntry } from "./entry.ts";
 import { redacted, type Erasures } from "./erasure.ts";
+import { moved, versionAt } from "./home.ts";
 import type { Log } from "./log.ts";
 import { idempotencyDigest, identityOf, isUsersWrite } from "./lost-write.ts";
 import type { IdempotencyRow, ItemRow, OwnerRow } from "./message.ts";
@@ -22,6 +23,10 @@ const APPLICABLE_KINDS: ReadonlySet<number> = new Set([
   EntryKind.txn,
   EntryKind.claim,
   EntryKind.divergent,
+  EntryKind.handoffOut,
+  EntryKind.handoffIn,
+  EntryKind.handoffRefuse,
+  EntryKind.handoffAbort,
   EntryKind.erase,
   EntryKind.redacted,
 ]);
@@ -258,6 +263,7 @@ export class Applier {
       undo.owner = this.#applyClaim(log, entry, entry.claim);
     const lost = this.#applyLoss(entry, bytes);
     if (lost !== null) undo.lost = lost;
+    if (entry.handoff !== undefined) undo.owner = this.#applyHandoff(entry);
     if (entry.idempotency?.by === "client")
       undo.idempotency = this.#applyIdempotency(log, entry, entry.idempotency);
     return keep ? undo : null;
@@ -276,11 +282,13 @@ export class Applier {
     const { storage, rules } = this.#context;
     const owner = storage.owner(entry.user);
     assert(owner !== null, `log ${log.o}: entry ${entry.s} of a user without a home`);
+    // While a snapshot's image is made whole by replay, the home may be a later one already.
+    const ownerVersion = versionAt(owner, log.o, entry.s);
     const xdeps = entry.xdeps.length === 0 ? NO_BYTES : encodeXdeps(entry.xdeps);
     for (const op of rules.opsApplied(entry.ops)) {
       const before = storage.item(entry.user, op.key, keep);
       // A snapshot's image may already hold this write or a later one.
-      if (before !== null && supersedes(before, log.o, entry.s, owner.version)) continue;
+      if (before !== null && supersedes(before, log.o, entry.s, ownerVersion)) continue;
       if (keep) undo.push({ user: entry.user, key: op.key, before });
       storage.putItem({
         user: entry.user,
@@ -289,7 +297,7 @@ export class Applier {
         e: entry.e,
         s: entry.s,
         hlc: entry.hlc,
-        ownerVersion: owner.version,
+        ownerVersion,
         tombstone: op.after === undefined,
         expiresAt: op.after?.expiresAt ?? 0,
         contentType: op.after?.contentType ?? "",
@@ -338,8 +346,19 @@ export class Applier {
       o: log.o,
       e: entry.e,
       s: entry.s,
+      past: [],
     };
     storage.putOwner(row);
+    return { user: entry.user, before };
+  }
+
+  /** Of a user who is not known here any more nothing is left to hand on. */
+  #applyHandoff(entry: Entry): UndoImage["owner"] {
+    const { storage } = this.#context;
+    const before = storage.owner(entry.user);
+    const after = before === null ? null : moved(before, entry);
+    if (after === null) return null;
+    storage.putOwner(after);
     return { user: entry.user, before };
   }
 

@@ -67,6 +67,8 @@ export interface Timing {
   readonly cooldownForgetMs: number;
   /** A log that was taken over goes back to its own region when that has answered for so long. 0: never by itself. */
   readonly failbackMs: number;
+  /** A user who left a log longer ago than this, by the clock of the leader of the log that they come to, is sent back. */
+  readonly moveLateMs: number;
   /** Writes at `local` are refused while the oldest entry without a majority is older than this. 0: no bound. */
   readonly rpoMsMax: number;
 }
@@ -123,6 +125,7 @@ export const DEFAULT_TIMING: Timing = {
   cooldownMsMax: 600_000,
   cooldownForgetMs: 3_600_000,
   failbackMs: 60_000, // six of the shortest pauses after a takeover: a region that comes and goes is not back
+  moveLateMs: 4_000, // nobody waits for it any more, as a rule; and who was not reached in time is no good home
   rpoMsMax: 0,
 };
 

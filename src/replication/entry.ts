@@ -61,6 +61,7 @@ export interface Entry {
   readonly erase?: EraseMark;
   readonly divergent?: DivergentMark;
   readonly resolve?: ResolveMark;
+  readonly handoff?: HandoffMark;
 }
 
 export interface IdempotencyMark {
@@ -107,6 +108,17 @@ export interface OpenMark {
    * nobody did.
    */
   readonly gaveUp?: Epoch;
+}
+
+/** A step of a user's way from one log to another (move.ts). */
+export interface HandoffMark {
+  /** Origins of the logs. */
+  readonly from: RegionIndex;
+  readonly to: RegionIndex;
+  /** The version of the home if the move comes about. */
+  readonly version: number;
+  /** The HANDOFF_OUT that it answers; absent in that entry itself. */
+  readonly out?: Position;
 }
 
 /** Whose data goes: known by a digest of the id and the user, so that the entry itself names nobody. */

@@ -5,6 +5,7 @@
 import type { Applier } from "./apply.ts";
 import type { Context } from "./context.ts";
 import { EntryKind, PROTOCOL_VERSION, type Entry } from "./entry.ts";
+import type { Moves } from "./move.ts";
 import { erasureDigest, ErasureStage, type Erasures } from "./erasure.ts";
 import type { Follower } from "./follower.ts";
 import { hlcAt, wallOf } from "./hlc.ts";
@@ -23,6 +24,7 @@ export class EraseRequests {
   readonly #leaderships: Leaderships;
   readonly #followers: ReadonlyMap<RegionIndex, Follower>;
   readonly #onWritten: (leadership: Leadership) => void;
+  readonly #moves: Moves;
 
   constructor(options: {
     context: Context;
@@ -31,7 +33,9 @@ export class EraseRequests {
     leaderships: Leaderships;
     followers: ReadonlyMap<RegionIndex, Follower>;
     onWritten: (leadership: Leadership) => void;
+    moves: Moves;
   }) {
+    this.#moves = options.moves;
     this.#context = options.context;
     this.#erasures = options.erasures;
     this.#applier = options.applier;
@@ -58,6 +62,7 @@ export class EraseRequests {
         const way = this.#leaderships.way(owner.home, { suspects: request.suspects, since });
         if (way.kind === "wait") return null;
         if (way.kind === "elsewhere") return sentOn(this.#context, owner, way);
+        if (!this.#moves.settled(owner)) return null;
         const { leadership } = way;
         if (round?.leadership !== leadership) round = { leadership, number: leadership.readIndex() };
         if (!leadership.confirmed(round.number)) return null;

@@ -14,6 +14,7 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { sameBytes } from "../lib/bytes.ts";
 import type { Context, Hash } from "./context.ts";
 import { EntryKind, type Entry, type EraseMark } from "./entry.ts";
+import { erasuresBefore } from "./home.ts";
 import type { Hlc } from "./hlc.ts";
 import type { ErasureRow } from "./message.ts";
 import { samePosition, type Position } from "./position.ts";
@@ -110,8 +111,8 @@ export class Erasures {
    */
   #remove(user: string, at: Hlc): void {
     const { storage } = this.#context;
-    const version = storage.owner(user)?.version ?? 0;
-    storage.eraseUser(user, version > this.times(user, at) ? at : null);
+    const version = storage.owner(user)?.version ?? 1;
+    storage.eraseUser(user, erasuresBefore(version) >= this.times(user, at) ? at : null);
   }
 
   #isOf({ id, digest }: ErasureRow, user: string): boolean {

@@ -108,8 +108,9 @@ export class Expiry {
     const due = rules.reclaims(storage.expiredItems(o, rules.reclaimsThrough(now), TURN_ITEMS_MAX));
     let reclaimed = 0;
     for (const [user, items] of byUser(within(due, TURN_BYTES_MAX))) {
-      // Whoever moves a user to another log hands these items on as well: they go with the log that wrote them.
-      if (storage.owner(user)?.home !== o) continue;
+      // Of somebody who is on the way to another log, that one reclaims it.
+      const owner = storage.owner(user);
+      if (owner?.home !== o || owner.moving !== undefined) continue;
       for (let n = 0; n < items.length; n += OPS_MAX)
         this.#append(leadership, user, items.slice(n, n + OPS_MAX));
       reclaimed += items.length;

@@ -5,7 +5,7 @@ import { wallOf } from "./hlc.ts";
 import type { Leadership } from "./leader.ts";
 import type { ItemRow, OwnerRow } from "./message.ts";
 import { type CrossPosition, type RegionIndex } from "./position.ts";
-import type { Facts, SessionPosition } from "./request.ts";
+import type { ClientReply, Facts, SessionPosition } from "./request.ts";
 
 export class Shown {
   readonly #positions = new Map<string, SessionPosition>();
@@ -36,6 +36,16 @@ export class Shown {
     if (present === undefined || present.s < s)
       this.#positions.set(key, { o, e, s, durable: s <= context.log(o).commit });
     this.through.set(o, Math.max(this.through.get(o) ?? 0, s));
+  }
+
+  /**
+   * What is not there may have been deleted so long ago that no tombstone is left of it: in the log of the user's home, or in
+   * one that they have left, all of whose deletions come before the user's leaving.
+   */
+  nothing(context: Context, owner: OwnerRow): void {
+    this.position(context, { o: owner.home, ...context.log(owner.home).base.reclaimed });
+    const last = owner.past.at(-1);
+    if (last !== undefined) this.position(context, { o: last.home, e: last.endE, s: last.endS });
   }
 
   /** An instant that the answer let pass: what expired by then is gone for whoever saw it. */
@@ -77,5 +87,17 @@ export function factsOf(
     waitedMs: options.waitedMs,
     leaseLeftMs: leadership === null ? null : Math.max(0, leadership.leaseUntil - context.now),
     why: options.why,
+  };
+}
+
+export function homeReply(context: Context, owner: OwnerRow): ClientReply {
+  const log = context.log(owner.home);
+  return {
+    kind: "home",
+    home: owner.home,
+    version: owner.version,
+    leader: log.leader,
+    epoch: log.leaderEpoch,
+    position: { o: owner.o, e: owner.e, s: owner.s },
   };
 }

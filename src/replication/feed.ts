@@ -3,7 +3,8 @@
  *
  * It tells of entries that are committed and applied here, so that no change is ever taken back and every replica tells the same
  * story. A reader's cursor is the place in the log up to which it has been told, the user's own entries or not: a
- * committed place is in every log that anybody will lead, so it is good at every region, across restarts and failovers. A
+ * committed place is in every log that anybody will lead, so it is good at every region, across restarts and failovers. Where
+ * the user left a log for another, the feed goes on from the one entry to the other (home.ts says where). A
  * replica that has not come as far yet fetches, waits, and otherwise says that nothing is new; one whose log no longer
  * reaches back says so and gives a new cursor, from which listing and then following misses nothing.
  *
@@ -12,6 +13,7 @@
  * acknowledgement, to tell the commit position at once instead of with the next entry.
  */
 import { changesOf, type Change } from "./change.ts";
+import { placeIn, Story } from "./story.ts";
 import type { Context } from "./context.ts";
 import type { Subscription } from "./effect.ts";
 import { factsOf, Shown } from "./facts.ts";
@@ -85,8 +87,7 @@ export class Feed {
   /** Does somebody here wait for the log's commit position? */
   watches(o: RegionIndex): boolean {
     if ((this.#polls.get(o) ?? 0) > 0 || this.#context.now < (this.#expected.get(o) ?? 0)) return true;
-    for (const { user } of this.#subscribers.values())
-      if (this.#context.storage.owner(user)?.home === o) return true;
+    for (const { place } of this.#subscribers.values()) if (place.o === o) return true;
     return false;
   }
 
@@ -174,7 +175,6 @@ export class Feed {
       this.#followers.get(request.claim.o)?.want();
       return wait(from, null);
     }
-    const log = context.log(owner.home);
     const session = coverage(context, request.session.positions);
     if (session.lost.length > 0 && request.reportLost !== true) {
       const facts = this.#facts(owner, new Shown(), "lost", startedAt);
@@ -182,28 +182,30 @@ export class Feed {
     }
     if (session.missing !== null) {
       this.#followers.get(session.missing.o)?.want();
-      return wait(from, log.o);
+      return wait(from, owner.home);
     }
-    const place = from ?? this.#beginning(owner, log);
-    const standing = place === null ? "expired" : this.#standing(owner, log, place);
-    if (standing === "expired") return answer(this.#cursorExpired(owner, log, startedAt));
-    const through = this.#through(log);
-    const seen = request.session.positions.filter(({ o }) => o === log.o);
-    if (place === null || standing === "ahead" || seen.some(({ s }) => s > through)) {
-      this.#wantCommit(log);
-      return wait(place, log.o);
+    const story = new Story(context, owner);
+    const place = from === null ? this.#beginning(story) : story.onwards(from);
+    const standing = place === null ? "expired" : story.standing(place);
+    if (place === null || standing === "expired") return answer(this.#cursorExpired(story, startedAt));
+    const log = context.log(place.o);
+    const unseen = request.session.positions.find(
+      ({ o, s }) => (o === place.o || o === owner.home) && s > this.#through(context.log(o)),
+    );
+    if (standing === "ahead" || unseen !== undefined) {
+      this.#wantCommit(unseen === undefined ? log : context.log(unseen.o));
+      return wait(place, unseen?.o ?? log.o);
     }
-    const page = this.#isSilent(request.user, log, place, through)
-      ? { changes: [], place: placeIn(owner, log, through) }
-      : this.#page(request.user, owner, place, through, request);
+    const page = this.#read(story, place, request);
     const waitUntil = startedAt + request.waitMs;
     if (page.changes.length > 0 || context.now >= waitUntil)
       return answer(this.#told(owner, page, session.lost, startedAt));
     // There was more to look at than a turn should.
-    if (page.place.s < through) context.wakeAt(context.now);
+    if (page.place.s < story.through(page.place)) context.wakeAt(context.now);
     context.wakeAt(waitUntil);
-    this.#askIfStill(log, through);
-    return wait(page.place, log.o);
+    const ahead = context.log(page.place.o);
+    this.#askIfStill(ahead, this.#through(ahead));
+    return wait(page.place, page.place.o);
   }
 
   #expired(request: ChangesRequest, place: FeedPlace | null, startedAt: number): ClientReply {
@@ -219,37 +221,40 @@ export class Feed {
     const context = this.#context;
     const owner = context.storage.owner(subscriber.user);
     if (owner === null) return;
-    const log = context.log(owner.home);
-    const standing = this.#standing(owner, log, subscriber.place);
+    const story = new Story(context, owner);
+    subscriber.place = story.onwards(subscriber.place);
+    const standing = story.standing(subscriber.place);
     if (standing === "expired") {
       this.#subscribers.delete(subscriber.id);
       context.emit({ type: "feed-end", id: subscriber.id });
       return;
     }
-    const through = this.#through(log);
-    this.#askIfStill(log, through);
-    if (standing === "ahead") return;
-    if (subscriber.place.s < through && !this.#catchUp(subscriber, owner, log, through)) return;
+    if (standing === "here" && !this.#catchUp(subscriber, story)) return;
     const { place, told } = subscriber;
-    if (told.s < log.base.s || place.s - told.s >= SILENT_ENTRIES_MAX) this.#send(subscriber, []);
+    const log = context.log(place.o);
+    this.#askIfStill(log, this.#through(log));
+    const old = told.o !== place.o || told.s < log.base.s || place.s - told.s >= SILENT_ENTRIES_MAX;
+    if (standing === "here" && old) this.#send(subscriber, []);
   }
 
   /** False when it has to go on in another turn. */
-  #catchUp(subscriber: Subscriber, owner: OwnerRow, log: Log, through: number): boolean {
-    const { place, user } = subscriber;
-    if (this.#isSilent(user, log, place, through)) {
-      subscriber.place = placeIn(owner, log, through);
-      return true;
+  #catchUp(subscriber: Subscriber, story: Story): boolean {
+    if (subscriber.place.s < story.through(subscriber.place)) {
+      const size = { ...MESSAGE, values: subscriber.values };
+      const silent = this.#pastTheSilent(story, subscriber.place);
+      const page = silent.s < story.through(silent) ? this.#message(story, silent, size) : null;
+      subscriber.place = page?.place ?? silent;
+      if (page !== null && page.changes.length > 0) this.#send(subscriber, page.changes);
     }
-    if (this.#messagesLeft > 0) {
-      this.#messagesLeft -= 1;
-      const page = this.#page(user, owner, place, through, { ...MESSAGE, values: subscriber.values });
-      subscriber.place = page.place;
-      if (page.changes.length > 0) this.#send(subscriber, page.changes);
-    }
-    if (subscriber.place.s >= through) return true;
+    if (subscriber.place.s >= story.through(subscriber.place)) return true;
     this.#context.wakeAt(this.#context.now);
     return false;
+  }
+
+  #message(story: Story, place: FeedPlace, size: PageSize): Page | null {
+    if (this.#messagesLeft === 0) return null;
+    this.#messagesLeft -= 1;
+    return this.#read(story, place, size);
   }
 
   #send(subscriber: Subscriber, changes: readonly Change[]): void {
@@ -276,47 +281,75 @@ export class Feed {
     return this.#context.rules.feedThrough(log);
   }
 
-  /** May a reader go on from here? `ahead`: this replica does not know as much as the reader does. */
-  #standing(owner: OwnerRow, log: Log, place: FeedPlace): "here" | "ahead" | "expired" {
-    if (place.version > owner.version) return "ahead";
-    // Written under another home: the way from that log into this one is not known here.
-    if (place.version < owner.version || place.o !== owner.home) return "expired";
-    if (this.#context.rules.feedExpired(place.s, log.base.s)) return "expired";
-    if (place.s > this.#through(log)) return "ahead";
-    return place.s >= log.base.s && log.epochAt(place.s) !== place.e ? "expired" : "here";
-  }
-
   /** Before the user's first entry, if nothing of the user's was compacted: no entry of a user is older than the claim. */
-  #beginning(owner: OwnerRow, log: Log): FeedPlace | null {
-    if (log.base.s === 0) return { version: owner.version, o: log.o, e: 0, s: 0 };
-    const claim = this.#context.storage.entry(owner.o, owner.s);
+  #beginning(story: Story): FeedPlace | null {
+    const first = story.first();
+    if (first === null) return null;
+    const log = this.#context.log(first.home);
+    if (log.base.s === 0) return story.onwards({ version: first.version, o: log.o, e: 0, s: 0 });
+    // Of somebody who has moved since it is no longer known when they came.
+    const { owner } = story;
+    const claim = first.end === null ? this.#context.storage.entry(owner.o, owner.s) : null;
     if (claim === null || claim.e !== owner.e || claim.hlc < log.base.hlc) return null;
-    return placeIn(owner, log, log.base.s);
+    return placeIn(first.version, log, log.base.s);
   }
 
-  /** Whole entries of the user: a transaction is never split, and one that is larger than the page makes it longer. */
-  #page(user: string, owner: OwnerRow, from: FeedPlace, through: number, size: PageSize): Page {
-    const { storage } = this.#context;
-    const log = this.#context.log(owner.home);
+  /** On from a place, through as many homes as there are, until the page is full. */
+  #read(story: Story, from: FeedPlace, size: PageSize): Page {
     const changes: Change[] = [];
+    let place = from;
     let bytes = 0;
+    for (;;) {
+      place = this.#pastTheSilent(story, place);
+      const page = this.#page(story, place, { ...size, limit: size.limit - changes.length }, bytes);
+      changes.push(...page.changes);
+      bytes = page.bytes;
+      const next = story.onwards(page.place);
+      const stays = next.version === place.version;
+      place = next;
+      const full = changes.length >= size.limit || bytes >= size.bytesMax;
+      if (stays || full || story.standing(place) !== "here") return { changes, place };
+    }
+  }
+
+  #pastTheSilent(story: Story, place: FeedPlace): FeedPlace {
+    const through = story.through(place);
+    const log = this.#context.log(place.o);
+    return this.#isSilent(story.owner.user, log, place, through)
+      ? placeIn(place.version, log, through)
+      : place;
+  }
+
+  /**
+   * Of one home. Whole entries of the user: a transaction is never split, and one that is larger than the page makes it longer.
+   * `before`: bytes that the page has already.
+   */
+  #page(story: Story, from: FeedPlace, size: PageSize, before: number): Page & { readonly bytes: number } {
+    const { storage } = this.#context;
+    const { user } = story.owner;
+    const log = this.#context.log(from.o);
+    const through = story.through(from);
+    const changes: Change[] = [];
+    const page = (s: number) => ({ changes, place: placeIn(from.version, log, s), bytes });
+    let bytes = before;
     let at = from.s;
+    if (at >= through) return { changes, place: from, bytes };
     // Not every entry of a user changes an item: the page goes on after those.
     for (let looks = 0; looks < LOOKS_MAX && at < through && changes.length < size.limit; looks++) {
       const entriesMax = size.limit - changes.length;
       const { found, looked } = storage.entriesOf(log.o, user, { after: at, through, entriesMax });
       for (const { s, entryBytes } of found) {
         bytes += entryBytes;
-        if (changes.length > 0 && bytes > size.bytesMax) return { changes, place: placeIn(owner, log, at) };
+        const some = changes.length > 0 || before > 0;
+        if (some && bytes > size.bytesMax) return page(at);
         const own = this.#changesAt(log, s, user);
-        if (changes.length > 0 && changes.length + own.length > size.limit)
-          return { changes, place: placeIn(owner, log, at) };
+        if (some && changes.length + own.length > size.limit) return page(at);
         changes.push(...(size.values ? own : own.map(withoutValue)));
         at = s;
       }
       at = Math.max(at, looked);
     }
-    return { changes, place: placeIn(owner, log, at) };
+    return page(at);
   }
 
   /** Of the entry at `s`, if it is the user's. */
@@ -341,11 +374,11 @@ export class Feed {
   }
 
   /** The new cursor is shown too: a list that covers this answer's token holds all that the cursor leaves out. */
-  #cursorExpired(owner: OwnerRow, log: Log, startedAt: number): ClientReply {
-    const cursor = placeIn(owner, log, this.#through(log));
+  #cursorExpired(story: Story, startedAt: number): ClientReply {
+    const cursor = story.latest();
     const shown = new Shown();
     shown.position(this.#context, cursor);
-    const facts = this.#facts(owner, shown, "feed", startedAt);
+    const facts = this.#facts(story.owner, shown, "feed", startedAt);
     return { kind: "refused", reason: "cursor-expired", cursor, facts };
   }
 
@@ -386,10 +419,6 @@ export class Feed {
     if (stillMs < PATIENCE_MS) this.#context.wakeAt(still.since + PATIENCE_MS);
     else if (stillMs < ASKING_MS) this.#wantCommit(log);
   }
-}
-
-function placeIn(owner: OwnerRow, log: Log, s: number): FeedPlace {
-  return { version: owner.version, o: log.o, e: s === 0 ? 0 : log.epochAt(s), s };
 }
 
 function withoutValue(change: Change): Change {

@@ -186,6 +186,19 @@ export class Leadership {
     ];
   }
 
+  /** How many entries a peer lacks as far as is known; asks it where nothing is, in a round of `readIndex`. */
+  behindOf(region: RegionIndex, round: number): number {
+    const match = this.peers.find((peer) => peer.region === region)?.match ?? null;
+    if (match === null) this.#roundWanted = Math.max(this.#roundWanted, round);
+    return match === null ? Infinity : this.log.last.s - match;
+  }
+
+  /** Somebody there will wait for the commit position. */
+  expectEager(region: RegionIndex): void {
+    const peer = this.peers.find((candidate) => candidate.region === region);
+    if (peer !== undefined) peer.eager = true;
+  }
+
   /** Somebody waits for entries up to `s` to reach the others. */
   hurry(s: number): void {
     this.#urgentThrough = Math.max(this.#urgentThrough, s);

@@ -25,15 +25,21 @@ export class Levels {
     this.#followers.get(o)?.want();
   }
 
-  /** `ask`: the follower finds out from the leader how old it is; the answer has to wait. `leader`: it will not be fresh enough. */
-  freshness(home: RegionIndex, boundMs: number, startedAt: number): "fresh" | "ask" | "leader" {
+  /** Of all of these logs. `ask`: the follower finds out from the leader how old it is; the answer has to wait. `leader`: it will not be fresh enough. */
+  freshness(homes: readonly RegionIndex[], boundMs: number, startedAt: number): "fresh" | "ask" | "leader" {
+    const each = homes.map((home) => this.#freshness(home, boundMs, startedAt));
+    if (each.includes("leader")) return "leader";
+    return each.includes("ask") ? "ask" : "fresh";
+  }
+
+  #freshness(home: RegionIndex, boundMs: number, startedAt: number): "fresh" | "ask" | "leader" {
     const leadership = this.#leaderships.of(home);
     if (leadership !== null) {
       // A replaced instance that does not know it shows what was there when it was replaced, under a lease that runs on in its memory.
       const agedMs = this.#context.rules.leaseAgeMs(this.#context.config.timing);
       return leadership.leaseValid() && agedMs <= boundMs ? "fresh" : "leader";
     }
-    const staleness = this.stalenessMs(home);
+    const staleness = this.#stalenessMs(home);
     if (staleness !== null && staleness <= boundMs) return "fresh";
     const follower = this.#followers.get(home);
     // A question that came back later than the bound allows would come back as late again: the leader has to answer.
@@ -54,8 +60,15 @@ export class Levels {
     return this.#leaderships.of(o);
   }
 
-  /** Upper bound on the age of what this replica shows of a log; null: unknown. */
-  stalenessMs(o: RegionIndex): number | null {
+  /** Upper bound on the age of what this replica shows of logs; null: unknown. */
+  stalenessMs(logs: readonly RegionIndex[]): number | null {
+    return logs.reduce<number | null>((most, o) => {
+      const staleness = this.#stalenessMs(o);
+      return most === null || staleness === null ? null : Math.max(most, staleness);
+    }, 0);
+  }
+
+  #stalenessMs(o: RegionIndex): number | null {
     const leadership = this.#leaderships.of(o);
     if (leadership !== null) return leadership.leaseValid() ? 0 : null;
     return this.#followers.get(o)?.stalenessMs() ?? null;

@@ -10,9 +10,11 @@ import type { Settled } from "./anchor.ts";
 import type { Context } from "./context.ts";
 import { REACH_EPOCHS, type LogReach } from "./cut.ts";
 import { Shown } from "./facts.ts";
+import { homesOf } from "./home.ts";
 import type { Leadership } from "./leader.ts";
 import type { Levels } from "./level.ts";
 import type { OwnerRow } from "./message.ts";
+import type { Moves } from "./move.ts";
 import type { Position, RegionIndex } from "./position.ts";
 import { viewOf } from "./item-view.ts";
 import { answered } from "./reader.ts";
@@ -45,8 +47,10 @@ interface Licence {
 export class ManyReader {
   readonly #context: Context;
   readonly #levels: Levels;
+  readonly #moves: Moves;
 
-  constructor(context: Context, levels: Levels) {
+  constructor(context: Context, levels: Levels, moves: Moves) {
+    this.#moves = moves;
     this.#context = context;
     this.#levels = levels;
   }
@@ -104,7 +108,10 @@ export class ManyReader {
     const homes = [...new Set(owners.flatMap((owner) => owner?.home ?? []))];
     if (level === "bounded") {
       const bound = request.stalenessMsMax ?? 0;
-      const fresh = homes.map((home) => this.#levels.freshness(home, bound, startedAt));
+      const around = (home: RegionIndex): RegionIndex[] => [
+        ...new Set(owners.flatMap((owner) => (owner?.home === home ? homesOf(owner) : []))),
+      ];
+      const fresh = homes.map((home) => this.#levels.freshness(around(home), bound, startedAt));
       if (fresh.includes("ask")) return null;
       // This replica may itself be the leader that has to prove that it still is.
       const proves = homes.some((home, n) => fresh[n] === "leader" && this.#levels.leading(home) !== null);
@@ -143,6 +150,9 @@ export class ManyReader {
       const way = away.get(owner.home);
       if (way !== undefined) return empty(sentOn(context, owner, way));
     }
+    const here = owners.flatMap((owner) => (owner !== null && led.has(owner.home) ? [owner] : []));
+    // All of them are asked: each sets in motion what it waits for.
+    if (here.filter((owner) => !this.#moves.settled(owner)).length > 0) return null;
     const licence = {
       why: "leader",
       led,
@@ -192,12 +202,12 @@ export class ManyReader {
       else if (licence.shows(owner.home)) page.show(owner, key);
       else page.elsewhere(owner);
     }
-    const staleness = licence.led.size > 0 ? [] : page.homes.map((home) => this.#levels.stalenessMs(home));
+    const staleness = licence.led.size > 0 ? 0 : this.#levels.stalenessMs(page.homes);
     const leases = [...licence.led.values()].map(({ leaseUntil }) => Math.max(0, leaseUntil - context.now));
     const many: ManyFacts = {
       servedBy: context.config.region,
       // Of somebody who is not known here nobody can say how long ago that was not so.
-      stalenessMs: page.strangers && isAtHand(request) ? null : greatest(staleness),
+      stalenessMs: page.strangers && isAtHand(request) ? null : staleness,
       ...page.shown.facts(),
       waitedMs: context.now - startedAt,
       leaseLeftMs: leases.length === 0 ? null : Math.min(...leases),
@@ -274,13 +284,6 @@ function whyNear({ level, stale }: ReadManyRequest): string {
   return level === "session" ? "covered" : "at-hand";
 }
 
-function greatest(staleness: readonly (number | null)[]): number | null {
-  return staleness.reduce<number | null>(
-    (most, each) => (most === null || each === null ? null : Math.max(most, each)),
-    0,
-  );
-}
-
 /** All that it shows was waited for and is committed by now: the token may say so. */
 function durable(reply: ItemsReply): ItemsReply {
   const shown = reply.many.shown.map((position) => ({ ...position, durable: true }));
@@ -321,14 +324,14 @@ class Page {
     this.#outcomes.push({ kind: "moved", home, version, claim: { o, e, s } });
   }
 
-  show({ user, home, version }: OwnerRow, key: string): void {
+  show(owner: OwnerRow, key: string): void {
     const context = this.#context;
-    this.#homes.add(home);
+    const { user, home, version } = owner;
+    for (const one of homesOf(owner)) this.#homes.add(one);
     const fits = this.bytes <= this.#bytesMax;
     const stored = context.storage.item(user, key, fits);
     if (stored !== null) this.shown.row(context, stored);
-    // What is not there may have been deleted so long ago that no tombstone is left of it.
-    else this.shown.position(context, { o: home, ...context.log(home).base.reclaimed });
+    else this.shown.nothing(context, owner);
     const item = live(stored, this.#at);
     if (item === null && stored !== null && !stored.tombstone) this.shown.expired(stored.expiresAt);
     if (item !== null) this.bytes += item.size;

@@ -315,6 +315,29 @@ export interface OwnerRow {
   readonly o: RegionIndex;
   readonly e: Epoch;
   readonly s: number;
+  /** The user is on the way to another log, and nothing of theirs is written to this one. */
+  readonly moving?: Moving;
+  /** Where the user was at home before, the oldest first; the last so many of them. */
+  readonly past: readonly PastHome[];
+}
+
+/** By the HANDOFF_OUT at (o, e, s). */
+export interface Moving extends Position {
+  readonly to: RegionIndex;
+  readonly version: number;
+  /** The HANDOFF_REFUSE: the user stays. */
+  readonly refused?: Position;
+}
+
+export interface PastHome {
+  readonly home: RegionIndex;
+  readonly version: number;
+  /** The HANDOFF_IN with which it began in the home's log; zeros where a CLAIM decided it. */
+  readonly sinceE: Epoch;
+  readonly sinceS: number;
+  /** The HANDOFF_OUT with which it ended. */
+  readonly endE: Epoch;
+  readonly endS: number;
 }
 
 export interface IdempotencyRow {

@@ -8,14 +8,16 @@
  */
 import { Anchor, type Settled } from "./anchor.ts";
 import type { Context } from "./context.ts";
-import { factsOf, Shown } from "./facts.ts";
+import { factsOf, homeReply, Shown } from "./facts.ts";
 import { live } from "./items-seen.ts";
 import type { Leadership } from "./leader.ts";
 import type { Leaderships } from "./leaderships.ts";
+import { homesOf } from "./home.ts";
 import type { Levels } from "./level.ts";
 import { isUsersWrite, lostEntry, recordedAt } from "./lost-write.ts";
 import { lostWrites } from "./lost-writes.ts";
 import type { OwnerRow } from "./message.ts";
+import type { Moves } from "./move.ts";
 import type { RegionIndex } from "./position.ts";
 import type {
   ClientReply,
@@ -27,12 +29,12 @@ import type {
   ReadRequest,
   ReceiptRequest,
 } from "./request.ts";
-import { coverage } from "./session.ts";
+import { coverage, isToCome } from "./session.ts";
 import type { StoredItem } from "./storage.ts";
 import type { Waiter } from "./waiters.ts";
 import { notLeader, sentOn } from "./redirect.ts";
 import { viewOf } from "./item-view.ts";
-import { homeReply, isApplied, receiptOf } from "./writer.ts";
+import { receiptOf } from "./writer.ts";
 import { wallOf } from "./hlc.ts";
 
 /** Rows of one page of a list's scan: tombstones and expired items are skipped on the way. */
@@ -47,8 +49,10 @@ export class Reader {
   readonly #context: Context;
   readonly #leaderships: Leaderships;
   readonly #levels: Levels;
+  readonly #moves: Moves;
 
-  constructor(context: Context, leaderships: Leaderships, levels: Levels) {
+  constructor(context: Context, leaderships: Leaderships, levels: Levels, moves: Moves) {
+    this.#moves = moves;
     this.#context = context;
     this.#leaderships = leaderships;
     this.#levels = levels;
@@ -98,6 +102,10 @@ export class Reader {
       poll: () => {
         if (settled !== null && !settled.over()) return settled.tell();
         const owner = this.#context.storage.owner(request.user);
+        if (owner?.moving !== undefined && request.settled === true) {
+          this.#moves.press(owner);
+          return null;
+        }
         if (!request.certain)
           return owner === null ? { kind: "unknown-user" } : homeReply(this.#context, owner);
         const { anchor } = this.#context.config;
@@ -217,13 +225,12 @@ export class Reader {
     const context = this.#context;
     const now = context.now;
     const owner = context.storage.owner(request.user);
-    if (owner === null) {
-      // Claimed once, and erased since.
-      if (request.claim === undefined || isApplied(context, request.claim))
-        return answered({ kind: "unknown-user" });
+    if (request.claim !== undefined && isToCome(context, request.claim)) {
       this.#levels.fetch(request.claim.o);
       return null;
     }
+    // Claimed once, perhaps, and erased since.
+    if (owner === null) return answered({ kind: "unknown-user" });
     const near = (why: string, lost: readonly LostPosition[]) =>
       this.#near(request, owner, why, lost, startedAt);
     if (request.stale === true)
@@ -247,13 +254,14 @@ export class Reader {
     }
     if (request.level === "session") return near("covered", session.lost);
     if (request.level === "bounded") {
-      const freshness = this.#levels.freshness(owner.home, request.stalenessMsMax ?? 0, startedAt);
+      const freshness = this.#levels.freshness(homesOf(owner), request.stalenessMsMax ?? 0, startedAt);
       if (freshness === "fresh") return near("fresh", session.lost);
       if (freshness === "ask") return null;
     }
     const way = this.#levels.leader(owner.home, { suspects: request.suspects, since: startedAt });
     if (way.kind === "wait") return null;
     if (way.kind === "elsewhere") return answered(sentOn(context, owner, way));
+    if (!this.#moves.settled(owner)) return null;
     const { leadership } = way;
     const answer = this.#answer(request, owner, leadership, "leader", session.lost, startedAt);
     const committed = request.level === "strong" || request.committed;
@@ -306,14 +314,12 @@ export class Reader {
     const context = this.#context;
     const shown = new Shown();
     const at = context.rules.readsAt(context.now, request.session.seenAt);
-    const log = context.log(owner.home);
-    // What is not there may have been deleted so long ago that no tombstone is left of it.
-    const nothing = (): void => shown.position(context, { o: owner.home, ...log.base.reclaimed });
+    const nothing = (): void => shown.nothing(context, owner);
     const facts = () =>
       factsOf(context, owner, {
         shown,
         why,
-        stalenessMs: leadership === null ? this.#levels.stalenessMs(owner.home) : 0,
+        stalenessMs: leadership === null ? this.#levels.stalenessMs(homesOf(owner)) : 0,
         waitedMs: context.now - startedAt,
         leadership: leadership ?? this.#levels.leading(owner.home),
       });

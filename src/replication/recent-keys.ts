@@ -16,7 +16,7 @@ const KEYS_MAX = 50_000;
 const PAGE_ENTRIES = 256;
 const PAGE_BYTES = 1_000_000;
 /** The longest time a caller may give a request, and as much again for clocks that differ. */
-const ATTEMPTS_MS = 60_000;
+export const ATTEMPTS_MS = 60_000;
 
 interface Place {
   readonly s: number;

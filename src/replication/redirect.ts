@@ -2,6 +2,7 @@
 import type { Context } from "./context.ts";
 import type { Way } from "./leaderships.ts";
 import type { OwnerRow } from "./message.ts";
+import type { Position } from "./position.ts";
 import type { Redirect } from "./request.ts";
 
 export type Elsewhere = Extract<Way, { kind: "elsewhere" }>;
@@ -15,5 +16,6 @@ export function notLeader({ leader, epoch }: Elsewhere): ToLeader {
 /** Who asked in another region than the home may not know the home either. */
 export function sentOn(context: Context, owner: OwnerRow, { leader, epoch }: Elsewhere): ToLeader {
   if (owner.home === context.config.region) return { kind: "not-leader", leader, epoch };
-  return { kind: "moved", home: owner.home, version: owner.version, leader, epoch };
+  const claim: Position = { o: owner.o, e: owner.e, s: owner.s };
+  return { kind: "moved", home: owner.home, version: owner.version, leader, epoch, claim };
 }

@@ -41,6 +41,7 @@ import type {
   PullOk,
   Transfer,
 } from "./message.ts";
+import { Moves } from "./move.ts";
 import { Outbox } from "./outbox.ts";
 import type { RegionIndex } from "./position.ts";
 import { Reader } from "./reader.ts";
@@ -84,6 +85,7 @@ export class Replica {
   readonly #compaction: Compaction;
   readonly #expiry: Expiry;
   readonly #salvage: Salvage;
+  readonly #moves: Moves;
   readonly #writer: Writer;
   readonly #reader: Reader;
   readonly #manyReader: ManyReader;
@@ -121,7 +123,7 @@ export class Replica {
       this.#followers.set(
         log.o,
         new Follower(context, log, this.#applier, {
-          isWatched: () => this.#feed.watches(log.o),
+          isWatched: () => this.#feed.watches(log.o) || this.#moves.watches(log.o),
           onNeedSnapshot: (from) => this.#receiver.want(from),
           // Half an image can lead nothing: somebody else has to find out.
           onMissed: () => this.#receiver.restoring || this.#leaderships.miss(log.o),
@@ -163,6 +165,14 @@ export class Replica {
       restoring: () => this.#receiver.restoring,
       onWritten: (leadership) => this.#outbox.onWritten(leadership),
     });
+    this.#moves = new Moves({
+      context,
+      applier: this.#applier,
+      leaderships: this.#leaderships,
+      followers: this.#followers,
+      onWritten: (leadership) => this.#outbox.onWritten(leadership),
+      paused: () => this.#receiver.restoring,
+    });
     this.#writer = new Writer(
       context,
       this.#applier,
@@ -170,6 +180,7 @@ export class Replica {
       this.#followers,
       (leadership) => this.#outbox.onWritten(leadership),
       this.#erasures,
+      this.#moves,
     );
     this.#erasing = new EraseRequests({
       context,
@@ -178,11 +189,12 @@ export class Replica {
       leaderships: this.#leaderships,
       followers: this.#followers,
       onWritten: (leadership) => this.#outbox.onWritten(leadership),
+      moves: this.#moves,
     });
     this.#handOffs = new HandOffRequests(context, this.#leaderships);
     const levels = new Levels(context, this.#leaderships, this.#followers);
-    this.#reader = new Reader(context, this.#leaderships, levels);
-    this.#manyReader = new ManyReader(context, levels);
+    this.#reader = new Reader(context, this.#leaderships, levels, this.#moves);
+    this.#manyReader = new ManyReader(context, levels, this.#moves);
     this.#feed = new Feed(context, this.#leaderships, this.#followers);
   }
 
@@ -289,6 +301,7 @@ export class Replica {
       if (this.#leaderships.of(o) === null) this.#followers.get(o)?.needCommit();
     if (!this.#receiver.restoring) this.#feed.advance();
     this.#receiver.advance();
+    this.#moves.advance();
     this.#expiry.advance();
     this.#salvage.advance();
     this.#leaderships.advance();
@@ -476,6 +489,8 @@ export class Replica {
         return this.#waiters.add(this.#reader.home(id, request));
       case "claim":
         return this.#waiters.add(this.#writer.claim(id, request));
+      case "move":
+        return this.#waiters.add(this.#moves.move(id, request));
       case "erase":
         return this.#waiters.add(this.#erasing.erase(id, request));
       case "hand-off":

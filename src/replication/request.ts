@@ -52,9 +52,9 @@ export interface WriteRequest extends Asked {
   };
   readonly concern: Concern;
   readonly session: SessionPart;
-  /** The entry that claimed the user's home, when the edge just had it claimed. */
+  /** The entry that made it the user's home, when the edge has just learned of it: waited for. */
   readonly claim?: Position;
-  /** Set when following an ASK: the new home may accept although it does not own the user yet. */
+  /** Set when following an ASK: what the log of an earlier home holds is asked for. */
   readonly asking?: boolean;
 }
 
@@ -146,7 +146,7 @@ export interface ReadRequest extends Asked {
   readonly stale?: boolean;
   /** `Ithaca-On-Lost: report`: answer although positions of the token are lost, and list them. */
   readonly reportLost?: boolean;
-  /** The entry that claimed the user's home, when the edge has just learned it from the anchor: waited for. */
+  /** The entry that made it the user's home, when the edge has just learned of it: waited for. */
   readonly claim?: Position;
 }
 
@@ -248,6 +248,8 @@ export interface HomeRequest extends Asked {
   readonly op: "home";
   readonly user: string;
   readonly certain: boolean;
+  /** Wait until the end of a move that is under way. */
+  readonly settled?: boolean;
 }
 
 /** Claims a home for a user who has none; asked of the leader of the anchor's log. Answers the present home where there is one. */
@@ -256,6 +258,16 @@ export interface ClaimRequest extends Asked {
   readonly user: string;
   readonly home: RegionIndex;
   readonly principal: string;
+}
+
+/** Takes a user to another region's log; asked of the leader of the user's log. Replicas of before moves do not answer it. */
+export interface MoveRequest extends Asked {
+  readonly op: "move";
+  readonly user: string;
+  readonly to: RegionIndex;
+  readonly principal: string;
+  /** The entry that made it the user's home, when the edge has just learned of it: waited for. */
+  readonly claim?: Position;
 }
 
 /** Erases everything about a user; asked of the leader of the user's log. */
@@ -313,6 +325,7 @@ export type ClientRequest =
   | ChangesRequest
   | HomeRequest
   | ClaimRequest
+  | MoveRequest
   | EraseRequest
   | ErasureRequest
   | StatusRequest
@@ -520,7 +533,7 @@ export type ClientReply =
       readonly version: number;
       readonly leader: RegionIndex;
       readonly epoch: number;
-      /** The CLAIM. */ readonly position: Position;
+      /** The entry that made it the home. */ readonly position: Position;
     }
   /** A majority holds it: it will be done everywhere. */
   | { readonly kind: "erasing"; readonly position: Position; readonly at: number }
@@ -565,7 +578,9 @@ export type Redirect =
       /** Who leads that home's log as far as is known; absent: the home itself. */ readonly leader?: RegionIndex;
       /** Under which epoch; 0 or absent: unknown. */ readonly epoch?: number;
       readonly logged?: boolean;
+      /** The entry that made it the home: who is sent there brings it along. */ readonly claim?: Position;
     }
+  /** The leader of the log of an earlier home knows; asked there with `asking`. */
   | { readonly kind: "ask"; readonly to: RegionIndex }
   /** `leader`: who leads as far as is known. */
   | {
@@ -646,8 +661,15 @@ export type Refusal =
   | { readonly kind: "refused"; readonly reason: "too-many-sockets"; readonly retryAfterMs: number }
   | { readonly kind: "refused"; readonly reason: "no-user" }
   | { readonly kind: "refused"; readonly reason: "no-receipt" }
-  /** No leadership could be had within the caller's time, or the position of a token could not be judged. */
-  | { readonly kind: "refused"; readonly reason: "no-leader" }
+  /**
+   * No leadership could be had within the caller's time, or the position of a token could not be judged. `underWay`: a move was
+   * begun, and may come to its end yet.
+   */
+  | { readonly kind: "refused"; readonly reason: "no-leader"; readonly underWay?: true }
+  /** The region that a user is to move to does not lead its own log, or cannot be had; the user stays. */
+  | { readonly kind: "refused"; readonly reason: "not-there" }
+  /** No name may move more often. */
+  | { readonly kind: "refused"; readonly reason: "moved-too-often" }
   | { readonly kind: "refused"; readonly reason: "read-timeout" }
   /** The replica is restoring a snapshot, or its storage is not what it promised. */
   | { readonly kind: "refused"; readonly reason: "not-ready" };

@@ -8,7 +8,7 @@ import { guardMs, type Timing } from "./config.ts";
 import { lackingOf, type CutPart } from "./cut.ts";
 import { OpKind, type Concern, type Op } from "./entry.ts";
 import { judge, type Judgement, type LogKnowledge } from "./epoch-table.ts";
-import type { Promise_ } from "./message.ts";
+import type { Moving, Promise_ } from "./message.ts";
 import {
   compareTails,
   leaderOf,
@@ -130,6 +130,16 @@ export interface Rules {
   imageWhole(until: readonly Position[], commitOf: (o: RegionIndex) => number): boolean;
   /** What a part of a cut is not known to have, of all that the other parts rest on. */
   lacking(part: CutPart, parts: readonly CutPart[]): Position[];
+  /** Does a user's log take nothing more from them, because they are on their way to another? */
+  holdsStill(moving: Moving | undefined): moving is Moving;
+  /** May the other log take a user in, or refuse them? `commit`: of the log that they come from. */
+  mayAnswer(moving: Moving, commit: number): boolean;
+  /** May the log that they come from go on with them? `commit`: of the log that refused them. */
+  mayResume(moving: Moving, commit: number): boolean;
+  /** May the new home act on having taken a user in, at `s` of its log? */
+  hasArrived(s: number, commit: number): boolean;
+  /** Is a request that was repeated across a move looked for where the user was before? */
+  looksBack(): boolean;
   /** How far may the change feed show a log? What is not committed may be cut off, what is not applied has not happened here. */
   feedThrough(log: { readonly commit: number; readonly applied: number }): number;
   /** Is something after the reader's place no longer in the log? */
@@ -265,6 +275,17 @@ export const RULES: Rules = {
   imageWhole: (until, commitOf) => until.every((position) => commitOf(position.o) >= position.s),
 
   lacking: lackingOf,
+
+  holdsStill: (moving): moving is Moving => moving !== undefined,
+
+  mayAnswer: (moving, commit) => moving.refused === undefined && moving.s <= commit,
+
+  mayResume: (moving, commit) => moving.refused !== undefined && moving.refused.s <= commit,
+
+  hasArrived: (s, commit) => s <= commit,
+
+  looksBack: () => true,
+
   feedThrough: (log) => Math.min(log.commit, log.applied),
 
   feedExpired: (place, base) => place < base,

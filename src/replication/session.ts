@@ -32,6 +32,12 @@ export function coverage(context: Context, positions: readonly SessionPosition[]
   return { covered: missing === null, missing, lost };
 }
 
+/** Is an entry that was heard of still to come? One that was lost is not waited for. */
+export function isToCome(context: Context, { o, e, s }: Position): boolean {
+  const judgement = context.log(o).judge(context.rules, e, s);
+  return judgement !== "contained" && judgement !== "lost";
+}
+
 /** A session's position stands for all that it saw before in that epoch: what was cut off of it begins where the next epoch does. */
 function cutFrom(log: Log, { e }: Position): { from?: number } {
   const next = log.epochs.find((epoch) => epoch.e > e);

@@ -232,15 +232,17 @@ export interface Storage {
   /** Values by key, of the keys that are there. */
   values(user: string, keys: readonly string[]): ReadonlyMap<string, Uint8Array>;
   /**
-   * When the first item that the origin's log wrote expires; Infinity when none ever does. An answer of `exactBelow` or
-   * later may be too early, where the item was replaced since.
+   * When the first item of the users who are at home in the origin's log expires; Infinity when none ever does. An answer of
+   * `exactBelow` or later may be too early, where the item was replaced since.
    */
   earliestExpiry(o: RegionIndex, exactBelow: number): number;
-  /** Items that the origin's log wrote and that expire at `through` or before, the earliest first. */
+  /** Items of the users who are at home in the origin's log that expire at `through` or before, the earliest first. */
   expiredItems(o: RegionIndex, through: number, rowsMax: number): ExpiredItem[];
   owner(user: string): OwnerRow | null;
   putOwner(row: OwnerRow): void;
   deleteOwner(user: string): void;
+  /** Users on the way from one log to another. */
+  movingUsers(): ReadonlySet<string>;
   idempotency(user: string, k: Uint8Array): IdempotencyRow | null;
   putIdempotency(row: IdempotencyRow): void;
   deleteIdempotency(user: string, k: Uint8Array): void;

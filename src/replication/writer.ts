@@ -12,8 +12,10 @@ import type { Applier } from "./apply.ts";
 import type { Context } from "./context.ts";
 import { EntryKind, PROTOCOL_VERSION, type Concern, type Entry, type ResolveMark } from "./entry.ts";
 import type { Erasures } from "./erasure.ts";
-import { factsOf, Shown } from "./facts.ts";
+import { factsOf, homeReply, Shown } from "./facts.ts";
 import type { Follower } from "./follower.ts";
+import { EarlierKeys } from "./earlier-keys.ts";
+import { firstVersion } from "./home.ts";
 import { hlcAt, wallOf } from "./hlc.ts";
 import { ItemsSeen } from "./items-seen.ts";
 import { importedBy } from "./import.ts";
@@ -21,6 +23,7 @@ import type { Leadership } from "./leader.ts";
 import type { Leaderships } from "./leaderships.ts";
 import { idempotencyDigest, identityOf, recordedAt } from "./lost-write.ts";
 import type { IdempotencyRow, LostRow, OwnerRow } from "./message.ts";
+import type { Moves } from "./move.ts";
 import { answersValues, decide, resultsOf, type Change, type Decision } from "./operations.ts";
 import type { CrossPosition, Position, RegionIndex } from "./position.ts";
 import { RecentKeys } from "./recent-keys.ts";
@@ -34,7 +37,7 @@ import type {
   Settlement,
   WriteRequest,
 } from "./request.ts";
-import { coverage } from "./session.ts";
+import { coverage, isToCome } from "./session.ts";
 import { decideSettlement } from "./settlement.ts";
 import type { Waiter } from "./waiters.ts";
 
@@ -53,6 +56,8 @@ export class Writer {
   readonly #followers: ReadonlyMap<RegionIndex, Follower>;
   readonly #onWritten: (leadership: Leadership) => void;
   readonly #erasures: Erasures;
+  readonly #moves: Moves;
+  readonly #earlier: EarlierKeys;
   /** Each made for one leadership: what others log in between would be missing from it. */
   readonly #recent = new Map<RegionIndex, { readonly leadership: Leadership; readonly keys: RecentKeys }>();
   /** Per led log: dependencies that an earlier entry of this leader already names. */
@@ -65,7 +70,10 @@ export class Writer {
     followers: ReadonlyMap<RegionIndex, Follower>,
     onWritten: (leadership: Leadership) => void,
     erasures: Erasures,
+    moves: Moves,
   ) {
+    this.#moves = moves;
+    this.#earlier = new EarlierKeys(context);
     this.#erasures = erasures;
     this.#context = context;
     this.#applier = applier;
@@ -128,17 +136,19 @@ export class Writer {
     const context = this.#context;
     if (context.now > request.deadlineAt) return reply({ kind: "refused", reason: "no-leader" });
     const owner = context.storage.owner(request.user);
-    if (owner === null) {
-      // Claimed once, and erased since.
-      if (request.claim === undefined || isApplied(context, request.claim))
-        return reply({ kind: "unknown-user" });
+    if (request.claim !== undefined && isToCome(context, request.claim)) {
       this.#followers.get(request.claim.o)?.want();
       return WAIT;
     }
+    // Claimed once, perhaps, and erased since.
+    if (owner === null) return reply({ kind: "unknown-user" });
+    const before = this.#earlierHome(request, owner, startedAt);
+    if (before !== null) return before;
     const way = this.#leaderships.way(owner.home, { suspects: request.suspects, since: startedAt });
     if (way.kind === "wait") return WAIT;
     if (way.kind === "elsewhere") return reply(sentOn(context, owner, way));
     const { leadership } = way;
+    if (!this.#moves.settled(owner)) return WAIT;
     const past = this.#replay(request, owner, leadership, startedAt);
     if (past !== null) return past;
     const session = coverage(context, request.session.positions);
@@ -161,7 +171,7 @@ export class Writer {
     const known =
       mark.by === "client"
         ? this.#knownClientKey(request, mark.key)
-        : this.#knownEdgeKey(request, leadership, mark.key);
+        : this.#knownEdgeKey(request, owner, leadership, mark.key);
     if (known === null) return null;
     const position: Position = { o: known.o, e: known.e, s: known.s };
     if (!sameBytes(known.fingerprint, mark.fingerprint)) {
@@ -170,6 +180,9 @@ export class Writer {
         reason: "idempotency-key-reused",
       }));
     }
+    // Who led the user's log then knows in which regions it is.
+    if (position.o !== leadership.log.o && request.concern === "all")
+      return reply({ kind: "ask", to: position.o });
     const results = this.#importedBefore(request.command, position);
     if (results === null) return null;
     // Judged like the first attempt: the entry itself leaves out what an earlier one of its leader already names.
@@ -190,6 +203,23 @@ export class Writer {
     );
   }
 
+  /**
+   * Sent back by the leader of the user's present log, for what an earlier one holds; null: it is asked for something else.
+   */
+  #earlierHome(request: WriteRequest, owner: OwnerRow, startedAt: number): Outcome | null {
+    const mark = request.idempotency;
+    if (request.asking !== true || mark === undefined) return null;
+    const known =
+      mark.by === "client"
+        ? this.#knownClientKey(request, mark.key)
+        : this.#earlier.find(owner, request, mark.key);
+    if (known === null || known.o === owner.home) return null;
+    const way = this.#leaderships.way(known.o, { suspects: request.suspects, since: startedAt });
+    if (way.kind === "wait") return WAIT;
+    if (way.kind === "elsewhere") return reply(notLeader(way));
+    return this.#replay(request, owner, way.leadership, startedAt);
+  }
+
   /** What the first attempt of an import came to; null where nobody can say any more, and it has to be decided anew. */
   #importedBefore(command: Command, position: Position): Pick<LoggedWrite, "results"> | null {
     if (command.kind !== "import") return {};
@@ -197,8 +227,11 @@ export class Writer {
     return entry === null ? null : { results: importedBy(command, entry) };
   }
 
-  #knownEdgeKey(request: WriteRequest, leadership: Leadership, key: string): Known | null {
-    const entry = this.#recentKeys(leadership).find(request, key);
+  #knownEdgeKey(request: WriteRequest, owner: OwnerRow, leadership: Leadership, key: string): Known | null {
+    const looksBack = this.#context.rules.looksBack();
+    const entry =
+      this.#recentKeys(leadership).find(request, key) ??
+      (looksBack ? this.#earlier.find(owner, request, key) : null);
     return entry === null ? null : { ...entry, fingerprint: entry.idempotency!.fingerprint };
   }
 
@@ -396,7 +429,7 @@ export class Writer {
       xdeps: [],
       ops: [],
       status: 0,
-      claim: { home: request.home, version: 1 + this.#erasures.times(request.user) },
+      claim: { home: request.home, version: firstVersion(this.#erasures.times(request.user)) },
     };
     this.#append(leadership, entry);
     const owner = this.#context.storage.owner(request.user);
@@ -473,6 +506,7 @@ export class Writer {
   /** Asks for what the concern needs; true when it is met. */
   #met(concern: Concern, leadership: Leadership, position: Position, deps: readonly Position[]): boolean {
     const context = this.#context;
+    // What stands in the log of an earlier home was committed before the user left it.
     const ownLog = position.o === leadership.log.o;
     const s = ownLog ? position.s : 0;
     const depsSettled = deps.every((dep) => this.#depSettled(dep));
@@ -541,7 +575,8 @@ export class Writer {
     at: number,
   ): Receipt {
     const key = "key" in command ? command.key : undefined;
-    return receiptOf(this.#context, leadership, user, key, position, concern, at);
+    const receipt = receiptOf(this.#context, leadership, user, key, position, concern, at);
+    return position.o === leadership.log.o ? receipt : { ...receipt, committed: true };
   }
 
   #facts(owner: OwnerRow, leadership: Leadership, shown: Shown, startedAt: number) {
@@ -665,24 +700,8 @@ export function receiptOf(
     position,
     leader: context.config.region,
     concern,
-    durableIn: leadership.durableIn(position.s),
+    durableIn: position.o === leadership.log.o ? leadership.durableIn(position.s) : [context.config.region],
     committed,
     at,
   };
-}
-
-export function homeReply(context: Context, owner: OwnerRow): ClientReply {
-  const log = context.log(owner.home);
-  return {
-    kind: "home",
-    home: owner.home,
-    version: owner.version,
-    leader: log.leader,
-    epoch: log.leaderEpoch,
-    position: { o: owner.o, e: owner.e, s: owner.s },
-  };
-}
-
-export function isApplied(context: Context, { o, e, s }: Position): boolean {
-  return context.log(o).judge(context.rules, e, s) === "contained";
 }

@@ -3,7 +3,7 @@
  *
  * Written for the bill as much as for the reader: the platform charges for each row written, an index entry counts as a
  * row, and a table with a rowid and a text key counts twice. So every table is WITHOUT ROWID (or keyed by one integer),
- * the one secondary index holds only the items that expire, and what one write needs stands in as few rows as can be: the
+ * the two secondary indexes hold only the items that expire and the users on the move, and what one write needs stands in as few rows as can be: the
  * log row carries the undo image and the commit position known when it was written; the head, the applied position and
  * the clock are read off the log's last row. A plain put at its leader writes two rows, log and item.
  */
@@ -100,6 +100,20 @@ const MIGRATIONS: readonly Migration[] = [
       `CREATE TABLE lost(user TEXT, o INTEGER, e INTEGER, s INTEGER, hlc INTEGER NOT NULL, recorded_e INTEGER NOT NULL, recorded_s INTEGER NOT NULL, state INTEGER NOT NULL, by_o INTEGER, by_e INTEGER, by_s INTEGER, identity BLOB NOT NULL, record BLOB NOT NULL, PRIMARY KEY(user, o, e, s)) WITHOUT ROWID`,
       // Of what was cut off here and is not known to be recorded. NULL: of before this migration, or not to be read by this code.
       `ALTER TABLE divergent ADD COLUMN user TEXT`,
+    ],
+  },
+  {
+    id: 8,
+    statements: [
+      // Users who are at home elsewhere than they were, or on the way: moving is the origin that they go to, course the rest of
+      // it, and where they were before.
+      `ALTER TABLE owners ADD COLUMN moving INTEGER`,
+      `ALTER TABLE owners ADD COLUMN course BLOB`,
+      `CREATE INDEX owners_moving ON owners(user) WHERE moving IS NOT NULL`,
+      // What expires is reclaimed by the log of its user's home. NULL: that is the log that wrote it.
+      `ALTER TABLE items ADD COLUMN reclaimer INTEGER`,
+      `DROP INDEX items_expiring`,
+      `CREATE INDEX items_expiring ON items(coalesce(reclaimer, o), expires_at) WHERE expires_at > 0`,
     ],
   },
 ];

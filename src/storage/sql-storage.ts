@@ -34,6 +34,7 @@ import type {
   UndoImage,
   UserEntry,
 } from "../replication/storage.ts";
+import { decodeHomeCourse, encodeHomeCourse } from "../wire/snapshot-shape.ts";
 import { EntryTail } from "./entry-tail.ts";
 import { ItemsRead } from "./items-read.ts";
 import { rangeOf } from "./key-range.ts";
@@ -54,6 +55,8 @@ const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 const ITEM_COLUMNS = `user, key, o, e, s, hlc, owner_version, tombstone, expires_at, content_type, size, xdeps, mark`;
 
+const OWNER_COLUMNS = `user, home, version, o, e, s, course`;
+
 export class IntegerOutOfRange extends Error {}
 
 export class SqlStorage implements Storage {
@@ -62,9 +65,11 @@ export class SqlStorage implements Storage {
   readonly #scrubber: Scrubber;
   /** Owners hardly ever change and every request asks for one. Absence is not remembered. */
   readonly #owners = new Map<string, OwnerRow>();
+  /** Users on the way from one log to another: hardly ever any. Null before the first question. */
+  #moving: Set<string> | null = null;
   /** A write judges its conditions by what is there, and then replaces it. */
   readonly #itemsRead = new ItemsRead();
-  /** Of each origin that was asked for: no item of its log expires before this. Exact when it was looked up, and lowered since. */
+  /** Of each origin that was asked for: no item of its users expires before this. Exact when it was looked up, and lowered since. */
   readonly #expiries = new Map<number, number>();
   readonly #stretchEntries: number;
   /** Asked for in every turn, and nearly always none. */
@@ -476,13 +481,15 @@ export class SqlStorage implements Storage {
 
   putItem(row: ItemRow): void {
     this.#itemsRead.forget(row.user, row.key);
-    if (row.expiresAt > 0 && row.expiresAt < (this.#expiries.get(row.o) ?? 0))
-      this.#expiries.set(row.o, row.expiresAt);
+    const reclaimer = row.expiresAt > 0 ? (this.owner(row.user)?.home ?? row.o) : row.o;
+    if (row.expiresAt > 0 && row.expiresAt < (this.#expiries.get(reclaimer) ?? 0))
+      this.#expiries.set(reclaimer, row.expiresAt);
     this.#sql.run(
-      `INSERT INTO items(${ITEM_COLUMNS}, value) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO items(${ITEM_COLUMNS}, reclaimer, value) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT(user, key) DO UPDATE SET o = excluded.o, e = excluded.e, s = excluded.s, hlc = excluded.hlc,
          owner_version = excluded.owner_version, tombstone = excluded.tombstone, expires_at = excluded.expires_at,
-         content_type = excluded.content_type, size = excluded.size, xdeps = excluded.xdeps, mark = excluded.mark, value = excluded.value`,
+         content_type = excluded.content_type, size = excluded.size, xdeps = excluded.xdeps, mark = excluded.mark, reclaimer = excluded.reclaimer,
+         value = excluded.value`,
       row.user,
       row.key,
       row.o,
@@ -496,6 +503,7 @@ export class SqlStorage implements Storage {
       row.value.length,
       row.xdeps,
       row.mark ?? null,
+      reclaimer === row.o ? null : reclaimer,
       row.value,
     );
   }
@@ -536,7 +544,7 @@ export class SqlStorage implements Storage {
     const known = this.#expiries.get(o);
     if (known !== undefined && known >= exactBelow) return known;
     const r = this.#sql.rows(
-      `SELECT expires_at FROM items WHERE o = ? AND expires_at > 0 ORDER BY expires_at LIMIT 1`,
+      `SELECT expires_at FROM items WHERE coalesce(reclaimer, o) = ? AND expires_at > 0 ORDER BY expires_at LIMIT 1`,
       o,
     )[0];
     const earliest = r === undefined ? Infinity : num(r[0]);
@@ -548,7 +556,7 @@ export class SqlStorage implements Storage {
     return this.#sql
       .rows(
         `SELECT user, key, expires_at, size FROM items
-         WHERE o = ? AND expires_at > 0 AND expires_at <= ? ORDER BY expires_at LIMIT ?`,
+         WHERE coalesce(reclaimer, o) = ? AND expires_at > 0 AND expires_at <= ? ORDER BY expires_at LIMIT ?`,
         o,
         through,
         rowsMax,
@@ -559,7 +567,7 @@ export class SqlStorage implements Storage {
   owner(user: string): OwnerRow | null {
     const known = this.#owners.get(user);
     if (known !== undefined) return known;
-    const r = this.#sql.rows(`SELECT user, home, version, o, e, s FROM owners WHERE user = ?`, user)[0];
+    const r = this.#sql.rows(`SELECT ${OWNER_COLUMNS} FROM owners WHERE user = ?`, user)[0];
     if (r === undefined) return null;
     const owner = ownerRow(r);
     if (this.#owners.size >= REMEMBERED_OWNERS_MAX) this.#owners.clear();
@@ -568,22 +576,50 @@ export class SqlStorage implements Storage {
   }
 
   putOwner(row: OwnerRow): void {
+    const before = this.owner(row.user);
     this.#owners.delete(row.user);
+    if (row.moving === undefined) this.#moving?.delete(row.user);
+    else this.#moving?.add(row.user);
+    const plain = row.moving === undefined && row.past.length === 0;
     this.#sql.run(
-      `INSERT INTO owners(user, home, version, o, e, s) VALUES(?, ?, ?, ?, ?, ?)
-       ON CONFLICT(user) DO UPDATE SET home = excluded.home, version = excluded.version, o = excluded.o, e = excluded.e, s = excluded.s`,
+      `INSERT INTO owners(${OWNER_COLUMNS}, moving) VALUES(?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT(user) DO UPDATE SET home = excluded.home, version = excluded.version, o = excluded.o, e = excluded.e, s = excluded.s,
+         course = excluded.course, moving = excluded.moving`,
       row.user,
       row.home,
       integer(row.version),
       row.o,
       integer(row.e),
       integer(row.s),
+      plain ? null : encodeHomeCourse(row),
+      row.moving?.to ?? null,
     );
+    if (before !== null && before.home !== row.home) this.#handOn(row.user, before.home, row.home);
   }
 
   deleteOwner(user: string): void {
     this.#owners.delete(user);
+    this.#moving?.delete(user);
     this.#sql.run(`DELETE FROM owners WHERE user = ?`, user);
+  }
+
+  movingUsers(): ReadonlySet<string> {
+    this.#moving ??= new Set(
+      this.#sql.rows(`SELECT user FROM owners WHERE moving IS NOT NULL`).map((r) => str(r[0])),
+    );
+    return this.#moving;
+  }
+
+  /** What expires goes with its user from one log to the other. */
+  #handOn(user: string, from: number, to: number): void {
+    this.#expiries.delete(from);
+    this.#expiries.delete(to);
+    this.#sql.run(
+      `UPDATE items SET reclaimer = CASE WHEN o = ? THEN NULL ELSE ? END WHERE user = ? AND expires_at > 0`,
+      to,
+      to,
+      user,
+    );
   }
 
   idempotency(user: string, k: Uint8Array): IdempotencyRow | null {
@@ -893,7 +929,6 @@ export class SqlStorage implements Storage {
 
   eraseUser(user: string, before: number | null): void {
     this.#scrubber.noteSize();
-    this.#owners.delete(user);
     this.#itemsRead.clear();
     if (before !== null) {
       this.#sql.run(`DELETE FROM items WHERE user = ? AND hlc < ?`, user, before);
@@ -904,7 +939,7 @@ export class SqlStorage implements Storage {
     this.#sql.run(`DELETE FROM items WHERE user = ?`, user);
     this.#sql.run(`DELETE FROM idempotency WHERE user = ?`, user);
     this.#sql.run(`DELETE FROM lost WHERE user = ?`, user);
-    this.#sql.run(`DELETE FROM owners WHERE user = ?`, user);
+    this.deleteOwner(user);
   }
 
   redactEntry(o: number, s: number, bytes: Uint8Array): void {
@@ -981,6 +1016,7 @@ export class SqlStorage implements Storage {
   clearState(): void {
     this.#scrubber.noteSize();
     this.#owners.clear();
+    this.#moving = null;
     this.#itemsRead.clear();
     this.#expiries.clear();
     this.#sql.run(`DELETE FROM items`);
@@ -998,7 +1034,7 @@ export class SqlStorage implements Storage {
     let bytes = 0;
     if (place.table === "owners") {
       const rows = this.#sql.rows(
-        `SELECT user, home, version, o, e, s FROM owners WHERE user > ? ORDER BY user LIMIT ?`,
+        `SELECT ${OWNER_COLUMNS} FROM owners WHERE user > ? ORDER BY user LIMIT ?`,
         place.user,
         PAGE_ROWS,
       );
@@ -1218,7 +1254,16 @@ function itemRow(r: SqlValue[]): StoredItem {
 }
 
 function ownerRow(r: SqlValue[]): OwnerRow {
-  return { user: str(r[0]), home: num(r[1]), version: num(r[2]), o: num(r[3]), e: num(r[4]), s: num(r[5]) };
+  return {
+    user: str(r[0]),
+    home: num(r[1]),
+    version: num(r[2]),
+    o: num(r[3]),
+    e: num(r[4]),
+    s: num(r[5]),
+    // A copy: SQL lends its blobs for the turn.
+    ...(r[6] === null ? { past: [] } : decodeHomeCourse(blob(r[6]).slice())),
+  };
 }
 
 function idempotencyRow(r: SqlValue[]): IdempotencyRow {

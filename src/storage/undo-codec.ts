@@ -4,6 +4,7 @@
  */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { IdempotencyRow, ItemRow, OwnerRow } from "../replication/message.ts";
+import { decodeHomeCourse, encodeHomeCourse } from "../wire/snapshot-shape.ts";
 import type { UndoImage } from "../replication/storage.ts";
 
 export function encodeUndo(image: UndoImage): Uint8Array[] {
@@ -63,6 +64,9 @@ function encodeAside(image: UndoImage): Uint8Array {
       .int64(s)
       .bool(did === "record");
   }
+  const home = image.owner?.before ?? null;
+  if (home !== null && (home.moving !== undefined || home.past.length > 0))
+    writer.bytes(encodeHomeCourse(home));
   return writer.finish();
 }
 
@@ -82,6 +86,7 @@ function decodeAside(bytes: Uint8Array): Omit<UndoImage, "items"> {
         o: reader.uint32(),
         e: Number(reader.int64()),
         s: Number(reader.int64()),
+        past: [],
       };
     }
     owner = { user, before };
@@ -101,10 +106,19 @@ function decodeAside(bytes: Uint8Array): Omit<UndoImage, "items"> {
     idempotency = { user, k, before };
   }
   // Images of before there were lost writes end here.
-  if (reader.pos === reader.len || !reader.bool()) return { owner, idempotency };
+  const lost = reader.pos < reader.len && reader.bool() ? decodeLost(reader) : undefined;
+  // Of a user who never moved there is nothing more, and in images of before there were moves neither.
+  const course = reader.pos < reader.len ? decodeHomeCourse(reader.bytes()) : null;
+  const before = owner?.before ?? null;
+  if (course !== null && owner !== null && before !== null)
+    owner = { ...owner, before: { ...before, ...course } };
+  return { owner, idempotency, ...(lost === undefined ? {} : { lost }) };
+}
+
+function decodeLost(reader: BinaryReader): NonNullable<UndoImage["lost"]> {
   const user = reader.string();
   const position = { o: reader.uint32(), e: Number(reader.int64()), s: Number(reader.int64()) };
-  return { owner, idempotency, lost: { user, ...position, did: reader.bool() ? "record" : "settle" } };
+  return { user, ...position, did: reader.bool() ? "record" : "settle" };
 }
 
 function encodeItem(item: UndoImage["items"][number]): Uint8Array {

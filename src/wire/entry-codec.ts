@@ -12,6 +12,7 @@ import type {
   Entry,
   EntryCodec,
   EraseMark,
+  HandoffMark,
   IdempotencyMark,
   ItemBefore,
   ItemImage,
@@ -110,6 +111,13 @@ export const cutShape = message<Cut>("Cut", {
   before: many(3, itemBeforeShape),
 });
 
+const handoffMarkShape = message<HandoffMark>("HandoffMark", {
+  from: one(1, region),
+  to: one(2, region),
+  version: one(3, u53),
+  out: maybe(4, positionShape),
+});
+
 const entryShape = message<Entry>("Entry", {
   kind: one(1, positive),
   o: one(2, region),
@@ -128,6 +136,7 @@ const entryShape = message<Entry>("Entry", {
   claim: maybe(16, claimMarkShape),
   open: maybe(17, openMarkShape),
   divergent: maybe(22, divergentMarkShape),
+  handoff: maybe(18, handoffMarkShape),
   erase: maybe(23, eraseMarkShape),
   resolve: maybe(26, resolveMarkShape),
   // Last and never 0: an entry that was cut short has none.

@@ -4,7 +4,9 @@ import type {
   IdempotencyRow,
   ItemRow,
   LostRow,
+  Moving,
   OwnerRow,
+  PastHome,
   SnapshotBase,
   SnapshotRow,
 } from "../replication/message.ts";
@@ -12,7 +14,22 @@ import { lostState } from "./entry-codec.ts";
 import { epochStartShape, positionShape, tailShape } from "./position-shape.ts";
 import type { Reader } from "./reader.ts";
 import type { Message } from "./shape.ts";
-import { bytes, flag, kinded, many, maybe, message, nested, one, region, text, u32, u53 } from "./shape.ts";
+import {
+  bytes,
+  decode,
+  encode,
+  flag,
+  kinded,
+  many,
+  maybe,
+  message,
+  nested,
+  one,
+  region,
+  text,
+  u32,
+  u53,
+} from "./shape.ts";
 import { UndecodableError } from "./undecodable-error.ts";
 
 const itemRowShape = message<ItemRow>("ItemRow", {
@@ -31,6 +48,24 @@ const itemRowShape = message<ItemRow>("ItemRow", {
   mark: maybe(13, bytes),
 });
 
+const movingShape = message<Moving>("Moving", {
+  to: one(1, region),
+  version: one(2, u53),
+  o: one(3, region),
+  e: one(4, u53),
+  s: one(5, u53),
+  refused: maybe(6, positionShape),
+});
+
+const pastHomeShape = message<PastHome>("PastHome", {
+  home: one(1, region),
+  version: one(2, u53),
+  sinceE: one(3, u53),
+  sinceS: one(4, u53),
+  endE: one(5, u53),
+  endS: one(6, u53),
+});
+
 const ownerRowShape = message<OwnerRow>("OwnerRow", {
   user: one(1, text),
   home: one(2, region),
@@ -38,6 +73,8 @@ const ownerRowShape = message<OwnerRow>("OwnerRow", {
   o: one(4, region),
   e: one(5, u53),
   s: one(6, u53),
+  moving: maybe(7, movingShape),
+  past: many(8, pastHomeShape),
 });
 
 const idempotencyRowShape = message<IdempotencyRow>("IdempotencyRow", {
@@ -85,6 +122,25 @@ const erasureShape = kinded<Of<"erasure">>("SnapshotRow", "erasure", { erasure: 
 
 /** A newer source sends rows that this code does not know. An image without them would not be the source's. */
 export class UnknownRowError extends UndecodableError {}
+
+/** What of a user's home stands in one column beside the home itself. */
+export type HomeCourse = Pick<OwnerRow, "moving" | "past">;
+
+const homeCourseShape = message<HomeCourse>("HomeCourse", {
+  moving: maybe(7, movingShape),
+  past: many(8, pastHomeShape),
+});
+
+export function encodeHomeCourse(course: HomeCourse): Uint8Array {
+  return encode(homeCourseShape, {
+    past: course.past,
+    ...(course.moving === undefined ? {} : { moving: course.moving }),
+  });
+}
+
+export function decodeHomeCourse(source: Uint8Array): HomeCourse {
+  return decode(homeCourseShape, source);
+}
 
 export const snapshotRowShape: Message<SnapshotRow> = nested<SnapshotRow>(
   "SnapshotRow",

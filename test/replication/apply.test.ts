@@ -34,7 +34,15 @@ describe("what an entry does", () => {
       s: 5,
       size: 0,
     });
-    expect(node.storage.owner("anna")).toEqual({ user: "anna", home: 0, version: 1, o: 0, e: 16, s: 2 });
+    expect(node.storage.owner("anna")).toEqual({
+      user: "anna",
+      home: 0,
+      version: 1,
+      o: 0,
+      e: 16,
+      s: 2,
+      past: [],
+    });
   });
 
   test("every kind of op is applied by its after-image", () => {
@@ -276,7 +284,7 @@ describe("what is not understood", () => {
 
   test.each([
     ["an unknown kind of entry", older({ kind: 99 })],
-    ["a reserved kind of entry", older({ kind: EntryKind.handoffOut })],
+    ["a reserved kind of entry", older({ kind: EntryKind.retire })],
     ["an unknown kind of op", older({ op: 42 })],
     ["a newer version", older({ pv: 2 })],
     ["bytes that do not decode", unreadable],

@@ -1082,6 +1082,8 @@ function describeRequest(request: ClientRequest): string {
       return `erase ${request.user}`;
     case "erasure":
       return `how far is the erasure at ${place(request.position)}?`;
+    case "move":
+      return `move ${request.user} to ${name(request.to)}`;
     case "status":
       return "status";
     case "hand-off":

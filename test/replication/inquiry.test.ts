@@ -27,7 +27,7 @@ describe("a leader that is missed", () => {
     settled();
     const write = misses(2);
     cluster.run(300);
-    expect(write.reply).toEqual({ kind: "moved", home: 0, version: 1, leader: 0, epoch: 16 });
+    expect(write.reply).toMatchObject({ kind: "moved", home: 0, version: 1, leader: 0, epoch: 16 });
     expect(cluster.lines.join("\n")).not.toContain("would you promise");
     expect(promises()).toEqual([16, 16, 16]);
   });

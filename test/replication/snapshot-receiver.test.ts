@@ -154,7 +154,7 @@ for (let n = 3; n <= 9; n++) story.put("anna", `k${n}`, `${n}`);
 
 const OWNER: SnapshotRow = {
   kind: "owner",
-  owner: { user: "anna", home: 0, version: 1, o: 0, e: 16, s: 2 },
+  owner: { user: "anna", home: 0, version: 1, o: 0, e: 16, s: 2, past: [] },
 };
 
 /** A receiver whose source is written here: it holds entries 1 to 6 of region 0's log, and its snapshot begins at 4. */

@@ -59,6 +59,8 @@ export type Action =
   | "list"
   | "receipt"
   | "expiring"
+  /** The user's home goes to another region. */
+  | "move"
   /** Asks a question; reads somebody's question and answers it; reads all questions and answers in one cut. */
   | "ask"
   | "answer"
@@ -167,6 +169,7 @@ export class Device implements Hands {
     if (action === "read") return yield* this.#read(key);
     if (action === "list") return yield* this.#list();
     if (action === "receipt") return yield* this.#receipt();
+    if (action === "move") return yield* this.#move();
     if (isBookkeeping(action)) return yield* this.#bookkeeping.act(action);
     if (action === "expiring")
       return yield* this.#expiring(`${EXPIRING_PREFIX}${this.#random.below(EXPIRING_KEYS)}`);
@@ -594,6 +597,15 @@ export class Device implements Hands {
       this.#random.between(500, 3_000),
     );
     if (reply?.kind === "receipt") this.#cluster.tally.add(`receipts: ${reply.state}`);
+  }
+
+  *#move(): Task<void> {
+    const { tally, regions } = this.#cluster;
+    const to = this.#random.below(regions);
+    const budgetMs = this.#random.between(...this.#workload.budgetMs);
+    const { reply } = yield* this.#edge.move(this.#partition(), this.user, to, budgetMs);
+    if (reply?.kind === "home") tally.add(reply.home === to ? "users moved" : "users moved on by others");
+    else tally.add(`users not moved: ${reply?.kind === "refused" ? reply.reason : "no answer"}`);
   }
 
   *#expiring(key: string): Task<void> {

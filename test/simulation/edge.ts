@@ -63,6 +63,7 @@ export class Edge {
     const request = asIs.idempotency === undefined ? { ...asIs, idempotency: this.#ownKey() } : asIs;
     const deadline = this.#cluster.timeline.now + budgetMs;
     let claim: Position | undefined;
+    let asking = false;
     let unsure = false;
     let aim: Aim | null = null;
     /** A write that is durable and waits for its concern: whatever comes after, this is known. */
@@ -83,6 +84,7 @@ export class Edge {
         op: "write",
         from: this.region,
         ...(claim === undefined ? {} : { claim }),
+        ...(asking ? { asking } : {}),
         ...suspicion(aim),
       };
       const end = yield* this.ask(aim.target, partition, asked, slice(left));
@@ -94,6 +96,13 @@ export class Edge {
       }
       const reply: ClientReply = end.answer;
       if (reply.kind === "outcome-unknown") return { reply: null, unsure: true };
+      if (reply.kind === "moved") claim = reply.claim;
+      if (reply.kind === "ask") {
+        asking = true;
+        this.#cluster.tally.add("writes asked for at an earlier home");
+        aim = this.#aim(partition, reply.to);
+        continue;
+      }
       if (reply.kind === "concern-timeout") {
         durable = reply;
         // Whoever leads next may refuse what this one has logged, and it may yet be seen here.
@@ -146,6 +155,7 @@ export class Edge {
       if (level === "session") level = "leader";
     }
     let aim: Aim | null = null;
+    let claim: Position | undefined;
     for (let hop = 0; hop < HOPS_MAX; hop++) {
       const left = deadline - this.#cluster.timeline.now;
       if (left < 10) break;
@@ -160,11 +170,13 @@ export class Edge {
         op: "read",
         from: this.region,
         waitMs: 0,
+        ...(claim === undefined ? {} : { claim }),
         ...suspicion(aim),
       };
       const end = yield* this.ask(aim.target, partition, asked, slice(left));
       if (end.end === "answer") {
         const reply: ClientReply = end.answer;
+        if (reply.kind === "moved") claim = reply.claim;
         if (reply.kind === "unknown-user") this.#homes.delete(request.user);
         else if (isUnable(reply)) aim = this.#elsewhere(partition, known.home, aim);
         else if (isRedirect(reply)) aim = this.#redirected(partition, request.user, known.home, reply, aim);
@@ -198,6 +210,48 @@ export class Edge {
       yield* sleep(this.#cluster.timeline, PAUSE_MS);
     }
     return { reply: null, unsure: true };
+  }
+
+  /** A move is continued by whoever asks again. */
+  *move(partition: number, user: string, to: number, budgetMs: number): Task<EdgeAnswer> {
+    const deadline = this.#cluster.timeline.now + budgetMs;
+    let aim: Aim | null = null;
+    let claim: Position | undefined;
+    let unsure = false;
+    for (let hop = 0; hop < HOPS_MAX; hop++) {
+      const left = deadline - this.#cluster.timeline.now;
+      if (left < 10) break;
+      const known: KnownHome | "nobody" | null =
+        this.#homes.get(user) ?? (yield* this.#findHome(partition, user, deadline));
+      if (known === "nobody") return { reply: { kind: "refused", reason: "no-user" }, unsure };
+      if (known === null) break;
+      aim ??= this.#aim(partition, known.home);
+      const asked: Undated = {
+        op: "move",
+        user,
+        to,
+        principal: user,
+        from: this.region,
+        ...(claim === undefined ? {} : { claim }),
+        ...suspicion(aim),
+      };
+      const end = yield* this.ask(aim.target, partition, asked, slice(left));
+      if (end.end === "answer") {
+        const reply: ClientReply = end.answer;
+        if (reply.kind === "moved") claim = reply.claim;
+        if (reply.kind === "home") this.#homes.set(user, { home: reply.home, version: reply.version });
+        if (reply.kind === "unknown-user") this.#homes.delete(user);
+        else if (isUnable(reply)) aim = this.#elsewhere(partition, known.home, aim);
+        else if (isRedirect(reply)) aim = this.#redirected(partition, user, known.home, reply, aim);
+        else if (!isNotYet(reply) || left < 2 * SLICE_MS_MIN) return { reply, unsure };
+        else unsure = true;
+      } else {
+        unsure = true;
+        aim = this.#elsewhere(partition, known.home, aim);
+      }
+      yield* sleep(this.#cluster.timeline, PAUSE_MS);
+    }
+    return { reply: null, unsure };
   }
 
   *receipt(

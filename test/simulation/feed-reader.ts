@@ -33,6 +33,7 @@ export class FeedReader {
   readonly #partition: number;
   readonly #readings: FeedReading[] = [];
   #after: string | null = null;
+  #afterVersion: number | undefined;
   #told: ToldChange[] = [];
   #cursor: FeedPlace | null = null;
   #socket: { readonly host: Host; readonly id: number } | null = null;
@@ -143,11 +144,19 @@ export class FeedReader {
   #beginAnew(cursor: FeedPlace): void {
     this.#readings.push(this.#reading(false));
     this.#after = position(cursor);
+    this.#afterVersion = cursor.version;
     this.#told = [];
     this.#cursor = cursor;
   }
 
   #reading(complete: boolean): FeedReading {
-    return { reader: this.name, user: this.#user, after: this.#after, told: this.#told, complete };
+    return {
+      reader: this.name,
+      user: this.#user,
+      after: this.#after,
+      afterVersion: this.#afterVersion,
+      told: this.#told,
+      complete,
+    };
   }
 }

@@ -18,6 +18,8 @@ export interface Known {
   /** Chain hash, once some replica stored it. */
   chain: Uint8Array | null;
   readonly by: number;
+  /** Real time at which it was first seen. */
+  readonly at: number;
   /** Regions whose replica ever stored it. */
   readonly holders: Set<number>;
 }
@@ -135,7 +137,12 @@ export class Ghost {
   }
 
   /** Notes an entry when it is first seen; answers what is known of it. */
-  created(partition: number, o: number, raw: RawEntry, prevE: Epoch, by: number): Known {
+  created(
+    partition: number,
+    o: number,
+    raw: RawEntry,
+    { prevE, by, at }: Pick<Known, "prevE" | "by" | "at">,
+  ): Known {
     const log = this.log(partition, o);
     const id = `${raw.e}.${raw.s}`;
     let known = log.entries.get(id);
@@ -147,6 +154,7 @@ export class Ghost {
         prevE,
         chain: null,
         by,
+        at,
         holders: new Set(),
       };
       log.entries.set(id, known);
@@ -209,10 +217,17 @@ export class Ghost {
     random: Random,
   ): { user: string; key: string; claim: Position } | null {
     const homes: { user: string; claim: Position }[] = [];
+    const movers = new Set(
+      (this.logs[partition] ?? []).flatMap((log) =>
+        [...log.entries.values()].flatMap(({ entry }) => (entry.handoff === undefined ? [] : [entry.user])),
+      ),
+    );
     for (const log of this.logs[partition] ?? []) {
       for (let s = 1; s <= log.commit; s++) {
         const entry = log.known(log.committed[s] ?? 0, s)?.entry;
         if (entry?.kind !== EntryKind.claim || entry.claim?.home !== o || isLeaver(entry.user)) continue;
+        // Whoever has ever moved is at home where replicas say, which it knows nothing of.
+        if (movers.has(entry.user)) continue;
         homes.push({ user: entry.user, claim: { o: log.o, e: entry.e, s } });
       }
     }

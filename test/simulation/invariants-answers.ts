@@ -162,9 +162,11 @@ interface Acting {
 function relyingOnLeading({ reply, request }: Pick<Answered, "reply" | "request">): Acting[] {
   if (reply.kind === "written") {
     const local = request.op === "write" && (request.concern === "local" || request.concern === "one");
+    // What an earlier home's log holds is told by the leader of the present one, unless it has sent us there.
+    const elsewhere = reply.replayed && !(request.op === "write" && request.asking === true);
     return [
       {
-        o: reply.receipt.position.o,
+        o: elsewhere ? reply.facts.home : reply.receipt.position.o,
         what: `acknowledges ${position(reply.receipt.position)}`,
         lease: local,
         position: reply.receipt.position,

@@ -8,8 +8,8 @@ import { wallOf } from "../../src/replication/hlc.ts";
 import { leaderOf } from "../../src/replication/position.ts";
 import type { ClientReply, ItemView } from "../../src/replication/request.ts";
 import { position } from "./describe.ts";
-import type { LogGhost } from "./ghost.ts";
 import { isLeaver } from "./leaver-name.ts";
+import { storyBefore } from "./story.ts";
 import type { Turn } from "./turn.ts";
 
 const OPS_MAX = 100;
@@ -45,7 +45,7 @@ export function writesJudgeAtTheirOwnTime(turn: Turn): void {
     const log = turn.ghost.log(turn.host.partition, o);
     const entry = log.known(e, s)?.entry;
     if (entry === undefined) continue;
-    const before = imageBefore(log, entry, request.command.key);
+    const before = imageBefore(turn, entry, request.command.key);
     const created = before === null || isOver(before, wallOf(entry.hlc));
     if (created !== (reply.status === 201))
       turn.fail(
@@ -69,7 +69,7 @@ export function onlyTheExpiredIsReclaimed(turn: Turn): void {
       if (named.length !== entry.ops.length || named.length > OPS_MAX || entry.idempotency !== undefined)
         turn.fail("only the expired is reclaimed", `${what}: it is no entry of a leader's own`);
       for (const { key } of named) {
-        const before = imageBefore(log, entry, key);
+        const before = imageBefore(turn, entry, key);
         if (before === null || !isOver(before, wallOf(entry.hlc)))
           turn.fail("only the expired is reclaimed", `${what} ${entry.user}/${key}: ${describe(before)}`);
       }
@@ -95,7 +95,7 @@ export function timesAreTold(turn: Turn): void {
     const log = ghost.log(host.partition, Number(row[0]));
     const entry = log.known(Number(row[1]), Number(row[2]))?.entry;
     if (entry === undefined || !entry.ops.some((op) => op.key === key && op.kind === OpKind.expire)) continue;
-    const expiresAt = imageBefore(log, entry, key)?.expiresAt ?? 0;
+    const expiresAt = imageBefore(turn, entry, key)?.expiresAt ?? 0;
     if (reply.facts.seenAt < expiresAt)
       turn.fail(
         "times are told",
@@ -105,11 +105,15 @@ export function timesAreTold(turn: Turn): void {
 }
 
 /** What the log says of an item just before an entry; null: it is not there, expired or not. */
-function imageBefore(log: LogGhost, entry: Entry, key: string): ItemImage | null {
-  let at = log.known(entry.e, entry.s);
-  while (at !== undefined) {
-    at = log.known(at.prevE, at.raw.s - 1);
-    const op = at?.entry.user === entry.user ? at.entry.ops.findLast((one) => one.key === key) : undefined;
+function imageBefore(
+  { ghost, host }: Pick<Turn, "ghost" | "host">,
+  entry: Entry,
+  key: string,
+): ItemImage | null {
+  const known = ghost.log(host.partition, entry.o).known(entry.e, entry.s);
+  if (known === undefined) return null;
+  for (const earlier of storyBefore(ghost, host.partition, known, entry.user)) {
+    const op = earlier.entry.ops.findLast((one) => one.key === key);
     if (op !== undefined) return op.after ?? null;
   }
   return null;

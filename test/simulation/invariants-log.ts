@@ -19,7 +19,11 @@ export function entriesAreWhatTheirWriterWrote(turn: Turn): void {
     for (const row of appended) {
       const place = `${row.e}.${row.s} of log ${host.partition}/${o} at ${host.name}`;
       const first = log.known(row.e, row.s) === undefined;
-      const known = ghost.created(host.partition, o, row, row.prevE, host.region);
+      const known = ghost.created(host.partition, o, row, {
+        prevE: row.prevE,
+        by: host.region,
+        at: turn.at,
+      });
       const { entry } = known;
       known.holders.add(host.region);
       if (first) {

@@ -12,44 +12,41 @@ export function boundedReadsAreFresh(turn: Turn): void {
   for (const { reply, request, askedAt } of turn.answered) {
     if (request.op !== "read" && request.op !== "read-many") continue;
     if (request.level !== "bounded" || request.stale === true) continue;
-    for (const { user: asked, home } of shownIn(request, reply)) {
-      const bound = request.stalenessMsMax ?? 0;
-      const slack = 2 * turn.timing.clockBoundMs + 10;
-      const log = ghost.log(host.partition, home);
-      const mirror = ghost.mirror(host, home);
-      for (const { position, at, user } of log.acknowledged) {
-        if (user !== asked || at > askedAt - bound - slack) continue;
-        const there = position.s <= mirror.applied && mirror.holds(position.e, position.s);
-        // A write that was cut off is not owed; whether it may be is judged elsewhere.
-        if (
-          there ||
-          log.isSuperseded(position.e, position.s) ||
-          !isOfPresentLine(turn, position.o, position.e, position.s)
-        )
-          continue;
-        turn.fail(
-          "bounded reads are fresh",
-          `${host.name} answers within ${bound} ms without ${position.o}.${position.e}.${position.s}, acknowledged ${(askedAt - at).toFixed(0)} ms before the question`,
-        );
+    const bound = request.stalenessMsMax ?? 0;
+    const slack = 2 * turn.timing.clockBoundMs + 10;
+    for (const asked of shownIn(request, reply)) {
+      // Whatever the replica takes for the home: the user may have been at home elsewhere since.
+      for (const log of ghost.logs[host.partition] ?? []) {
+        const mirror = ghost.mirror(host, log.o);
+        for (const { position, at, user } of log.acknowledged) {
+          if (user !== asked || at > askedAt - bound - slack) continue;
+          const there = position.s <= mirror.applied && mirror.holds(position.e, position.s);
+          // A write that was cut off is not owed; whether it may be is judged elsewhere.
+          if (
+            there ||
+            log.isSuperseded(position.e, position.s) ||
+            !isOfPresentLine(turn, position.o, position.e, position.s)
+          )
+            continue;
+          turn.fail(
+            "bounded reads are fresh",
+            `${host.name} answers within ${bound} ms without ${position.o}.${position.e}.${position.s}, acknowledged ${(askedAt - at).toFixed(0)} ms before the question`,
+          );
+        }
       }
     }
   }
 }
 
-/** Whose items an answer shows, and where each of them is at home. */
-function shownIn(
-  request: Undated<ReadRequest | ReadManyRequest>,
-  reply: ClientReply,
-): { user: string; home: number }[] {
-  if (request.op === "read")
-    return reply.kind === "item" || reply.kind === "list"
-      ? [{ user: request.user, home: reply.facts.home }]
-      : [];
+/** Whose items an answer shows. */
+function shownIn(request: Undated<ReadRequest | ReadManyRequest>, reply: ClientReply): string[] {
+  if (request.op === "read") return reply.kind === "item" || reply.kind === "list" ? [request.user] : [];
   if (reply.kind !== "items") return [];
-  const homes = new Map<string, number>();
-  for (const [n, item] of reply.items.entries())
-    if (item.kind === "item") homes.set(request.reads[n]?.user ?? "", item.home);
-  return [...homes].map(([user, home]) => ({ user, home }));
+  return [
+    ...new Set(
+      reply.items.flatMap((item, n) => (item.kind === "item" ? [request.reads[n]?.user ?? ""] : [])),
+    ),
+  ];
 }
 
 /** Whether the replica that would be elected now could still have the entry; a cut-off one is not owed to anybody. */

@@ -4,7 +4,7 @@
  * Judged elsewhere: I12 (nothing acknowledged vanishes), I14, I23, I25, I28, I29 at the end and now and then (state-check.ts,
  * verdict.ts); I17 and whole sessions by the checkers; L1, L4 in liveness.ts.
  *
- * Not applicable yet: I24 (moves of users), I30 (voters with amnesia: detected by the core, not simulated), I31 (activation of
+ * I23, I24: moves.ts. Not applicable yet: I30 (voters with amnesia: detected by the core, not simulated), I31 (activation of
  * entry kinds; there is one version), forced epochs.
  */
 import type { Effect, Event } from "../../src/replication/effect.ts";
@@ -51,6 +51,7 @@ import {
 } from "./invariants-log.ts";
 import { takeoversHaveAReason } from "./invariants-takeover.ts";
 import { HandOffWatch, heirsAreTold } from "./hand-offs.ts";
+import { MoveWatch } from "./moves.ts";
 import { SinkWatch } from "./sinks.ts";
 import { stateIsWhatWasApplied } from "./state-check.ts";
 import type { Answered, Turn } from "./turn.ts";
@@ -114,6 +115,7 @@ export class Invariants implements Observer {
   readonly #delicate = new Map<Host, "a promise" | "an OPEN">();
   readonly sinks = new SinkWatch();
   readonly #handOffs = new HandOffWatch();
+  readonly #moves = new MoveWatch();
 
   constructor(cluster: Cluster, ghost: Ghost, clocksKept: boolean) {
     this.#cluster = cluster;
@@ -188,6 +190,7 @@ export class Invariants implements Observer {
     for (const invariant of INVARIANTS) invariant(turn);
     this.#handOffs.watch(turn);
     heirsAreTold(turn, this.#handOffs);
+    this.#moves.watch(turn);
     takeoversHaveAReason(turn, this.#cluster.network);
     this.sinks.watch(turn, dirty);
     for (const effect of effects) if (effect.type === "reply") requests.delete(effect.id);

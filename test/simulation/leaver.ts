@@ -76,6 +76,7 @@ export class Leaver {
       yield* sleep(this.#cluster.timeline, this.#random.between(5, 500));
       yield* this.#write(this.#command(), this.#random.pick(["local", "local", "one", "majority"] as const));
     }
+    if (this.#random.chance(0.4)) yield* this.#move();
     if (!known) return;
     const again = yield* this.#edge().write(
       this.partition,
@@ -86,6 +87,18 @@ export class Leaver {
     this.#cluster.tally.add("imports again");
     if (again.reply.results.includes("imported"))
       this.#ghost.fail("an import again undoes nothing", `${this.user}: ${again.reply.results.join(", ")}`);
+  }
+
+  /** Whoever goes may have moved before, and may be on the way still. */
+  *#move(): Task<void> {
+    const to = this.#random.below(this.#cluster.regions);
+    const { reply } = yield* this.#edge().move(
+      this.partition,
+      this.user,
+      to,
+      this.#random.between(50, 3_000),
+    );
+    if (reply?.kind === "home") this.#cluster.tally.add("leavers moved");
   }
 
   *#write(command: Command, concern: "local" | "one" | "majority"): Task<boolean> {

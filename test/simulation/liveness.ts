@@ -4,6 +4,7 @@
  */
 import type { Cluster } from "./cluster.ts";
 import type { Ghost } from "./ghost.ts";
+import { isLeaver } from "./leaver-name.ts";
 
 /** The schedule of retries is finite: this much happening, or this much time, without silence is a fault. */
 const EVENTS_MAX = 60_000;
@@ -95,6 +96,9 @@ export function replicasAgree(cluster: Cluster, ghost: Ghost): void {
         );
       if (host.driver.rows(`SELECT 1 FROM restore LIMIT 1`).length > 0)
         ghost.fail("L1 convergence", `${host.name} is still restoring a snapshot`);
+      for (const [user] of host.driver.rows(`SELECT user FROM owners WHERE moving IS NOT NULL`))
+        if (!isLeaver(String(user)))
+          ghost.fail("L1 convergence", `${String(user)} is still on the way to another log at ${host.name}`);
       if (host.openClients > 0)
         ghost.fail("I22 no request hangs", `${host.name} still has ${host.openClients} open requests`);
     }

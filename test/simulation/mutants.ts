@@ -5,6 +5,7 @@
  * or finds after a crash. Each names the schedule that shows it best.
  */
 import { lackingOf, neededOf } from "../../src/replication/cut.ts";
+import type { Moving } from "../../src/replication/message.ts";
 import { judge } from "../../src/replication/epoch-table.ts";
 import { type Rules, RULES } from "../../src/replication/rules.ts";
 import type { ExpiredItem } from "../../src/replication/storage.ts";
@@ -149,6 +150,34 @@ const contested: Schedule = {
   ...takeovers,
   name: "contested-sinks",
   sinks: scheduleNamed("sinks").sinks,
+};
+
+const moves = scheduleNamed("moves");
+
+/** Answers that are lost while the user moves on, so that what was done is asked for again elsewhere. */
+const errands: Schedule = {
+  ...moves,
+  name: "errands",
+  regions: [3],
+  partitions: [1],
+  faults: {
+    ...moves.faults,
+    network: { ...moves.faults.network, delayMs: [5, 25], loss: 0.12, slow: 0, cutsPerSecond: 0 },
+    crash: { ...moves.faults.crash, betweenEffects: 0, beforeCommit: 0, idlePerSecond: 0 },
+    takeover: { ...moves.faults.takeover, perSecond: 0 },
+  },
+  workload: {
+    ...moves.workload,
+    users: 2,
+    devicesPerUser: 4,
+    readers: 0,
+    opsPerDevice: 20,
+    thinkMs: [5, 60],
+    keyless: 1,
+    budgetMs: [4_000, 8_000],
+    concerns: { local: 1 },
+    actions: { put: 3, move: 2 },
+  },
 };
 
 /** Finds in one turn and reclaims some turns later, whatever has been written there since. */
@@ -368,6 +397,29 @@ const MUTANTS: readonly Mutant[] = [
         ),
     },
   ),
+  mutant(
+    "takes-in-early",
+    "a log takes a user in before it is certain that they have left the other",
+    "moves",
+    {
+      mayAnswer: ({ refused }) => refused === undefined,
+    },
+  ),
+  mutant("answers-twice", "a log takes a user in, or refuses them, whom it has refused already", "moves", {
+    mayAnswer: (moving, commit) => moving.s <= commit,
+  }),
+  mutant("writes-after-leaving", "a log takes writes of a user who is on the way to another", "moves", {
+    holdsStill: (_moving): _moving is Moving => false,
+  }),
+  mutant("resumes-unrefused", "a log goes on with a user whom the other log has not refused", "moves", {
+    mayResume: () => true,
+  }),
+  mutant("acts-on-arrival", "a new home acts before it is certain that it is the home", "moves", {
+    hasArrived: () => true,
+  }),
+  mutant("forgets-on-the-way", "a request that is repeated after a move runs again", errands, {
+    looksBack: () => false,
+  }),
   mutant("compacts-past-sinks", "a leader drops what is still to be delivered", slowReceivers, {
     mayCompact: (s, bounds) => RULES.mayCompact(s, { ...bounds, held: Infinity }),
   }),

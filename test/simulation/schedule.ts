@@ -492,6 +492,30 @@ const SCHEDULES: readonly Schedule[] = [
   },
   {
     ...BASE,
+    name: "moves",
+    // Users who change their home all the time, under everything else that may go wrong; many come too late and are refused.
+    timing: { ...BASE.timing, moveLateMs: 200 },
+    faults: {
+      ...LOSSY,
+      network: { ...LOSSY.network, delayMs: [5, 80], slow: 0.01, cutsPerSecond: 0.2, loss: 0.01 },
+      crash: { ...LOSSY.crash, betweenEffects: 0.02, beforeCommit: 0.006, idlePerSecond: 0.1 },
+      takeover: { ...LOSSY.takeover, perSecond: 0.15, bareMajority: 0.7 },
+    },
+    workload: {
+      ...WORKLOAD,
+      users: 3,
+      devicesPerUser: 3,
+      readers: 4,
+      opsPerDevice: 18,
+      thinkMs: [5, 400],
+      roam: 0.3,
+      keyless: 0.4,
+      concerns: { local: 6, one: 2, majority: 3, all: 1 },
+      actions: { ...WORKLOAD.actions, move: 5, count: 1, expiring: 2 },
+    },
+  },
+  {
+    ...BASE,
     name: "sinks",
     sinks: SINKS,
     workload: {

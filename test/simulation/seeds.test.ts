@@ -72,6 +72,14 @@ const FLOORS_OF: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     "excuses of sinks": 3,
     "checked: deliveries to sinks: repeated": 300,
   },
+  moves: {
+    "users moved": 100,
+    "moves begun": 60,
+    "moves arrived": 40,
+    "moves refused": 20,
+    "moves aborted": 20,
+    "writes acknowledged: local": 100,
+  },
   farewells: {
     "users erased": 60,
     "erasures looked after": 40,

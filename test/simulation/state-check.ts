@@ -34,7 +34,8 @@ export function stateIsWhatWasApplied(ghost: Ghost, host: Host): string[] {
   }
   const erasures = applied.filter(({ entry }) => entry.kind === EntryKind.erase);
   const fading = usersFading(ghost, host.partition, applied);
-  for (const known of applied)
+  // Hybrid time follows causes, from log to log too.
+  for (const known of applied.toSorted((a, b) => a.entry.hlc - b.entry.hlc))
     if (!erasures.some((erase) => isErasedBy(known.entry, erase.entry))) replay(known, items, owners, keys);
   const found = new Set<string>();
   for (const [user, key, o, e, s, tombstone, value, expiresAt] of driver.rows(
@@ -117,6 +118,8 @@ function replay(
 ): void {
   const version = `${entry.o}.${raw.e}.${raw.s}`;
   if (entry.kind === EntryKind.claim && entry.claim !== undefined) owners.set(entry.user, entry.claim.home);
+  if (entry.kind === EntryKind.handoffIn && entry.handoff !== undefined)
+    owners.set(entry.user, entry.handoff.to);
   if (entry.idempotency !== undefined) keys.set(version, entry.user);
   for (const op of entry.ops) {
     const gone = op.kind === OpKind.delete || op.kind === OpKind.expire;

@@ -262,7 +262,7 @@ export class Usurper {
     if (entry.kind === EntryKind.open) held.epochs.push({ e, start: s });
     const prev = held.entries.at(-1) ?? held.base;
     held.entries.push(raw);
-    this.#ghost.created(partition, o, raw, prev.e, USURPER);
+    this.#ghost.created(partition, o, raw, { prevE: prev.e, by: USURPER, at: this.#cluster.timeline.now });
     return raw;
   }
 

@@ -22,6 +22,8 @@ import type { Ghost, Known, LogGhost } from "./ghost.ts";
 import { isLeaver } from "./leaver-name.ts";
 import { recordedLosses } from "./lost-writes.ts";
 
+import { committedStory } from "./story.ts";
+
 const decoder = new TextDecoder();
 
 /** `clocksKept` false: what rests on leases is not judged, what rests on majorities is. */
@@ -87,12 +89,11 @@ function isRecorded(cluster: Cluster, log: LogGhost, e: number, s: number): bool
 /** Lost is what the replicas say is: whatever is neither is nowhere. What leaders reclaimed by themselves nobody misses. */
 function entriesWritten(cluster: Cluster, ghost: Ghost): { kept: LogEntry[]; lost: LogEntry[] } {
   const kept: LogEntry[] = [];
-  const lost = recordedLosses(cluster, ghost).flatMap(entriesOf);
+  const lost = recordedLosses(cluster, ghost).flatMap((known) => entriesOf(known));
+  for (const partition of ghost.logs.keys())
+    for (const { known, version } of committedStory(ghost, partition))
+      kept.push(...entriesOf(known, version));
   for (const log of ghost.logs.flat()) {
-    for (let s = 1; s <= log.commit; s++) {
-      const known = log.known(log.committed[s] ?? 0, s);
-      if (known !== undefined) kept.push(...entriesOf(known));
-    }
     for (const known of log.entries.values())
       if (!log.isCommitted(known.raw.e, known.raw.s) && isReclaiming(known)) lost.push(...entriesOf(known));
   }
@@ -111,7 +112,7 @@ const OPS: Readonly<Record<number, LogEntry["op"]>> = {
   [OpKind.expire]: "expire",
 };
 
-function entriesOf({ entry, raw }: Known): LogEntry[] {
+function entriesOf({ entry, raw }: Known, homeVersion?: number): LogEntry[] {
   if (isLeaver(entry.user)) return [];
   return entry.ops.map((op) => ({
     user: entry.user,
@@ -122,6 +123,7 @@ function entriesOf({ entry, raw }: Known): LogEntry[] {
     principal: entry.principal,
     idempotencyKey: entry.idempotency?.key,
     concern: entry.concern,
+    ...(homeVersion === undefined ? {} : { homeVersion }),
   }));
 }
 

@@ -110,6 +110,7 @@ export function describeStorage(backEnd: string, withDriver: WithDriver): void {
       o: 0,
       e: 16,
       s: 1,
+      past: [],
       ...fields,
     });
     const idempotency = (user: string, k: number, fields: Partial<IdempotencyRow> = {}): IdempotencyRow => ({
@@ -863,8 +864,8 @@ export function describeStorage(backEnd: string, withDriver: WithDriver): void {
           storage.earliestExpiry(0, 0);
           storage.expiredItems(0, 5, 5);
           expect(plans).toEqual([
-            "SEARCH items USING COVERING INDEX items_expiring (o=? AND expires_at>?)",
-            "SEARCH items USING INDEX items_expiring (o=? AND expires_at>? AND expires_at<?)",
+            "SEARCH items USING COVERING INDEX items_expiring (<expr>=? AND expires_at>?)",
+            "SEARCH items USING INDEX items_expiring (<expr>=? AND expires_at>? AND expires_at<?)",
           ]);
         }),
       );
@@ -1114,7 +1115,7 @@ export function describeStorage(backEnd: string, withDriver: WithDriver): void {
       );
 
       test(
-        "one secondary index is all there is, of what expires, and no table has a rowid beside its key",
+        "two secondary indexes are all there is, of what expires and of who moves, and no table has a rowid beside its key",
         withStorage((_, driver) => {
           const tables = driver
             .rows(`SELECT name, sql FROM sqlite_master WHERE type = 'table'`)
@@ -1124,7 +1125,10 @@ export function describeStorage(backEnd: string, withDriver: WithDriver): void {
             expect(String(sql), String(name)).toMatch(/WITHOUT ROWID|INTEGER PRIMARY KEY/);
           expect(
             driver.rows(`SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL`),
-          ).toEqual([["CREATE INDEX items_expiring ON items(o, expires_at) WHERE expires_at > 0"]]);
+          ).toEqual([
+            ["CREATE INDEX owners_moving ON owners(user) WHERE moving IS NOT NULL"],
+            ["CREATE INDEX items_expiring ON items(coalesce(reclaimer, o), expires_at) WHERE expires_at > 0"],
+          ]);
         }),
       );
     });

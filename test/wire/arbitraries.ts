@@ -96,6 +96,10 @@ export const entry: fc.Arbitrary<Entry> = fc.record(
       { leader: region, configVersion: u53, gaveUp: u53 },
       { requiredKeys: ["leader", "configVersion"] },
     ),
+    handoff: fc.record(
+      { from: region, to: region, version: u53, out: position },
+      { requiredKeys: ["from", "to", "version"] },
+    ),
     erase: fc.record({ id: bytes, digest: bytes }),
     divergent: fc.record(
       {
@@ -295,7 +299,22 @@ const snapshotRow: fc.Arbitrary<SnapshotRow> = fc.oneof(
   }),
   fc.record({
     kind: is("owner"),
-    owner: fc.record({ user: text, home: region, version: u53, o: region, e: u53, s: u53 }),
+    owner: fc.record(
+      {
+        user: text,
+        home: region,
+        version: u53,
+        o: region,
+        e: u53,
+        s: u53,
+        moving: fc.record(
+          { to: region, version: u53, o: region, e: u53, s: u53, refused: position },
+          { requiredKeys: ["to", "version", "o", "e", "s"] },
+        ),
+        past: few(fc.record({ home: region, version: u53, sinceE: u53, sinceS: u53, endE: u53, endS: u53 })),
+      },
+      { requiredKeys: ["user", "home", "version", "o", "e", "s", "past"] },
+    ),
   }),
   fc.record({
     kind: is("idempotency"),

@@ -61,7 +61,7 @@ function withValue(value: Uint8Array): Entry {
 /** Fields of a newer writer, before the version as the schema asks. */
 function withNewerFields(bytes: Uint8Array): Uint8Array {
   const newer = new BinaryWriter();
-  newer.tag(18, WireType.LengthDelimited).fork().tag(1, WireType.Varint).uint32(3).join();
+  newer.tag(31, WireType.LengthDelimited).fork().tag(1, WireType.Varint).uint32(3).join();
   newer.tag(40, WireType.Varint).uint64(2n ** 64n - 1n);
   newer.tag(41, WireType.Bit64).fixed64(1n);
   newer.tag(42, WireType.Bit32).fixed32(1);

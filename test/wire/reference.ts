@@ -13,6 +13,10 @@ const LONG_NAMES: Readonly<Record<string, string>> = {
   inc: "incarnation",
   pv: "protocolVersion",
   by: "source",
+  sinceE: "sinceEpoch",
+  sinceS: "sinceSeq",
+  endE: "endEpoch",
+  endS: "endSeq",
 };
 
 const LOST_STATES = ["unspecified", "open", "replayed", "discarded", "folded"];

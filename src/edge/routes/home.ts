@@ -1,4 +1,4 @@
-/** The user's home: told, and chosen before the first write. Moving it comes later. */
+/** The user's home: told, chosen before the first write, and moved. */
 import { HEADER } from "../../api/header.ts";
 import type { PathForm } from "../../api/path-form.ts";
 import { HomeRequest } from "../../api/schema.ts";
@@ -9,9 +9,9 @@ import { DATA_CACHE_CONTROL, DATA_VARY } from "../../api/header.ts";
 import type { Addressed, Exchange } from "../exchange.ts";
 import { mayReadAll, mayWrite } from "../identity.ts";
 import { Journey, type Outcome } from "../journey.ts";
-import { askHome, askLeaderOf, claimHome } from "../leader-route.ts";
+import { askHome, askHomeLeader, askLeaderOf } from "../leader-route.ts";
 import { askNear } from "../near-route.ts";
-import { outcomeAnswer, problemAnswer, type Telling } from "../problem-answer.ts";
+import { outcomeAnswer, type Telling } from "../problem-answer.ts";
 import { invalid, Refused } from "../refusal.ts";
 import { parseConsistency } from "../request-header.ts";
 
@@ -34,10 +34,10 @@ async function findHome(journey: Journey, certain: boolean): Promise<Outcome> {
   const { from, subject } = journey;
   const request = { op: "home", user: subject.user, certain: false, from } as const;
   const deadlineAt = journey.replicaDeadlineAt(journey.remainingMs());
-  const near = await askNear(journey, { ...request, deadlineAt }, 0);
+  const near = await askNear(journey, { ...request, settled: certain, deadlineAt }, 0);
   if (near.kind === "unknown-user" || near.kind === "unreached") return askHome(journey);
   if (near.kind !== "home" || !certain || near.leader === journey.answeredBy) return near;
-  const confirmed = await askLeaderOf(journey, near.home, (hop) => ({ ...request, ...hop }));
+  const confirmed = await askLeaderOf(journey, near.home, (hop) => ({ ...request, settled: true, ...hop }));
   // The home's leader may not have the claim yet that the near replica has.
   return confirmed.kind === "unknown-user" ? near : confirmed;
 }
@@ -52,12 +52,21 @@ export async function putHome(exchange: Exchange, form: PathForm): Promise<Respo
   const region = regions.indexOf(parsed.data.region);
   if (region === undefined) throw invalid(`there is no region "${parsed.data.region}"`);
   const telling = tellingOf(exchange, subject);
-  const journey = begin(exchange, subject, "claim");
-  const outcome = await claimHome(journey, region, subject.identity.principal);
-  if (outcome.kind === "home" && outcome.home !== region) {
-    const detail = `the user is at home in ${regions.idOf(outcome.home)}; moving comes later`;
-    return problemAnswer(exchange, "not-implemented", detail);
-  }
+  const journey = begin(exchange, subject, "move");
+  const { user, identity } = subject;
+  const request = {
+    op: "move",
+    user,
+    to: region,
+    principal: identity.principal,
+    from: journey.from,
+  } as const;
+  // Whoever leads the user's log sees to the rest, and says at once where the user is there already.
+  const outcome = await askHomeLeader(journey, {
+    make: (hop) => ({ ...request, ...hop }),
+    claimant: identity.principal,
+    claims: region,
+  });
   return homeAnswer(exchange, { journey, subject, telling }, outcome);
 }
 
@@ -66,7 +75,7 @@ function tellingOf(exchange: Exchange, { namespace }: Addressed): Telling {
   return { session: readSession(exchange, namespace), trace: exchange.wantsTrace() };
 }
 
-function begin(exchange: Exchange, subject: Addressed, effect: "claim" | null): Journey {
+function begin(exchange: Exchange, subject: Addressed, effect: "move" | null): Journey {
   const { edge, startedAt } = exchange;
   const journey = new Journey(edge, subject, {
     from: exchange.placed(),

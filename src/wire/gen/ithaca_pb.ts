@@ -23,7 +23,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ithaca.proto.
  */
 export const file_ithaca: GenFile = /*@__PURE__*/
-  fileDesc("CgxpdGhhY2EucHJvdG8SCWl0aGFjYS52MSI2CghQb3NpdGlvbhIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSCwoDc2VxGAMgASgEIk4KDUNyb3NzUG9zaXRpb24SEQoJcGFydGl0aW9uGAEgASgNEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQiPQoOQ3Jvc3NQb3NpdGlvbnMSKwoJcG9zaXRpb25zGAEgAygLMhguaXRoYWNhLnYxLkNyb3NzUG9zaXRpb24iIgoEVGFpbBINCgVlcG9jaBgBIAEoBBILCgNzZXEYAiABKAQiKgoKRXBvY2hTdGFydBINCgVlcG9jaBgBIAEoBBINCgVzdGFydBgCIAEoBCLRBAoFRW50cnkSIgoEa2luZBgBIAEoDjIULml0aGFjYS52MS5FbnRyeUtpbmQSDgoGb3JpZ2luGAIgASgNEg0KBWVwb2NoGAMgASgEEgsKA3NlcRgEIAEoBBITCgtpbmNhcm5hdGlvbhgFIAEoBBILCgNobGMYBiABKAQSDAoEdXNlchgHIAEoCRIRCglwcmluY2lwYWwYCCABKAkSIwoHY29uY2VybhgJIAEoDjISLml0aGFjYS52MS5Db25jZXJuEg4KBnN0YXR1cxgKIAEoDRIaCgNvcHMYCyADKAsyDS5pdGhhY2EudjEuT3ASLwoLaWRlbXBvdGVuY3kYDCABKAsyGi5pdGhhY2EudjEuSWRlbXBvdGVuY3lNYXJrEiEKBGRlcHMYDSADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24SJwoFeGRlcHMYDiADKAsyGC5pdGhhY2EudjEuQ3Jvc3NQb3NpdGlvbhIjCgVjbGFpbRgQIAEoCzIULml0aGFjYS52MS5DbGFpbU1hcmsSIQoEb3BlbhgRIAEoCzITLml0aGFjYS52MS5PcGVuTWFyaxIrCglkaXZlcmdlbnQYFiABKAsyGC5pdGhhY2EudjEuRGl2ZXJnZW50TWFyaxIjCgVlcmFzZRgXIAEoCzIULml0aGFjYS52MS5FcmFzZU1hcmsSJwoHcmVzb2x2ZRgaIAEoCzIWLml0aGFjYS52MS5SZXNvbHZlTWFyaxIZChBwcm90b2NvbF92ZXJzaW9uGP8PIAEoDUoJCIAQEICAgIACInkKAk9wEh8KBGtpbmQYASABKA4yES5pdGhhY2EudjEuT3BLaW5kEgsKA2tleRgCIAEoCRIjCgVhZnRlchgDIAEoCzIULml0aGFjYS52MS5JdGVtSW1hZ2USFAoHY29tbWFuZBgEIAEoDEgAiAEBQgoKCF9jb21tYW5kImAKCUl0ZW1JbWFnZRIUCgxjb250ZW50X3R5cGUYASABKAkSDQoFdmFsdWUYAiABKAwSEgoKZXhwaXJlc19hdBgDIAEoBBIRCgRtYXJrGAQgASgMSACIAQFCBwoFX21hcmsiWQoPSWRlbXBvdGVuY3lNYXJrEgsKA2tleRgBIAEoCRITCgtmaW5nZXJwcmludBgCIAEoDBIkCgZzb3VyY2UYAyABKA4yFC5pdGhhY2EudjEuS2V5U291cmNlIioKCUNsYWltTWFyaxIMCgRob21lGAEgASgNEg8KB3ZlcnNpb24YAiABKAQiVAoIT3Blbk1hcmsSDgoGbGVhZGVyGAEgASgNEhYKDmNvbmZpZ192ZXJzaW9uGAIgASgEEhQKB2dhdmVfdXAYBCABKARIAIgBAUIKCghfZ2F2ZV91cCInCglFcmFzZU1hcmsSCgoCaWQYASABKAwSDgoGZGlnZXN0GAIgASgMIt4BCg1EaXZlcmdlbnRNYXJrEg0KBWVwb2NoGAEgASgEEgsKA3NlcRgCIAEoBBINCgVlbnRyeRgDIAEoDBIVCg1zdXBlcnNlZGVkX2J5GAQgASgEEg4KBmN1dF9pbhgFIAEoDRIOCgZjdXRfYXQYBiABKAQSJQoGYmVmb3JlGAcgAygLMhUuaXRoYWNhLnYxLkl0ZW1CZWZvcmUSIwoFc3RhdGUYCCABKA4yFC5pdGhhY2EudjEuTG9zdFN0YXRlEh8KAmJ5GAkgASgLMhMuaXRoYWNhLnYxLlBvc2l0aW9uImMKCkl0ZW1CZWZvcmUSCwoDa2V5GAEgASgJEiIKBGl0ZW0YAiABKAsyFC5pdGhhY2EudjEuSXRlbUltYWdlEiQKB3ZlcnNpb24YAyABKAsyEy5pdGhhY2EudjEuUG9zaXRpb24iXAoLUmVzb2x2ZU1hcmsSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEgsKA3NlcRgDIAEoBBIhCgNob3cYBCABKA4yFC5pdGhhY2EudjEuTG9zdFN0YXRlIlMKCFJhd0VudHJ5Eg0KBWVwb2NoGAEgASgEEgsKA3NlcRgCIAEoBBINCgVlbnRyeRgDIAEoDBISCgVjaGFpbhgEIAEoDEgAiAEBQggKBl9jaGFpbiKyAQoIRW52ZWxvcGUSEQoJbmFtZXNwYWNlGAEgASgJEhEKCXBhcnRpdGlvbhgCIAEoDRITCgtmcm9tX3JlZ2lvbhgDIAEoDRIRCgl0b19yZWdpb24YBCABKA0SGAoQcHJvdG9jb2xfdmVyc2lvbhgFIAEoDRIRCgdyZXF1ZXN0GCAgASgMSAASDwoFcmVwbHkYISABKAxIABIPCgViYXRjaBgiIAEoDEgAQgkKB3BheWxvYWQi1QMKC1BlZXJSZXF1ZXN0EiMKBmFwcGVuZBgBIAEoCzIRLml0aGFjYS52MS5BcHBlbmRIABIfCgRwdWxsGAIgASgLMg8uaXRoYWNhLnYxLlB1bGxIABImCghwcmVfdm90ZRgDIAEoCzISLml0aGFjYS52MS5QcmVWb3RlSAASJQoHcHJlcGFyZRgEIAEoCzISLml0aGFjYS52MS5QcmVwYXJlSAASKAoJY2xvc2Vfbm93GAUgASgLMhMuaXRoYWNhLnYxLkNsb3NlTm93SAASJwoIcHJvZ3Jlc3MYBiABKAsyEy5pdGhhY2EudjEuUHJvZ3Jlc3NIABIyCg5zbmFwc2hvdF9iZWdpbhgHIAEoCzIYLml0aGFjYS52MS5TbmFwc2hvdEJlZ2luSAASMgoOc25hcHNob3RfY2h1bmsYCCABKAsyGC5pdGhhY2EudjEuU25hcHNob3RDaHVua0gAEicKCHRyYW5zZmVyGAkgASgLMhMuaXRoYWNhLnYxLlRyYW5zZmVySAASIQoFcHJvYmUYDyABKAsyEC5pdGhhY2EudjEuUHJvYmVIABIfCgRjdXRzGBQgASgLMg8uaXRoYWNhLnYxLkN1dHNIAEIJCgdtZXNzYWdlItYGCglQZWVyUmVwbHkSKAoJYXBwZW5kX29rGAEgASgLMhMuaXRoYWNhLnYxLkFwcGVuZE9rSAASLgoMYXBwZW5kX3N0YWxlGAIgASgLMhYuaXRoYWNhLnYxLkFwcGVuZFN0YWxlSAASNAoPYXBwZW5kX21pc21hdGNoGAMgASgLMhkuaXRoYWNhLnYxLkFwcGVuZE1pc21hdGNoSAASJAoHcHVsbF9vaxgEIAEoCzIRLml0aGFjYS52MS5QdWxsT2tIABIwCg1uZWVkX3NuYXBzaG90GAUgASgLMhcuaXRoYWNhLnYxLk5lZWRTbmFwc2hvdEgAEjEKDnByZV92b3RlX3JlcGx5GAYgASgLMhcuaXRoYWNhLnYxLlByZVZvdGVSZXBseUgAEiUKB3Byb21pc2UYByABKAsyEi5pdGhhY2EudjEuUHJvbWlzZUgAEh8KBG5hY2sYCCABKAsyDy5pdGhhY2EudjEuTmFja0gAEiwKC2Nsb3NlX3JlcGx5GAkgASgLMhUuaXRoYWNhLnYxLkNsb3NlUmVwbHlIABIqCgpub3RfbGVhZGVyGAogASgLMhQuaXRoYWNhLnYxLk5vdExlYWRlckgAEiwKC3Byb2dyZXNzX29rGAsgASgLMhUuaXRoYWNhLnYxLlByb2dyZXNzT2tIABIyCg5zbmFwc2hvdF9iZWd1bhgMIAEoCzIYLml0aGFjYS52MS5TbmFwc2hvdEJlZ3VuSAASMAoNc25hcHNob3Rfcm93cxgNIAEoCzIXLml0aGFjYS52MS5TbmFwc2hvdFJvd3NIABI2ChBzbmFwc2hvdF91bmtub3duGA4gASgLMhouaXRoYWNhLnYxLlNuYXBzaG90VW5rbm93bkgAEi0KC3Vuc3VwcG9ydGVkGA8gASgLMhYuaXRoYWNhLnYxLlVuc3VwcG9ydGVkSAASJgoIcHJvYmVfb2sYECABKAsyEi5pdGhhY2EudjEuUHJvYmVPa0gAEjIKDnRyYW5zZmVyX3JlcGx5GBEgASgLMhguaXRoYWNhLnYxLlRyYW5zZmVyUmVwbHlIABIqCgpjdXRzX3Rha2VuGBQgASgLMhQuaXRoYWNhLnYxLkN1dHNUYWtlbkgAQgkKB21lc3NhZ2UikAIKBkFwcGVuZBIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSEwoLaW5jYXJuYXRpb24YAyABKAQSHQoEcHJldhgEIAEoCzIPLml0aGFjYS52MS5UYWlsEiQKB2VudHJpZXMYBSADKAsyEy5pdGhhY2EudjEuUmF3RW50cnkSDQoFY2hhaW4YBiABKAwSDgoGY29tbWl0GAcgASgEEiEKBmNsb3NlZBgIIAEoCzIRLml0aGFjYS52MS5DbG9zZWQSDQoFZ3JhbnQYCSABKAgSGAoQcHJvdG9jb2xfdmVyc2lvbhgKIAEoDRIiCgVzaW5rcxgLIAMoCzITLml0aGFjYS52MS5TaW5rTWFyayI0CghTaW5rTWFyaxIMCgRuYW1lGAEgASgJEg0KBXJvdW5kGAIgASgEEgsKA3NlcRgDIAEoBCIwCgZDbG9zZWQSCwoDc2VxGAEgASgEEgsKA2hsYxgCIAEoBBIMCgRlY2hvGAMgASgSInwKCEFwcGVuZE9rEg0KBWVwb2NoGAEgASgEEg0KBW1hdGNoGAIgASgEEg0KBXN0YW1wGAMgASgSEhAKCHN0b3JlX2lkGAQgASgJEhMKC2luY2FybmF0aW9uGAUgASgEEhIKBWVhZ2VyGAYgASgISACIAQFCCAoGX2VhZ2VyIh8KC0FwcGVuZFN0YWxlEhAKCHByb21pc2VkGAEgASgEIoQBCg5BcHBlbmRNaXNtYXRjaBIlCgZlcG9jaHMYASADKAsyFS5pdGhhY2EudjEuRXBvY2hTdGFydBIdCgRsYXN0GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSHQoEYmFzZRgDIAEoCzIPLml0aGFjYS52MS5UYWlsEg0KBXN0YW1wGAQgASgSIqMBCgRQdWxsEg4KBm9yaWdpbhgBIAEoDRIdCgRsYXN0GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSHQoEYmFzZRgDIAEoCzIPLml0aGFjYS52MS5UYWlsEiUKBmVwb2NocxgEIAMoCzIVLml0aGFjYS52MS5FcG9jaFN0YXJ0EhEKCWJ5dGVzX21heBgFIAEoBBITCgt3YW50X2NvbW1pdBgGIAEoCCKaAQoGUHVsbE9rEg0KBWVwb2NoGAEgASgEEh0KBHByZXYYAiABKAsyDy5pdGhhY2EudjEuVGFpbBIkCgdlbnRyaWVzGAMgAygLMhMuaXRoYWNhLnYxLlJhd0VudHJ5Eg0KBWNoYWluGAQgASgMEg4KBmNvbW1pdBgFIAEoBBIdCgRsYXN0GAYgASgLMg8uaXRoYWNhLnYxLlRhaWwiLQoMTmVlZFNuYXBzaG90Eh0KBGJhc2UYASABKAsyDy5pdGhhY2EudjEuVGFpbCIXCgVQcm9iZRIOCgZvcmlnaW4YASABKA0iOwoHUHJvYmVPaxIOCgZsZWFkZXIYASABKA0SDQoFZXBvY2gYAiABKAQSEQoJcmVzdG9yaW5nGAMgASgIIlcKB1ByZVZvdGUSDgoGb3JpZ2luGAEgASgNEg4KBmJhbGxvdBgCIAEoBBIdCgRsYXN0GAMgASgLMg8uaXRoYWNhLnYxLlRhaWwSDQoFZXBvY2gYBCABKAQigwEKDFByZVZvdGVSZXBseRIRCglyZWFjaGFibGUYASABKAgSGgoSbGVhc2VfcmVtYWluaW5nX21zGAIgASgSEg8KB3dpbGxpbmcYAyABKAgSEAoIcHJvbWlzZWQYBCABKAQSDQoFZXBvY2gYBSABKAQSEgoKY29vbGluZ19tcxgGIAEoBCJdCgdQcmVwYXJlEg4KBm9yaWdpbhgBIAEoDRIOCgZiYWxsb3QYAiABKAQSEAoIdHJhbnNmZXIYAyABKAgSFAoHZ2F2ZV91cBgEIAEoBEgAiAEBQgoKCF9nYXZlX3VwIt4BCgdQcm9taXNlEg4KBmJhbGxvdBgBIAEoBBIdCgRsYXN0GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSHQoEYmFzZRgDIAEoCzIPLml0aGFjYS52MS5UYWlsEiUKBmVwb2NocxgEIAMoCzIVLml0aGFjYS52MS5FcG9jaFN0YXJ0Eg4KBmNvbW1pdBgFIAEoBBIaChJsZWFzZV9yZW1haW5pbmdfbXMYBiABKBISCwoDaGxjGAcgASgEEhAKCHN0b3JlX2lkGAggASgJEhMKC2luY2FybmF0aW9uGAkgASgEIk4KCFRyYW5zZmVyEg4KBm9yaWdpbhgBIAEoDRINCgVlcG9jaBgCIAEoBBIjCgdwcm9taXNlGAMgASgLMhIuaXRoYWNhLnYxLlByb21pc2UiTgoNVHJhbnNmZXJSZXBseRINCgVyZWFkeRgBIAEoCBIPCgdjb3VudGVyGAIgASgEEh0KBG9wZW4YAyABKAsyDy5pdGhhY2EudjEuVGFpbCIYCgROYWNrEhAKCHByb21pc2VkGAEgASgEIhoKCENsb3NlTm93Eg4KBm9yaWdpbhgBIAEoDSJXCgpDbG9zZVJlcGx5Eg0KBWVwb2NoGAEgASgEEh0KBGxhc3QYAiABKAsyDy5pdGhhY2EudjEuVGFpbBIOCgZjb21taXQYAyABKAQSCwoDaGxjGAQgASgEIi0KCU5vdExlYWRlchIOCgZsZWFkZXIYASABKA0SEAoIcHJvbWlzZWQYAiABKAQiXwoIUHJvZ3Jlc3MSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEg0KBW1hdGNoGAMgASgEEhAKCHN0b3JlX2lkGAQgASgJEhMKC2luY2FybmF0aW9uGAUgASgEIgwKClByb2dyZXNzT2siNAoEQ3V0cxIOCgZvcmlnaW4YASABKA0SHAoEY3V0cxgCIAMoCzIOLml0aGFjYS52MS5DdXQiSwoDQ3V0Eg0KBWVudHJ5GAEgASgMEg4KBmN1dF9hdBgCIAEoBBIlCgZiZWZvcmUYAyADKAsyFS5pdGhhY2EudjEuSXRlbUJlZm9yZSILCglDdXRzVGFrZW4iDQoLVW5zdXBwb3J0ZWQiGwoNU25hcHNob3RCZWdpbhIKCgJpZBgBIAEoCSJCCg1TbmFwc2hvdEJlZ3VuEgoKAmlkGAEgASgJEiUKBGZyb20YAiADKAsyFy5pdGhhY2EudjEuU25hcHNob3RCYXNlIn0KDFNuYXBzaG90QmFzZRIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSCwoDc2VxGAMgASgEEg0KBWNoYWluGAQgASgMEgsKA2hsYxgFIAEoBBIlCgZlcG9jaHMYBiADKAsyFS5pdGhhY2EudjEuRXBvY2hTdGFydCI+Cg1TbmFwc2hvdENodW5rEgoKAmlkGAEgASgJEg4KBmN1cnNvchgCIAEoDBIRCglieXRlc19tYXgYAyABKAQiaAoMU25hcHNob3RSb3dzEiQKBHJvd3MYASADKAsyFi5pdGhhY2EudjEuU25hcHNob3RSb3cSDgoGY3Vyc29yGAIgASgMEiIKBXVudGlsGAMgAygLMhMuaXRoYWNhLnYxLlBvc2l0aW9uIhEKD1NuYXBzaG90VW5rbm93biLeAQoLU25hcHNob3RSb3cSIgoEaXRlbRgBIAEoCzISLml0aGFjYS52MS5JdGVtUm93SAASJAoFb3duZXIYAiABKAsyEy5pdGhhY2EudjEuT3duZXJSb3dIABIwCgtpZGVtcG90ZW5jeRgDIAEoCzIZLml0aGFjYS52MS5JZGVtcG90ZW5jeVJvd0gAEiIKBGxvc3QYBCABKAsyEi5pdGhhY2EudjEuTG9zdFJvd0gAEigKB2VyYXN1cmUYBSABKAsyFS5pdGhhY2EudjEuRXJhc3VyZVJvd0gAQgUKA3JvdyLrAQoHSXRlbVJvdxIMCgR1c2VyGAEgASgJEgsKA2tleRgCIAEoCRIOCgZvcmlnaW4YAyABKA0SDQoFZXBvY2gYBCABKAQSCwoDc2VxGAUgASgEEgsKA2hsYxgGIAEoBBIVCg1vd25lcl92ZXJzaW9uGAcgASgEEhEKCXRvbWJzdG9uZRgIIAEoCBISCgpleHBpcmVzX2F0GAkgASgEEhQKDGNvbnRlbnRfdHlwZRgKIAEoCRINCgV4ZGVwcxgLIAEoDBINCgV2YWx1ZRgMIAEoDBIRCgRtYXJrGA0gASgMSACIAQFCBwoFX21hcmsiYwoIT3duZXJSb3cSDAoEdXNlchgBIAEoCRIMCgRob21lGAIgASgNEg8KB3ZlcnNpb24YAyABKAQSDgoGb3JpZ2luGAQgASgNEg0KBWVwb2NoGAUgASgEEgsKA3NlcRgGIAEoBCKQAQoOSWRlbXBvdGVuY3lSb3cSDAoEdXNlchgBIAEoCRISCgprZXlfZGlnZXN0GAIgASgMEhMKC2ZpbmdlcnByaW50GAMgASgMEg4KBm9yaWdpbhgEIAEoDRINCgVlcG9jaBgFIAEoBBILCgNzZXEYBiABKAQSDgoGc3RhdHVzGAcgASgNEgsKA2hsYxgIIAEoBCJhCgpFcmFzdXJlUm93EgoKAmlkGAEgASgMEg4KBmRpZ2VzdBgCIAEoDBIOCgZvcmlnaW4YAyABKA0SDQoFZXBvY2gYBCABKAQSCwoDc2VxGAUgASgEEgsKA2hsYxgGIAEoBCLbAQoHTG9zdFJvdxIMCgR1c2VyGAEgASgJEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQSCwoDaGxjGAUgASgEEiEKCHJlY29yZGVkGAYgASgLMg8uaXRoYWNhLnYxLlRhaWwSIwoFc3RhdGUYByABKA4yFC5pdGhhY2EudjEuTG9zdFN0YXRlEh8KAmJ5GAggASgLMhMuaXRoYWNhLnYxLlBvc2l0aW9uEhAKCGlkZW50aXR5GAkgASgMEg4KBnJlY29yZBgKIAEoDCLYAQoFQmF0Y2gSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEhMKC2luY2FybmF0aW9uGAMgASgEEh0KBHByZXYYBCABKAsyDy5pdGhhY2EudjEuVGFpbBIkCgdlbnRyaWVzGAUgAygLMhMuaXRoYWNhLnYxLlJhd0VudHJ5Eg0KBWNoYWluGAYgASgMEh0KBGxhc3QYByABKAsyDy5pdGhhY2EudjEuVGFpbBIOCgZjb21taXQYCCABKAQSGAoQcHJvdG9jb2xfdmVyc2lvbhgJIAEoDSKjAQoMU2Vzc2lvblRva2VuEhEKCW5hbWVzcGFjZRgBIAEoCRITCgttYXBfdmVyc2lvbhgCIAEoDRIqCglwb3NpdGlvbnMYAyADKAsyFy5pdGhhY2EudjEuU2VlblBvc2l0aW9uEg8KB3NlZW5fYXQYBCABKAQSEQoJaXNzdWVkX2F0GAUgASgEEhAKB3ZlcnNpb24Y/w8gASgNSgkIgBAQgICAgAIiXgoMU2VlblBvc2l0aW9uEhEKCXBhcnRpdGlvbhgBIAEoDRIOCgZvcmlnaW4YAiABKA0SDQoFZXBvY2gYAyABKAQSCwoDc2VxGAQgASgEEg8KB2R1cmFibGUYBSABKAgirAEKClBhZ2VDdXJzb3ISEQoJbmFtZXNwYWNlGAEgASgJEgwKBHVzZXIYAiABKAkSCwoDa2V5GAMgASgJEg8KB3JldmVyc2UYBCABKAgSIgoFZmxvb3IYBSADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24SDwoHc2Vlbl9hdBgGIAEoBBINCgVyYW5nZRgHIAEoDBIQCgd2ZXJzaW9uGP8PIAEoDUoJCIAQEICAgIACIowBCgpGZWVkQ3Vyc29yEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgR1c2VyGAIgASgJEhQKDGhvbWVfdmVyc2lvbhgDIAEoBBIOCgZvcmlnaW4YBCABKA0SDQoFZXBvY2gYBSABKAQSCwoDc2VxGAYgASgEEhAKB3ZlcnNpb24Y/w8gASgNSgkIgBAQgICAgAIingEKBlRpY2tldBIRCgluYW1lc3BhY2UYASABKAkSDAoEdXNlchgCIAEoCRIjCgVvcGVucxgDIAEoDjIULml0aGFjYS52MS5UaWNrZXRVc2USDgoGcmVnaW9uGAQgASgNEhIKCmV4cGlyZXNfYXQYBSABKAQSDQoFbm9uY2UYBiABKAkSEAoHdmVyc2lvbhj/DyABKA1KCQiAEBCAgICAAiqbAwoJRW50cnlLaW5kEhoKFkVOVFJZX0tJTkRfVU5TUEVDSUZJRUQQABITCg9FTlRSWV9LSU5EX09QRU4QARISCg5FTlRSWV9LSU5EX1RYThACEhQKEEVOVFJZX0tJTkRfQ0xBSU0QAxIaChZFTlRSWV9LSU5EX0hBTkRPRkZfT1VUEAQSGQoVRU5UUllfS0lORF9IQU5ET0ZGX0lOEAUSHQoZRU5UUllfS0lORF9IQU5ET0ZGX1JFRlVTRRAGEhwKGEVOVFJZX0tJTkRfSEFORE9GRl9BQk9SVBAHEhUKEUVOVFJZX0tJTkRfQ09ORklHEAgSFwoTRU5UUllfS0lORF9BQ1RJVkFURRAJEhkKFUVOVFJZX0tJTkRfQ0hFQ0tQT0lOVBAKEhgKFEVOVFJZX0tJTkRfRElWRVJHRU5UEAsSFAoQRU5UUllfS0lORF9FUkFTRRAMEhQKEEVOVFJZX0tJTkRfU0xPVFMQDRIVChFFTlRSWV9LSU5EX1JFVElSRRAOEhcKE0VOVFJZX0tJTkRfUkVEQUNURUQQDyp+CgZPcEtpbmQSFwoTT1BfS0lORF9VTlNQRUNJRklFRBAAEg8KC09QX0tJTkRfUFVUEAESEgoOT1BfS0lORF9ERUxFVEUQAhIRCg1PUF9LSU5EX01FUkdFEAMSDwoLT1BfS0lORF9BREQQBBISCg5PUF9LSU5EX0VYUElSRRAFKm0KB0NvbmNlcm4SFwoTQ09OQ0VSTl9VTlNQRUNJRklFRBAAEhEKDUNPTkNFUk5fTE9DQUwQARIPCgtDT05DRVJOX09ORRACEhQKEENPTkNFUk5fTUFKT1JJVFkQAxIPCgtDT05DRVJOX0FMTBAEKlMKCUtleVNvdXJjZRIaChZLRVlfU09VUkNFX1VOU1BFQ0lGSUVEEAASFQoRS0VZX1NPVVJDRV9DTElFTlQQARITCg9LRVlfU09VUkNFX0VER0UQAiqGAQoJTG9zdFN0YXRlEhoKFkxPU1RfU1RBVEVfVU5TUEVDSUZJRUQQABITCg9MT1NUX1NUQVRFX09QRU4QARIXChNMT1NUX1NUQVRFX1JFUExBWUVEEAISGAoUTE9TVF9TVEFURV9ESVNDQVJERUQQAxIVChFMT1NUX1NUQVRFX0ZPTERFRBAEKlQKCVRpY2tldFVzZRIaChZUSUNLRVRfVVNFX1VOU1BFQ0lGSUVEEAASFgoSVElDS0VUX1VTRV9DSEFOR0VTEAESEwoPVElDS0VUX1VTRV9MSVZFEAJiBnByb3RvMw");
+  fileDesc("CgxpdGhhY2EucHJvdG8SCWl0aGFjYS52MSI2CghQb3NpdGlvbhIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSCwoDc2VxGAMgASgEIk4KDUNyb3NzUG9zaXRpb24SEQoJcGFydGl0aW9uGAEgASgNEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQiPQoOQ3Jvc3NQb3NpdGlvbnMSKwoJcG9zaXRpb25zGAEgAygLMhguaXRoYWNhLnYxLkNyb3NzUG9zaXRpb24iIgoEVGFpbBINCgVlcG9jaBgBIAEoBBILCgNzZXEYAiABKAQiKgoKRXBvY2hTdGFydBINCgVlcG9jaBgBIAEoBBINCgVzdGFydBgCIAEoBCL6BAoFRW50cnkSIgoEa2luZBgBIAEoDjIULml0aGFjYS52MS5FbnRyeUtpbmQSDgoGb3JpZ2luGAIgASgNEg0KBWVwb2NoGAMgASgEEgsKA3NlcRgEIAEoBBITCgtpbmNhcm5hdGlvbhgFIAEoBBILCgNobGMYBiABKAQSDAoEdXNlchgHIAEoCRIRCglwcmluY2lwYWwYCCABKAkSIwoHY29uY2VybhgJIAEoDjISLml0aGFjYS52MS5Db25jZXJuEg4KBnN0YXR1cxgKIAEoDRIaCgNvcHMYCyADKAsyDS5pdGhhY2EudjEuT3ASLwoLaWRlbXBvdGVuY3kYDCABKAsyGi5pdGhhY2EudjEuSWRlbXBvdGVuY3lNYXJrEiEKBGRlcHMYDSADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24SJwoFeGRlcHMYDiADKAsyGC5pdGhhY2EudjEuQ3Jvc3NQb3NpdGlvbhIjCgVjbGFpbRgQIAEoCzIULml0aGFjYS52MS5DbGFpbU1hcmsSIQoEb3BlbhgRIAEoCzITLml0aGFjYS52MS5PcGVuTWFyaxInCgdoYW5kb2ZmGBIgASgLMhYuaXRoYWNhLnYxLkhhbmRvZmZNYXJrEisKCWRpdmVyZ2VudBgWIAEoCzIYLml0aGFjYS52MS5EaXZlcmdlbnRNYXJrEiMKBWVyYXNlGBcgASgLMhQuaXRoYWNhLnYxLkVyYXNlTWFyaxInCgdyZXNvbHZlGBogASgLMhYuaXRoYWNhLnYxLlJlc29sdmVNYXJrEhkKEHByb3RvY29sX3ZlcnNpb24Y/w8gASgNSgkIgBAQgICAgAIieQoCT3ASHwoEa2luZBgBIAEoDjIRLml0aGFjYS52MS5PcEtpbmQSCwoDa2V5GAIgASgJEiMKBWFmdGVyGAMgASgLMhQuaXRoYWNhLnYxLkl0ZW1JbWFnZRIUCgdjb21tYW5kGAQgASgMSACIAQFCCgoIX2NvbW1hbmQiYAoJSXRlbUltYWdlEhQKDGNvbnRlbnRfdHlwZRgBIAEoCRINCgV2YWx1ZRgCIAEoDBISCgpleHBpcmVzX2F0GAMgASgEEhEKBG1hcmsYBCABKAxIAIgBAUIHCgVfbWFyayJZCg9JZGVtcG90ZW5jeU1hcmsSCwoDa2V5GAEgASgJEhMKC2ZpbmdlcnByaW50GAIgASgMEiQKBnNvdXJjZRgDIAEoDjIULml0aGFjYS52MS5LZXlTb3VyY2UiKgoJQ2xhaW1NYXJrEgwKBGhvbWUYASABKA0SDwoHdmVyc2lvbhgCIAEoBCJaCgtIYW5kb2ZmTWFyaxIMCgRmcm9tGAEgASgNEgoKAnRvGAIgASgNEg8KB3ZlcnNpb24YAyABKAQSIAoDb3V0GAQgASgLMhMuaXRoYWNhLnYxLlBvc2l0aW9uIlQKCE9wZW5NYXJrEg4KBmxlYWRlchgBIAEoDRIWCg5jb25maWdfdmVyc2lvbhgCIAEoBBIUCgdnYXZlX3VwGAQgASgESACIAQFCCgoIX2dhdmVfdXAiJwoJRXJhc2VNYXJrEgoKAmlkGAEgASgMEg4KBmRpZ2VzdBgCIAEoDCLeAQoNRGl2ZXJnZW50TWFyaxINCgVlcG9jaBgBIAEoBBILCgNzZXEYAiABKAQSDQoFZW50cnkYAyABKAwSFQoNc3VwZXJzZWRlZF9ieRgEIAEoBBIOCgZjdXRfaW4YBSABKA0SDgoGY3V0X2F0GAYgASgEEiUKBmJlZm9yZRgHIAMoCzIVLml0aGFjYS52MS5JdGVtQmVmb3JlEiMKBXN0YXRlGAggASgOMhQuaXRoYWNhLnYxLkxvc3RTdGF0ZRIfCgJieRgJIAEoCzITLml0aGFjYS52MS5Qb3NpdGlvbiJjCgpJdGVtQmVmb3JlEgsKA2tleRgBIAEoCRIiCgRpdGVtGAIgASgLMhQuaXRoYWNhLnYxLkl0ZW1JbWFnZRIkCgd2ZXJzaW9uGAMgASgLMhMuaXRoYWNhLnYxLlBvc2l0aW9uIlwKC1Jlc29sdmVNYXJrEg4KBm9yaWdpbhgBIAEoDRINCgVlcG9jaBgCIAEoBBILCgNzZXEYAyABKAQSIQoDaG93GAQgASgOMhQuaXRoYWNhLnYxLkxvc3RTdGF0ZSJTCghSYXdFbnRyeRINCgVlcG9jaBgBIAEoBBILCgNzZXEYAiABKAQSDQoFZW50cnkYAyABKAwSEgoFY2hhaW4YBCABKAxIAIgBAUIICgZfY2hhaW4isgEKCEVudmVsb3BlEhEKCW5hbWVzcGFjZRgBIAEoCRIRCglwYXJ0aXRpb24YAiABKA0SEwoLZnJvbV9yZWdpb24YAyABKA0SEQoJdG9fcmVnaW9uGAQgASgNEhgKEHByb3RvY29sX3ZlcnNpb24YBSABKA0SEQoHcmVxdWVzdBggIAEoDEgAEg8KBXJlcGx5GCEgASgMSAASDwoFYmF0Y2gYIiABKAxIAEIJCgdwYXlsb2FkItUDCgtQZWVyUmVxdWVzdBIjCgZhcHBlbmQYASABKAsyES5pdGhhY2EudjEuQXBwZW5kSAASHwoEcHVsbBgCIAEoCzIPLml0aGFjYS52MS5QdWxsSAASJgoIcHJlX3ZvdGUYAyABKAsyEi5pdGhhY2EudjEuUHJlVm90ZUgAEiUKB3ByZXBhcmUYBCABKAsyEi5pdGhhY2EudjEuUHJlcGFyZUgAEigKCWNsb3NlX25vdxgFIAEoCzITLml0aGFjYS52MS5DbG9zZU5vd0gAEicKCHByb2dyZXNzGAYgASgLMhMuaXRoYWNhLnYxLlByb2dyZXNzSAASMgoOc25hcHNob3RfYmVnaW4YByABKAsyGC5pdGhhY2EudjEuU25hcHNob3RCZWdpbkgAEjIKDnNuYXBzaG90X2NodW5rGAggASgLMhguaXRoYWNhLnYxLlNuYXBzaG90Q2h1bmtIABInCgh0cmFuc2ZlchgJIAEoCzITLml0aGFjYS52MS5UcmFuc2ZlckgAEiEKBXByb2JlGA8gASgLMhAuaXRoYWNhLnYxLlByb2JlSAASHwoEY3V0cxgUIAEoCzIPLml0aGFjYS52MS5DdXRzSABCCQoHbWVzc2FnZSLWBgoJUGVlclJlcGx5EigKCWFwcGVuZF9vaxgBIAEoCzITLml0aGFjYS52MS5BcHBlbmRPa0gAEi4KDGFwcGVuZF9zdGFsZRgCIAEoCzIWLml0aGFjYS52MS5BcHBlbmRTdGFsZUgAEjQKD2FwcGVuZF9taXNtYXRjaBgDIAEoCzIZLml0aGFjYS52MS5BcHBlbmRNaXNtYXRjaEgAEiQKB3B1bGxfb2sYBCABKAsyES5pdGhhY2EudjEuUHVsbE9rSAASMAoNbmVlZF9zbmFwc2hvdBgFIAEoCzIXLml0aGFjYS52MS5OZWVkU25hcHNob3RIABIxCg5wcmVfdm90ZV9yZXBseRgGIAEoCzIXLml0aGFjYS52MS5QcmVWb3RlUmVwbHlIABIlCgdwcm9taXNlGAcgASgLMhIuaXRoYWNhLnYxLlByb21pc2VIABIfCgRuYWNrGAggASgLMg8uaXRoYWNhLnYxLk5hY2tIABIsCgtjbG9zZV9yZXBseRgJIAEoCzIVLml0aGFjYS52MS5DbG9zZVJlcGx5SAASKgoKbm90X2xlYWRlchgKIAEoCzIULml0aGFjYS52MS5Ob3RMZWFkZXJIABIsCgtwcm9ncmVzc19vaxgLIAEoCzIVLml0aGFjYS52MS5Qcm9ncmVzc09rSAASMgoOc25hcHNob3RfYmVndW4YDCABKAsyGC5pdGhhY2EudjEuU25hcHNob3RCZWd1bkgAEjAKDXNuYXBzaG90X3Jvd3MYDSABKAsyFy5pdGhhY2EudjEuU25hcHNob3RSb3dzSAASNgoQc25hcHNob3RfdW5rbm93bhgOIAEoCzIaLml0aGFjYS52MS5TbmFwc2hvdFVua25vd25IABItCgt1bnN1cHBvcnRlZBgPIAEoCzIWLml0aGFjYS52MS5VbnN1cHBvcnRlZEgAEiYKCHByb2JlX29rGBAgASgLMhIuaXRoYWNhLnYxLlByb2JlT2tIABIyCg50cmFuc2Zlcl9yZXBseRgRIAEoCzIYLml0aGFjYS52MS5UcmFuc2ZlclJlcGx5SAASKgoKY3V0c190YWtlbhgUIAEoCzIULml0aGFjYS52MS5DdXRzVGFrZW5IAEIJCgdtZXNzYWdlIpACCgZBcHBlbmQSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEhMKC2luY2FybmF0aW9uGAMgASgEEh0KBHByZXYYBCABKAsyDy5pdGhhY2EudjEuVGFpbBIkCgdlbnRyaWVzGAUgAygLMhMuaXRoYWNhLnYxLlJhd0VudHJ5Eg0KBWNoYWluGAYgASgMEg4KBmNvbW1pdBgHIAEoBBIhCgZjbG9zZWQYCCABKAsyES5pdGhhY2EudjEuQ2xvc2VkEg0KBWdyYW50GAkgASgIEhgKEHByb3RvY29sX3ZlcnNpb24YCiABKA0SIgoFc2lua3MYCyADKAsyEy5pdGhhY2EudjEuU2lua01hcmsiNAoIU2lua01hcmsSDAoEbmFtZRgBIAEoCRINCgVyb3VuZBgCIAEoBBILCgNzZXEYAyABKAQiMAoGQ2xvc2VkEgsKA3NlcRgBIAEoBBILCgNobGMYAiABKAQSDAoEZWNobxgDIAEoEiJ8CghBcHBlbmRPaxINCgVlcG9jaBgBIAEoBBINCgVtYXRjaBgCIAEoBBINCgVzdGFtcBgDIAEoEhIQCghzdG9yZV9pZBgEIAEoCRITCgtpbmNhcm5hdGlvbhgFIAEoBBISCgVlYWdlchgGIAEoCEgAiAEBQggKBl9lYWdlciIfCgtBcHBlbmRTdGFsZRIQCghwcm9taXNlZBgBIAEoBCKEAQoOQXBwZW5kTWlzbWF0Y2gSJQoGZXBvY2hzGAEgAygLMhUuaXRoYWNhLnYxLkVwb2NoU3RhcnQSHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEh0KBGJhc2UYAyABKAsyDy5pdGhhY2EudjEuVGFpbBINCgVzdGFtcBgEIAEoEiKjAQoEUHVsbBIOCgZvcmlnaW4YASABKA0SHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEh0KBGJhc2UYAyABKAsyDy5pdGhhY2EudjEuVGFpbBIlCgZlcG9jaHMYBCADKAsyFS5pdGhhY2EudjEuRXBvY2hTdGFydBIRCglieXRlc19tYXgYBSABKAQSEwoLd2FudF9jb21taXQYBiABKAgimgEKBlB1bGxPaxINCgVlcG9jaBgBIAEoBBIdCgRwcmV2GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSJAoHZW50cmllcxgDIAMoCzITLml0aGFjYS52MS5SYXdFbnRyeRINCgVjaGFpbhgEIAEoDBIOCgZjb21taXQYBSABKAQSHQoEbGFzdBgGIAEoCzIPLml0aGFjYS52MS5UYWlsIi0KDE5lZWRTbmFwc2hvdBIdCgRiYXNlGAEgASgLMg8uaXRoYWNhLnYxLlRhaWwiFwoFUHJvYmUSDgoGb3JpZ2luGAEgASgNIjsKB1Byb2JlT2sSDgoGbGVhZGVyGAEgASgNEg0KBWVwb2NoGAIgASgEEhEKCXJlc3RvcmluZxgDIAEoCCJXCgdQcmVWb3RlEg4KBm9yaWdpbhgBIAEoDRIOCgZiYWxsb3QYAiABKAQSHQoEbGFzdBgDIAEoCzIPLml0aGFjYS52MS5UYWlsEg0KBWVwb2NoGAQgASgEIoMBCgxQcmVWb3RlUmVwbHkSEQoJcmVhY2hhYmxlGAEgASgIEhoKEmxlYXNlX3JlbWFpbmluZ19tcxgCIAEoEhIPCgd3aWxsaW5nGAMgASgIEhAKCHByb21pc2VkGAQgASgEEg0KBWVwb2NoGAUgASgEEhIKCmNvb2xpbmdfbXMYBiABKAQiXQoHUHJlcGFyZRIOCgZvcmlnaW4YASABKA0SDgoGYmFsbG90GAIgASgEEhAKCHRyYW5zZmVyGAMgASgIEhQKB2dhdmVfdXAYBCABKARIAIgBAUIKCghfZ2F2ZV91cCLeAQoHUHJvbWlzZRIOCgZiYWxsb3QYASABKAQSHQoEbGFzdBgCIAEoCzIPLml0aGFjYS52MS5UYWlsEh0KBGJhc2UYAyABKAsyDy5pdGhhY2EudjEuVGFpbBIlCgZlcG9jaHMYBCADKAsyFS5pdGhhY2EudjEuRXBvY2hTdGFydBIOCgZjb21taXQYBSABKAQSGgoSbGVhc2VfcmVtYWluaW5nX21zGAYgASgSEgsKA2hsYxgHIAEoBBIQCghzdG9yZV9pZBgIIAEoCRITCgtpbmNhcm5hdGlvbhgJIAEoBCJOCghUcmFuc2ZlchIOCgZvcmlnaW4YASABKA0SDQoFZXBvY2gYAiABKAQSIwoHcHJvbWlzZRgDIAEoCzISLml0aGFjYS52MS5Qcm9taXNlIk4KDVRyYW5zZmVyUmVwbHkSDQoFcmVhZHkYASABKAgSDwoHY291bnRlchgCIAEoBBIdCgRvcGVuGAMgASgLMg8uaXRoYWNhLnYxLlRhaWwiGAoETmFjaxIQCghwcm9taXNlZBgBIAEoBCIaCghDbG9zZU5vdxIOCgZvcmlnaW4YASABKA0iVwoKQ2xvc2VSZXBseRINCgVlcG9jaBgBIAEoBBIdCgRsYXN0GAIgASgLMg8uaXRoYWNhLnYxLlRhaWwSDgoGY29tbWl0GAMgASgEEgsKA2hsYxgEIAEoBCItCglOb3RMZWFkZXISDgoGbGVhZGVyGAEgASgNEhAKCHByb21pc2VkGAIgASgEIl8KCFByb2dyZXNzEg4KBm9yaWdpbhgBIAEoDRINCgVlcG9jaBgCIAEoBBINCgVtYXRjaBgDIAEoBBIQCghzdG9yZV9pZBgEIAEoCRITCgtpbmNhcm5hdGlvbhgFIAEoBCIMCgpQcm9ncmVzc09rIjQKBEN1dHMSDgoGb3JpZ2luGAEgASgNEhwKBGN1dHMYAiADKAsyDi5pdGhhY2EudjEuQ3V0IksKA0N1dBINCgVlbnRyeRgBIAEoDBIOCgZjdXRfYXQYAiABKAQSJQoGYmVmb3JlGAMgAygLMhUuaXRoYWNhLnYxLkl0ZW1CZWZvcmUiCwoJQ3V0c1Rha2VuIg0KC1Vuc3VwcG9ydGVkIhsKDVNuYXBzaG90QmVnaW4SCgoCaWQYASABKAkiQgoNU25hcHNob3RCZWd1bhIKCgJpZBgBIAEoCRIlCgRmcm9tGAIgAygLMhcuaXRoYWNhLnYxLlNuYXBzaG90QmFzZSJ9CgxTbmFwc2hvdEJhc2USDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEgsKA3NlcRgDIAEoBBINCgVjaGFpbhgEIAEoDBILCgNobGMYBSABKAQSJQoGZXBvY2hzGAYgAygLMhUuaXRoYWNhLnYxLkVwb2NoU3RhcnQiPgoNU25hcHNob3RDaHVuaxIKCgJpZBgBIAEoCRIOCgZjdXJzb3IYAiABKAwSEQoJYnl0ZXNfbWF4GAMgASgEImgKDFNuYXBzaG90Um93cxIkCgRyb3dzGAEgAygLMhYuaXRoYWNhLnYxLlNuYXBzaG90Um93Eg4KBmN1cnNvchgCIAEoDBIiCgV1bnRpbBgDIAMoCzITLml0aGFjYS52MS5Qb3NpdGlvbiIRCg9TbmFwc2hvdFVua25vd24i3gEKC1NuYXBzaG90Um93EiIKBGl0ZW0YASABKAsyEi5pdGhhY2EudjEuSXRlbVJvd0gAEiQKBW93bmVyGAIgASgLMhMuaXRoYWNhLnYxLk93bmVyUm93SAASMAoLaWRlbXBvdGVuY3kYAyABKAsyGS5pdGhhY2EudjEuSWRlbXBvdGVuY3lSb3dIABIiCgRsb3N0GAQgASgLMhIuaXRoYWNhLnYxLkxvc3RSb3dIABIoCgdlcmFzdXJlGAUgASgLMhUuaXRoYWNhLnYxLkVyYXN1cmVSb3dIAEIFCgNyb3ci6wEKB0l0ZW1Sb3cSDAoEdXNlchgBIAEoCRILCgNrZXkYAiABKAkSDgoGb3JpZ2luGAMgASgNEg0KBWVwb2NoGAQgASgEEgsKA3NlcRgFIAEoBBILCgNobGMYBiABKAQSFQoNb3duZXJfdmVyc2lvbhgHIAEoBBIRCgl0b21ic3RvbmUYCCABKAgSEgoKZXhwaXJlc19hdBgJIAEoBBIUCgxjb250ZW50X3R5cGUYCiABKAkSDQoFeGRlcHMYCyABKAwSDQoFdmFsdWUYDCABKAwSEQoEbWFyaxgNIAEoDEgAiAEBQgcKBV9tYXJrIqkBCghPd25lclJvdxIMCgR1c2VyGAEgASgJEgwKBGhvbWUYAiABKA0SDwoHdmVyc2lvbhgDIAEoBBIOCgZvcmlnaW4YBCABKA0SDQoFZXBvY2gYBSABKAQSCwoDc2VxGAYgASgEEiEKBm1vdmluZxgHIAEoCzIRLml0aGFjYS52MS5Nb3ZpbmcSIQoEcGFzdBgIIAMoCzITLml0aGFjYS52MS5QYXN0SG9tZSJ3CgZNb3ZpbmcSCgoCdG8YASABKA0SDwoHdmVyc2lvbhgCIAEoBBIOCgZvcmlnaW4YAyABKA0SDQoFZXBvY2gYBCABKAQSCwoDc2VxGAUgASgEEiQKB3JlZnVzZWQYBiABKAsyEy5pdGhhY2EudjEuUG9zaXRpb24idQoIUGFzdEhvbWUSDAoEaG9tZRgBIAEoDRIPCgd2ZXJzaW9uGAIgASgEEhMKC3NpbmNlX2Vwb2NoGAMgASgEEhEKCXNpbmNlX3NlcRgEIAEoBBIRCgllbmRfZXBvY2gYBSABKAQSDwoHZW5kX3NlcRgGIAEoBCKQAQoOSWRlbXBvdGVuY3lSb3cSDAoEdXNlchgBIAEoCRISCgprZXlfZGlnZXN0GAIgASgMEhMKC2ZpbmdlcnByaW50GAMgASgMEg4KBm9yaWdpbhgEIAEoDRINCgVlcG9jaBgFIAEoBBILCgNzZXEYBiABKAQSDgoGc3RhdHVzGAcgASgNEgsKA2hsYxgIIAEoBCJhCgpFcmFzdXJlUm93EgoKAmlkGAEgASgMEg4KBmRpZ2VzdBgCIAEoDBIOCgZvcmlnaW4YAyABKA0SDQoFZXBvY2gYBCABKAQSCwoDc2VxGAUgASgEEgsKA2hsYxgGIAEoBCLbAQoHTG9zdFJvdxIMCgR1c2VyGAEgASgJEg4KBm9yaWdpbhgCIAEoDRINCgVlcG9jaBgDIAEoBBILCgNzZXEYBCABKAQSCwoDaGxjGAUgASgEEiEKCHJlY29yZGVkGAYgASgLMg8uaXRoYWNhLnYxLlRhaWwSIwoFc3RhdGUYByABKA4yFC5pdGhhY2EudjEuTG9zdFN0YXRlEh8KAmJ5GAggASgLMhMuaXRoYWNhLnYxLlBvc2l0aW9uEhAKCGlkZW50aXR5GAkgASgMEg4KBnJlY29yZBgKIAEoDCLYAQoFQmF0Y2gSDgoGb3JpZ2luGAEgASgNEg0KBWVwb2NoGAIgASgEEhMKC2luY2FybmF0aW9uGAMgASgEEh0KBHByZXYYBCABKAsyDy5pdGhhY2EudjEuVGFpbBIkCgdlbnRyaWVzGAUgAygLMhMuaXRoYWNhLnYxLlJhd0VudHJ5Eg0KBWNoYWluGAYgASgMEh0KBGxhc3QYByABKAsyDy5pdGhhY2EudjEuVGFpbBIOCgZjb21taXQYCCABKAQSGAoQcHJvdG9jb2xfdmVyc2lvbhgJIAEoDSKjAQoMU2Vzc2lvblRva2VuEhEKCW5hbWVzcGFjZRgBIAEoCRITCgttYXBfdmVyc2lvbhgCIAEoDRIqCglwb3NpdGlvbnMYAyADKAsyFy5pdGhhY2EudjEuU2VlblBvc2l0aW9uEg8KB3NlZW5fYXQYBCABKAQSEQoJaXNzdWVkX2F0GAUgASgEEhAKB3ZlcnNpb24Y/w8gASgNSgkIgBAQgICAgAIiXgoMU2VlblBvc2l0aW9uEhEKCXBhcnRpdGlvbhgBIAEoDRIOCgZvcmlnaW4YAiABKA0SDQoFZXBvY2gYAyABKAQSCwoDc2VxGAQgASgEEg8KB2R1cmFibGUYBSABKAgirAEKClBhZ2VDdXJzb3ISEQoJbmFtZXNwYWNlGAEgASgJEgwKBHVzZXIYAiABKAkSCwoDa2V5GAMgASgJEg8KB3JldmVyc2UYBCABKAgSIgoFZmxvb3IYBSADKAsyEy5pdGhhY2EudjEuUG9zaXRpb24SDwoHc2Vlbl9hdBgGIAEoBBINCgVyYW5nZRgHIAEoDBIQCgd2ZXJzaW9uGP8PIAEoDUoJCIAQEICAgIACIowBCgpGZWVkQ3Vyc29yEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgR1c2VyGAIgASgJEhQKDGhvbWVfdmVyc2lvbhgDIAEoBBIOCgZvcmlnaW4YBCABKA0SDQoFZXBvY2gYBSABKAQSCwoDc2VxGAYgASgEEhAKB3ZlcnNpb24Y/w8gASgNSgkIgBAQgICAgAIingEKBlRpY2tldBIRCgluYW1lc3BhY2UYASABKAkSDAoEdXNlchgCIAEoCRIjCgVvcGVucxgDIAEoDjIULml0aGFjYS52MS5UaWNrZXRVc2USDgoGcmVnaW9uGAQgASgNEhIKCmV4cGlyZXNfYXQYBSABKAQSDQoFbm9uY2UYBiABKAkSEAoHdmVyc2lvbhj/DyABKA1KCQiAEBCAgICAAiqbAwoJRW50cnlLaW5kEhoKFkVOVFJZX0tJTkRfVU5TUEVDSUZJRUQQABITCg9FTlRSWV9LSU5EX09QRU4QARISCg5FTlRSWV9LSU5EX1RYThACEhQKEEVOVFJZX0tJTkRfQ0xBSU0QAxIaChZFTlRSWV9LSU5EX0hBTkRPRkZfT1VUEAQSGQoVRU5UUllfS0lORF9IQU5ET0ZGX0lOEAUSHQoZRU5UUllfS0lORF9IQU5ET0ZGX1JFRlVTRRAGEhwKGEVOVFJZX0tJTkRfSEFORE9GRl9BQk9SVBAHEhUKEUVOVFJZX0tJTkRfQ09ORklHEAgSFwoTRU5UUllfS0lORF9BQ1RJVkFURRAJEhkKFUVOVFJZX0tJTkRfQ0hFQ0tQT0lOVBAKEhgKFEVOVFJZX0tJTkRfRElWRVJHRU5UEAsSFAoQRU5UUllfS0lORF9FUkFTRRAMEhQKEEVOVFJZX0tJTkRfU0xPVFMQDRIVChFFTlRSWV9LSU5EX1JFVElSRRAOEhcKE0VOVFJZX0tJTkRfUkVEQUNURUQQDyp+CgZPcEtpbmQSFwoTT1BfS0lORF9VTlNQRUNJRklFRBAAEg8KC09QX0tJTkRfUFVUEAESEgoOT1BfS0lORF9ERUxFVEUQAhIRCg1PUF9LSU5EX01FUkdFEAMSDwoLT1BfS0lORF9BREQQBBISCg5PUF9LSU5EX0VYUElSRRAFKm0KB0NvbmNlcm4SFwoTQ09OQ0VSTl9VTlNQRUNJRklFRBAAEhEKDUNPTkNFUk5fTE9DQUwQARIPCgtDT05DRVJOX09ORRACEhQKEENPTkNFUk5fTUFKT1JJVFkQAxIPCgtDT05DRVJOX0FMTBAEKlMKCUtleVNvdXJjZRIaChZLRVlfU09VUkNFX1VOU1BFQ0lGSUVEEAASFQoRS0VZX1NPVVJDRV9DTElFTlQQARITCg9LRVlfU09VUkNFX0VER0UQAiqGAQoJTG9zdFN0YXRlEhoKFkxPU1RfU1RBVEVfVU5TUEVDSUZJRUQQABITCg9MT1NUX1NUQVRFX09QRU4QARIXChNMT1NUX1NUQVRFX1JFUExBWUVEEAISGAoUTE9TVF9TVEFURV9ESVNDQVJERUQQAxIVChFMT1NUX1NUQVRFX0ZPTERFRBAEKlQKCVRpY2tldFVzZRIaChZUSUNLRVRfVVNFX1VOU1BFQ0lGSUVEEAASFgoSVElDS0VUX1VTRV9DSEFOR0VTEAESEwoPVElDS0VUX1VTRV9MSVZFEAJiBnByb3RvMw");
 
 /**
  * A place in a log of the partition at hand.
@@ -248,7 +248,12 @@ export type Entry = Message<"ithaca.v1.Entry"> & {
   open?: OpenMark | undefined;
 
   /**
-   * 18-31: marks of the kinds that have no writer yet, one each: handoff 18, config 19, activate 20, checkpoint 21,
+   * @generated from field: ithaca.v1.HandoffMark handoff = 18;
+   */
+  handoff?: HandoffMark | undefined;
+
+  /**
+   * 19-31: marks of the kinds that have no writer yet, one each: config 19, activate 20, checkpoint 21,
    * slots 24, retire 25.
    *
    * @generated from field: ithaca.v1.DivergentMark divergent = 22;
@@ -406,6 +411,44 @@ export const ClaimMarkSchema: GenMessage<ClaimMark> = /*@__PURE__*/
   messageDesc(file_ithaca, 9);
 
 /**
+ * A step of a user's way from one log to another.
+ *
+ * @generated from message ithaca.v1.HandoffMark
+ */
+export type HandoffMark = Message<"ithaca.v1.HandoffMark"> & {
+  /**
+   * @generated from field: uint32 from = 1;
+   */
+  from: number;
+
+  /**
+   * @generated from field: uint32 to = 2;
+   */
+  to: number;
+
+  /**
+   * Of the home, if the move comes about.
+   *
+   * @generated from field: uint64 version = 3;
+   */
+  version: bigint;
+
+  /**
+   * The HANDOFF_OUT that it answers; absent in that entry itself.
+   *
+   * @generated from field: ithaca.v1.Position out = 4;
+   */
+  out?: Position | undefined;
+};
+
+/**
+ * Describes the message ithaca.v1.HandoffMark.
+ * Use `create(HandoffMarkSchema)` to create a new message.
+ */
+export const HandoffMarkSchema: GenMessage<HandoffMark> = /*@__PURE__*/
+  messageDesc(file_ithaca, 10);
+
+/**
  * @generated from message ithaca.v1.OpenMark
  */
 export type OpenMark = Message<"ithaca.v1.OpenMark"> & {
@@ -434,7 +477,7 @@ export type OpenMark = Message<"ithaca.v1.OpenMark"> & {
  * Use `create(OpenMarkSchema)` to create a new message.
  */
 export const OpenMarkSchema: GenMessage<OpenMark> = /*@__PURE__*/
-  messageDesc(file_ithaca, 10);
+  messageDesc(file_ithaca, 11);
 
 /**
  * Names nobody: who is erased is found by the digest, of the id and the user, among those whom the replica knows.
@@ -458,7 +501,7 @@ export type EraseMark = Message<"ithaca.v1.EraseMark"> & {
  * Use `create(EraseMarkSchema)` to create a new message.
  */
 export const EraseMarkSchema: GenMessage<EraseMark> = /*@__PURE__*/
-  messageDesc(file_ithaca, 11);
+  messageDesc(file_ithaca, 12);
 
 /**
  * A write that a failover cut off the log in which this entry stands.
@@ -523,7 +566,7 @@ export type DivergentMark = Message<"ithaca.v1.DivergentMark"> & {
  * Use `create(DivergentMarkSchema)` to create a new message.
  */
 export const DivergentMarkSchema: GenMessage<DivergentMark> = /*@__PURE__*/
-  messageDesc(file_ithaca, 12);
+  messageDesc(file_ithaca, 13);
 
 /**
  * An item as it was before a lost entry; without an item there was none.
@@ -552,7 +595,7 @@ export type ItemBefore = Message<"ithaca.v1.ItemBefore"> & {
  * Use `create(ItemBeforeSchema)` to create a new message.
  */
 export const ItemBeforeSchema: GenMessage<ItemBefore> = /*@__PURE__*/
-  messageDesc(file_ithaca, 13);
+  messageDesc(file_ithaca, 14);
 
 /**
  * @generated from message ithaca.v1.ResolveMark
@@ -586,7 +629,7 @@ export type ResolveMark = Message<"ithaca.v1.ResolveMark"> & {
  * Use `create(ResolveMarkSchema)` to create a new message.
  */
 export const ResolveMarkSchema: GenMessage<ResolveMark> = /*@__PURE__*/
-  messageDesc(file_ithaca, 14);
+  messageDesc(file_ithaca, 15);
 
 /**
  * An entry as it travels: its place, and the bytes of an Entry.
@@ -622,7 +665,7 @@ export type RawEntry = Message<"ithaca.v1.RawEntry"> & {
  * Use `create(RawEntrySchema)` to create a new message.
  */
 export const RawEntrySchema: GenMessage<RawEntry> = /*@__PURE__*/
-  messageDesc(file_ithaca, 15);
+  messageDesc(file_ithaca, 16);
 
 /**
  * Around every message between replicas. The payload is opaque and stands last: who it is for can be read of a message
@@ -695,7 +738,7 @@ export type Envelope = Message<"ithaca.v1.Envelope"> & {
  * Use `create(EnvelopeSchema)` to create a new message.
  */
 export const EnvelopeSchema: GenMessage<Envelope> = /*@__PURE__*/
-  messageDesc(file_ithaca, 16);
+  messageDesc(file_ithaca, 17);
 
 /**
  * @generated from message ithaca.v1.PeerRequest
@@ -780,7 +823,7 @@ export type PeerRequest = Message<"ithaca.v1.PeerRequest"> & {
  * Use `create(PeerRequestSchema)` to create a new message.
  */
 export const PeerRequestSchema: GenMessage<PeerRequest> = /*@__PURE__*/
-  messageDesc(file_ithaca, 17);
+  messageDesc(file_ithaca, 18);
 
 /**
  * @generated from message ithaca.v1.PeerReply
@@ -905,7 +948,7 @@ export type PeerReply = Message<"ithaca.v1.PeerReply"> & {
  * Use `create(PeerReplySchema)` to create a new message.
  */
 export const PeerReplySchema: GenMessage<PeerReply> = /*@__PURE__*/
-  messageDesc(file_ithaca, 18);
+  messageDesc(file_ithaca, 19);
 
 /**
  * @generated from message ithaca.v1.Append
@@ -974,7 +1017,7 @@ export type Append = Message<"ithaca.v1.Append"> & {
  * Use `create(AppendSchema)` to create a new message.
  */
 export const AppendSchema: GenMessage<Append> = /*@__PURE__*/
-  messageDesc(file_ithaca, 19);
+  messageDesc(file_ithaca, 20);
 
 /**
  * Everything of the log through seq was delivered to the sink, or is none of its business.
@@ -1005,7 +1048,7 @@ export type SinkMark = Message<"ithaca.v1.SinkMark"> & {
  * Use `create(SinkMarkSchema)` to create a new message.
  */
 export const SinkMarkSchema: GenMessage<SinkMark> = /*@__PURE__*/
-  messageDesc(file_ithaca, 20);
+  messageDesc(file_ithaca, 21);
 
 /**
  * @generated from message ithaca.v1.Closed
@@ -1034,7 +1077,7 @@ export type Closed = Message<"ithaca.v1.Closed"> & {
  * Use `create(ClosedSchema)` to create a new message.
  */
 export const ClosedSchema: GenMessage<Closed> = /*@__PURE__*/
-  messageDesc(file_ithaca, 21);
+  messageDesc(file_ithaca, 22);
 
 /**
  * @generated from message ithaca.v1.AppendOk
@@ -1080,7 +1123,7 @@ export type AppendOk = Message<"ithaca.v1.AppendOk"> & {
  * Use `create(AppendOkSchema)` to create a new message.
  */
 export const AppendOkSchema: GenMessage<AppendOk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 22);
+  messageDesc(file_ithaca, 23);
 
 /**
  * @generated from message ithaca.v1.AppendStale
@@ -1097,7 +1140,7 @@ export type AppendStale = Message<"ithaca.v1.AppendStale"> & {
  * Use `create(AppendStaleSchema)` to create a new message.
  */
 export const AppendStaleSchema: GenMessage<AppendStale> = /*@__PURE__*/
-  messageDesc(file_ithaca, 23);
+  messageDesc(file_ithaca, 24);
 
 /**
  * @generated from message ithaca.v1.AppendMismatch
@@ -1129,7 +1172,7 @@ export type AppendMismatch = Message<"ithaca.v1.AppendMismatch"> & {
  * Use `create(AppendMismatchSchema)` to create a new message.
  */
 export const AppendMismatchSchema: GenMessage<AppendMismatch> = /*@__PURE__*/
-  messageDesc(file_ithaca, 24);
+  messageDesc(file_ithaca, 25);
 
 /**
  * @generated from message ithaca.v1.Pull
@@ -1171,7 +1214,7 @@ export type Pull = Message<"ithaca.v1.Pull"> & {
  * Use `create(PullSchema)` to create a new message.
  */
 export const PullSchema: GenMessage<Pull> = /*@__PURE__*/
-  messageDesc(file_ithaca, 25);
+  messageDesc(file_ithaca, 26);
 
 /**
  * @generated from message ithaca.v1.PullOk
@@ -1213,7 +1256,7 @@ export type PullOk = Message<"ithaca.v1.PullOk"> & {
  * Use `create(PullOkSchema)` to create a new message.
  */
 export const PullOkSchema: GenMessage<PullOk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 26);
+  messageDesc(file_ithaca, 27);
 
 /**
  * @generated from message ithaca.v1.NeedSnapshot
@@ -1230,7 +1273,7 @@ export type NeedSnapshot = Message<"ithaca.v1.NeedSnapshot"> & {
  * Use `create(NeedSnapshotSchema)` to create a new message.
  */
 export const NeedSnapshotSchema: GenMessage<NeedSnapshot> = /*@__PURE__*/
-  messageDesc(file_ithaca, 27);
+  messageDesc(file_ithaca, 28);
 
 /**
  * Is the leader of this log there? Any answer says yes.
@@ -1249,7 +1292,7 @@ export type Probe = Message<"ithaca.v1.Probe"> & {
  * Use `create(ProbeSchema)` to create a new message.
  */
 export const ProbeSchema: GenMessage<Probe> = /*@__PURE__*/
-  messageDesc(file_ithaca, 28);
+  messageDesc(file_ithaca, 29);
 
 /**
  * @generated from message ithaca.v1.ProbeOk
@@ -1280,7 +1323,7 @@ export type ProbeOk = Message<"ithaca.v1.ProbeOk"> & {
  * Use `create(ProbeOkSchema)` to create a new message.
  */
 export const ProbeOkSchema: GenMessage<ProbeOk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 29);
+  messageDesc(file_ithaca, 30);
 
 /**
  * @generated from message ithaca.v1.PreVote
@@ -1314,7 +1357,7 @@ export type PreVote = Message<"ithaca.v1.PreVote"> & {
  * Use `create(PreVoteSchema)` to create a new message.
  */
 export const PreVoteSchema: GenMessage<PreVote> = /*@__PURE__*/
-  messageDesc(file_ithaca, 30);
+  messageDesc(file_ithaca, 31);
 
 /**
  * @generated from message ithaca.v1.PreVoteReply
@@ -1360,7 +1403,7 @@ export type PreVoteReply = Message<"ithaca.v1.PreVoteReply"> & {
  * Use `create(PreVoteReplySchema)` to create a new message.
  */
 export const PreVoteReplySchema: GenMessage<PreVoteReply> = /*@__PURE__*/
-  messageDesc(file_ithaca, 31);
+  messageDesc(file_ithaca, 32);
 
 /**
  * @generated from message ithaca.v1.Prepare
@@ -1394,7 +1437,7 @@ export type Prepare = Message<"ithaca.v1.Prepare"> & {
  * Use `create(PrepareSchema)` to create a new message.
  */
 export const PrepareSchema: GenMessage<Prepare> = /*@__PURE__*/
-  messageDesc(file_ithaca, 32);
+  messageDesc(file_ithaca, 33);
 
 /**
  * @generated from message ithaca.v1.Promise
@@ -1451,7 +1494,7 @@ export type Promise = Message<"ithaca.v1.Promise"> & {
  * Use `create(PromiseSchema)` to create a new message.
  */
 export const PromiseSchema: GenMessage<Promise> = /*@__PURE__*/
-  messageDesc(file_ithaca, 33);
+  messageDesc(file_ithaca, 34);
 
 /**
  * @generated from message ithaca.v1.Transfer
@@ -1482,7 +1525,7 @@ export type Transfer = Message<"ithaca.v1.Transfer"> & {
  * Use `create(TransferSchema)` to create a new message.
  */
 export const TransferSchema: GenMessage<Transfer> = /*@__PURE__*/
-  messageDesc(file_ithaca, 34);
+  messageDesc(file_ithaca, 35);
 
 /**
  * @generated from message ithaca.v1.TransferReply
@@ -1511,7 +1554,7 @@ export type TransferReply = Message<"ithaca.v1.TransferReply"> & {
  * Use `create(TransferReplySchema)` to create a new message.
  */
 export const TransferReplySchema: GenMessage<TransferReply> = /*@__PURE__*/
-  messageDesc(file_ithaca, 35);
+  messageDesc(file_ithaca, 36);
 
 /**
  * @generated from message ithaca.v1.Nack
@@ -1528,7 +1571,7 @@ export type Nack = Message<"ithaca.v1.Nack"> & {
  * Use `create(NackSchema)` to create a new message.
  */
 export const NackSchema: GenMessage<Nack> = /*@__PURE__*/
-  messageDesc(file_ithaca, 36);
+  messageDesc(file_ithaca, 37);
 
 /**
  * @generated from message ithaca.v1.CloseNow
@@ -1545,7 +1588,7 @@ export type CloseNow = Message<"ithaca.v1.CloseNow"> & {
  * Use `create(CloseNowSchema)` to create a new message.
  */
 export const CloseNowSchema: GenMessage<CloseNow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 37);
+  messageDesc(file_ithaca, 38);
 
 /**
  * @generated from message ithaca.v1.CloseReply
@@ -1577,7 +1620,7 @@ export type CloseReply = Message<"ithaca.v1.CloseReply"> & {
  * Use `create(CloseReplySchema)` to create a new message.
  */
 export const CloseReplySchema: GenMessage<CloseReply> = /*@__PURE__*/
-  messageDesc(file_ithaca, 38);
+  messageDesc(file_ithaca, 39);
 
 /**
  * @generated from message ithaca.v1.NotLeader
@@ -1599,7 +1642,7 @@ export type NotLeader = Message<"ithaca.v1.NotLeader"> & {
  * Use `create(NotLeaderSchema)` to create a new message.
  */
 export const NotLeaderSchema: GenMessage<NotLeader> = /*@__PURE__*/
-  messageDesc(file_ithaca, 39);
+  messageDesc(file_ithaca, 40);
 
 /**
  * @generated from message ithaca.v1.Progress
@@ -1636,7 +1679,7 @@ export type Progress = Message<"ithaca.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_ithaca, 40);
+  messageDesc(file_ithaca, 41);
 
 /**
  * @generated from message ithaca.v1.ProgressOk
@@ -1649,7 +1692,7 @@ export type ProgressOk = Message<"ithaca.v1.ProgressOk"> & {
  * Use `create(ProgressOkSchema)` to create a new message.
  */
 export const ProgressOkSchema: GenMessage<ProgressOk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 41);
+  messageDesc(file_ithaca, 42);
 
 /**
  * Entries that the sender cut off a log which the receiver leads, to be kept for their users.
@@ -1673,7 +1716,7 @@ export type Cuts = Message<"ithaca.v1.Cuts"> & {
  * Use `create(CutsSchema)` to create a new message.
  */
 export const CutsSchema: GenMessage<Cuts> = /*@__PURE__*/
-  messageDesc(file_ithaca, 42);
+  messageDesc(file_ithaca, 43);
 
 /**
  * @generated from message ithaca.v1.Cut
@@ -1702,7 +1745,7 @@ export type Cut = Message<"ithaca.v1.Cut"> & {
  * Use `create(CutSchema)` to create a new message.
  */
 export const CutSchema: GenMessage<Cut> = /*@__PURE__*/
-  messageDesc(file_ithaca, 43);
+  messageDesc(file_ithaca, 44);
 
 /**
  * All of them are in the log now, or need not be.
@@ -1717,7 +1760,7 @@ export type CutsTaken = Message<"ithaca.v1.CutsTaken"> & {
  * Use `create(CutsTakenSchema)` to create a new message.
  */
 export const CutsTakenSchema: GenMessage<CutsTaken> = /*@__PURE__*/
-  messageDesc(file_ithaca, 44);
+  messageDesc(file_ithaca, 45);
 
 /**
  * @generated from message ithaca.v1.Unsupported
@@ -1730,7 +1773,7 @@ export type Unsupported = Message<"ithaca.v1.Unsupported"> & {
  * Use `create(UnsupportedSchema)` to create a new message.
  */
 export const UnsupportedSchema: GenMessage<Unsupported> = /*@__PURE__*/
-  messageDesc(file_ithaca, 45);
+  messageDesc(file_ithaca, 46);
 
 /**
  * @generated from message ithaca.v1.SnapshotBegin
@@ -1747,7 +1790,7 @@ export type SnapshotBegin = Message<"ithaca.v1.SnapshotBegin"> & {
  * Use `create(SnapshotBeginSchema)` to create a new message.
  */
 export const SnapshotBeginSchema: GenMessage<SnapshotBegin> = /*@__PURE__*/
-  messageDesc(file_ithaca, 46);
+  messageDesc(file_ithaca, 47);
 
 /**
  * @generated from message ithaca.v1.SnapshotBegun
@@ -1769,7 +1812,7 @@ export type SnapshotBegun = Message<"ithaca.v1.SnapshotBegun"> & {
  * Use `create(SnapshotBegunSchema)` to create a new message.
  */
 export const SnapshotBegunSchema: GenMessage<SnapshotBegun> = /*@__PURE__*/
-  messageDesc(file_ithaca, 47);
+  messageDesc(file_ithaca, 48);
 
 /**
  * @generated from message ithaca.v1.SnapshotBase
@@ -1811,7 +1854,7 @@ export type SnapshotBase = Message<"ithaca.v1.SnapshotBase"> & {
  * Use `create(SnapshotBaseSchema)` to create a new message.
  */
 export const SnapshotBaseSchema: GenMessage<SnapshotBase> = /*@__PURE__*/
-  messageDesc(file_ithaca, 48);
+  messageDesc(file_ithaca, 49);
 
 /**
  * @generated from message ithaca.v1.SnapshotChunk
@@ -1838,7 +1881,7 @@ export type SnapshotChunk = Message<"ithaca.v1.SnapshotChunk"> & {
  * Use `create(SnapshotChunkSchema)` to create a new message.
  */
 export const SnapshotChunkSchema: GenMessage<SnapshotChunk> = /*@__PURE__*/
-  messageDesc(file_ithaca, 49);
+  messageDesc(file_ithaca, 50);
 
 /**
  * @generated from message ithaca.v1.SnapshotRows
@@ -1865,7 +1908,7 @@ export type SnapshotRows = Message<"ithaca.v1.SnapshotRows"> & {
  * Use `create(SnapshotRowsSchema)` to create a new message.
  */
 export const SnapshotRowsSchema: GenMessage<SnapshotRows> = /*@__PURE__*/
-  messageDesc(file_ithaca, 50);
+  messageDesc(file_ithaca, 51);
 
 /**
  * @generated from message ithaca.v1.SnapshotUnknown
@@ -1878,7 +1921,7 @@ export type SnapshotUnknown = Message<"ithaca.v1.SnapshotUnknown"> & {
  * Use `create(SnapshotUnknownSchema)` to create a new message.
  */
 export const SnapshotUnknownSchema: GenMessage<SnapshotUnknown> = /*@__PURE__*/
-  messageDesc(file_ithaca, 51);
+  messageDesc(file_ithaca, 52);
 
 /**
  * A receiver that does not know a row must not leave it out: it refuses the snapshot.
@@ -1929,7 +1972,7 @@ export type SnapshotRow = Message<"ithaca.v1.SnapshotRow"> & {
  * Use `create(SnapshotRowSchema)` to create a new message.
  */
 export const SnapshotRowSchema: GenMessage<SnapshotRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 52);
+  messageDesc(file_ithaca, 53);
 
 /**
  * @generated from message ithaca.v1.ItemRow
@@ -2008,7 +2051,7 @@ export type ItemRow = Message<"ithaca.v1.ItemRow"> & {
  * Use `create(ItemRowSchema)` to create a new message.
  */
 export const ItemRowSchema: GenMessage<ItemRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 53);
+  messageDesc(file_ithaca, 54);
 
 /**
  * @generated from message ithaca.v1.OwnerRow
@@ -2040,11 +2083,23 @@ export type OwnerRow = Message<"ithaca.v1.OwnerRow"> & {
   epoch: bigint;
 
   /**
-   * 7-9: a move under way.
-   *
    * @generated from field: uint64 seq = 6;
    */
   seq: bigint;
+
+  /**
+   * A move under way.
+   *
+   * @generated from field: ithaca.v1.Moving moving = 7;
+   */
+  moving?: Moving | undefined;
+
+  /**
+   * Where the user was at home before, the oldest first.
+   *
+   * @generated from field: repeated ithaca.v1.PastHome past = 8;
+   */
+  past: PastHome[];
 };
 
 /**
@@ -2052,7 +2107,99 @@ export type OwnerRow = Message<"ithaca.v1.OwnerRow"> & {
  * Use `create(OwnerRowSchema)` to create a new message.
  */
 export const OwnerRowSchema: GenMessage<OwnerRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 54);
+  messageDesc(file_ithaca, 55);
+
+/**
+ * @generated from message ithaca.v1.Moving
+ */
+export type Moving = Message<"ithaca.v1.Moving"> & {
+  /**
+   * @generated from field: uint32 to = 1;
+   */
+  to: number;
+
+  /**
+   * @generated from field: uint64 version = 2;
+   */
+  version: bigint;
+
+  /**
+   * The HANDOFF_OUT.
+   *
+   * @generated from field: uint32 origin = 3;
+   */
+  origin: number;
+
+  /**
+   * @generated from field: uint64 epoch = 4;
+   */
+  epoch: bigint;
+
+  /**
+   * @generated from field: uint64 seq = 5;
+   */
+  seq: bigint;
+
+  /**
+   * The HANDOFF_REFUSE.
+   *
+   * @generated from field: ithaca.v1.Position refused = 6;
+   */
+  refused?: Position | undefined;
+};
+
+/**
+ * Describes the message ithaca.v1.Moving.
+ * Use `create(MovingSchema)` to create a new message.
+ */
+export const MovingSchema: GenMessage<Moving> = /*@__PURE__*/
+  messageDesc(file_ithaca, 56);
+
+/**
+ * @generated from message ithaca.v1.PastHome
+ */
+export type PastHome = Message<"ithaca.v1.PastHome"> & {
+  /**
+   * @generated from field: uint32 home = 1;
+   */
+  home: number;
+
+  /**
+   * @generated from field: uint64 version = 2;
+   */
+  version: bigint;
+
+  /**
+   * The HANDOFF_IN with which it began; absent where a CLAIM decided it.
+   *
+   * @generated from field: uint64 since_epoch = 3;
+   */
+  sinceEpoch: bigint;
+
+  /**
+   * @generated from field: uint64 since_seq = 4;
+   */
+  sinceSeq: bigint;
+
+  /**
+   * The HANDOFF_OUT with which it ended.
+   *
+   * @generated from field: uint64 end_epoch = 5;
+   */
+  endEpoch: bigint;
+
+  /**
+   * @generated from field: uint64 end_seq = 6;
+   */
+  endSeq: bigint;
+};
+
+/**
+ * Describes the message ithaca.v1.PastHome.
+ * Use `create(PastHomeSchema)` to create a new message.
+ */
+export const PastHomeSchema: GenMessage<PastHome> = /*@__PURE__*/
+  messageDesc(file_ithaca, 57);
 
 /**
  * @generated from message ithaca.v1.IdempotencyRow
@@ -2104,7 +2251,7 @@ export type IdempotencyRow = Message<"ithaca.v1.IdempotencyRow"> & {
  * Use `create(IdempotencyRowSchema)` to create a new message.
  */
 export const IdempotencyRowSchema: GenMessage<IdempotencyRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 55);
+  messageDesc(file_ithaca, 58);
 
 /**
  * @generated from message ithaca.v1.ErasureRow
@@ -2146,7 +2293,7 @@ export type ErasureRow = Message<"ithaca.v1.ErasureRow"> & {
  * Use `create(ErasureRowSchema)` to create a new message.
  */
 export const ErasureRowSchema: GenMessage<ErasureRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 56);
+  messageDesc(file_ithaca, 59);
 
 /**
  * A lost write, and what became of it.
@@ -2214,7 +2361,7 @@ export type LostRow = Message<"ithaca.v1.LostRow"> & {
  * Use `create(LostRowSchema)` to create a new message.
  */
 export const LostRowSchema: GenMessage<LostRow> = /*@__PURE__*/
-  messageDesc(file_ithaca, 57);
+  messageDesc(file_ithaca, 60);
 
 /**
  * Entries, or a doorbell when there are none.
@@ -2273,7 +2420,7 @@ export type Batch = Message<"ithaca.v1.Batch"> & {
  * Use `create(BatchSchema)` to create a new message.
  */
 export const BatchSchema: GenMessage<Batch> = /*@__PURE__*/
-  messageDesc(file_ithaca, 58);
+  messageDesc(file_ithaca, 61);
 
 /**
  * What a session has seen. The signature and the id of its key travel around it. Clients keep it for long and hand it to
@@ -2326,7 +2473,7 @@ export type SessionToken = Message<"ithaca.v1.SessionToken"> & {
  * Use `create(SessionTokenSchema)` to create a new message.
  */
 export const SessionTokenSchema: GenMessage<SessionToken> = /*@__PURE__*/
-  messageDesc(file_ithaca, 59);
+  messageDesc(file_ithaca, 62);
 
 /**
  * @generated from message ithaca.v1.SeenPosition
@@ -2365,7 +2512,7 @@ export type SeenPosition = Message<"ithaca.v1.SeenPosition"> & {
  * Use `create(SeenPositionSchema)` to create a new message.
  */
 export const SeenPositionSchema: GenMessage<SeenPosition> = /*@__PURE__*/
-  messageDesc(file_ithaca, 60);
+  messageDesc(file_ithaca, 63);
 
 /**
  * Where the next page of a list begins.
@@ -2429,7 +2576,7 @@ export type PageCursor = Message<"ithaca.v1.PageCursor"> & {
  * Use `create(PageCursorSchema)` to create a new message.
  */
 export const PageCursorSchema: GenMessage<PageCursor> = /*@__PURE__*/
-  messageDesc(file_ithaca, 61);
+  messageDesc(file_ithaca, 64);
 
 /**
  * Up to where the reader of a user's changes has been told.
@@ -2482,7 +2629,7 @@ export type FeedCursor = Message<"ithaca.v1.FeedCursor"> & {
  * Use `create(FeedCursorSchema)` to create a new message.
  */
 export const FeedCursorSchema: GenMessage<FeedCursor> = /*@__PURE__*/
-  messageDesc(file_ithaca, 62);
+  messageDesc(file_ithaca, 65);
 
 /**
  * Leave to open one user's feed once, for clients that cannot send headers.
@@ -2539,7 +2686,7 @@ export type Ticket = Message<"ithaca.v1.Ticket"> & {
  * Use `create(TicketSchema)` to create a new message.
  */
 export const TicketSchema: GenMessage<Ticket> = /*@__PURE__*/
-  messageDesc(file_ithaca, 63);
+  messageDesc(file_ithaca, 66);
 
 /**
  * @generated from enum ithaca.v1.EntryKind
@@ -2566,7 +2713,7 @@ export const EntryKind = {
   CLAIM: 3,
 
   /**
-   * Without a writer so far, from here on. A replica that meets one parks the log until it knows better.
+   * The four steps of a user's move from one log to another.
    *
    * @generated from enum value: ENTRY_KIND_HANDOFF_OUT = 4;
    */
@@ -2588,6 +2735,9 @@ export const EntryKind = {
   HANDOFF_ABORT: 7,
 
   /**
+   * Without a writer so far, as are checkpoint, divergent, slots and retire. A replica that meets one parks the log until it
+   * knows better.
+   *
    * @generated from enum value: ENTRY_KIND_CONFIG = 8;
    */
   CONFIG: 8,

@@ -26,7 +26,6 @@ export const CONTROL: Table = {
 
   "putHome 200": plain,
   "putHome 404 not-found": nowhere,
-  "putHome 501 not-implemented": body('{"region":"apac"}'),
   "putHome 503 no-leader": ofNewcomers("unled", 503),
   "putHome 504 outcome-unknown": ofNewcomers("stalled", 504),
 
