@@ -154,9 +154,12 @@ export class HandOff {
     if (state.ready === null && state.why === "silent" && !state.calling && now >= state.silentUntil)
       return this.#end({ kind: "not", why: "silent" });
     this.#context.wakeAt(state.until);
-    if (state.ready !== null || state.calling) return;
-    if (now >= state.askAt) this.#ask(state);
-    else this.#context.wakeAt(state.askAt);
+    if (now < state.askAt) return this.#context.wakeAt(state.askAt);
+    // Of an heir that this instance has not heard of yet nothing may be due: it is asked what it has all the same.
+    if (!hasAll) leadership.probe(state.to);
+    if (state.ready === null && !state.calling) this.#ask(state);
+    state.askAt = now + AGAIN_MS;
+    this.#context.wakeAt(state.askAt);
   }
 
   #ask(state: Extract<State, { kind: "asking" }>): void {
@@ -170,7 +173,6 @@ export class HandOff {
         if (run !== this.#run || this.#state !== state) return;
         this.#context.changed = true;
         state.calling = false;
-        state.askAt = this.#context.now + AGAIN_MS;
         if (reply?.type !== "transfer-reply") state.why = "silent";
         else if (reply.ready) state.ready = reply.counter;
         else state.why = "not-ready";

@@ -133,6 +133,16 @@ describe("a log that is handed over", () => {
     expect(cluster.wrote(2, "anna", "a", "1").facts).toMatchObject({ home: 0, leader: 2 });
   });
 
+  test("by a leader that has just restarted, which finds out first what the heir has", () => {
+    settled();
+    cluster.run(60_000);
+    cluster.restart(0);
+    const ask = handOff(0, 1);
+    cluster.run(500);
+    expect(ask.reply).toMatchObject({ kind: "handed-off" });
+    cluster.wrote(1, "anna", "a", "after");
+  });
+
   test("in five regions asks one more, which no longer counts what it granted to who gave up", () => {
     settled({ regions: 5 });
     cluster.hold = (parcel) => parcel.kind === "request" && parcel.message.type === "prepare";
