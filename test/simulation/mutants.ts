@@ -44,6 +44,13 @@ const queues = scheduleNamed("queues");
 const leases = scheduleNamed("leases");
 const snapshots = scheduleNamed("snapshots");
 
+/** Logs handed on as soon as they were taken over, while the leases of those before still run. */
+const inheritances: Schedule = {
+  ...leases,
+  name: "inheritances",
+  faults: { ...leases.faults, handOff: { perSecond: 3 } },
+};
+
 /** Sessions that read far from where they wrote, while replication lags. */
 const lagging: Schedule = {
   ...queues,
@@ -298,13 +305,13 @@ const MUTANTS: readonly Mutant[] = [
   mutant("ignores-leases", "R5: acknowledges and answers as the leader without a valid lease", leases, {
     leaseValid: (standing) => standing.leads,
   }),
-  mutant("hands-over-and-stays", "a leader goes on leading after it has handed its log over", "hand-offs", {
+  mutant("hands-over-and-stays", "a leader goes on leading after it has handed its log over", inheritances, {
     stepsDown: () => false,
   }),
   mutant(
     "voids-every-grant",
     "R5: when a log is handed over, voters forget the leases of all leaders before",
-    "hand-offs",
+    inheritances,
     { bindingGrants: (grants, gaveUp) => (gaveUp === 0 ? grants : []) },
   ),
   mutant("acknowledges-at-once", "R6: a new leader does not wait for the leases before it", leases, {
