@@ -38,6 +38,9 @@ export class HandOffRequests {
           run = handOff.begin(to);
           return null;
         }
+        // Who does not lead it says who does, also while that one is missed here: nobody is succeeded for the sake of a hand-off.
+        if (this.#leaderships.of(origin) === null && log.leader !== config.region)
+          return notLeader({ kind: "elsewhere", leader: log.leader, epoch: log.leaderEpoch });
         const way = this.#leaderships.way(origin, { since });
         if (way.kind === "elsewhere") return notLeader(way);
         if (way.kind === "wait") return null;

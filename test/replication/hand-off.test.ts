@@ -143,6 +143,17 @@ describe("a log that is handed over", () => {
     cluster.wrote(1, "anna", "a", "after");
   });
 
+  test("is not taken over for it, while its leader is missed for others", () => {
+    settled();
+    cluster.isolate(0);
+    const write = cluster.write(1, "anna", "a", "x", { suspects: 0, deadlineAt: cluster.now + 1_600 });
+    cluster.run(1_550);
+    expect(write.reply).toBeNull();
+    expect(handOff(1, 1, 60_000).reply).toMatchObject({ kind: "not-leader", leader: 0, epoch: 16 });
+    cluster.run(10_000);
+    expect(cluster.log(1, 0)).toMatchObject({ leader: 0, epoch: 16 });
+  });
+
   test("in five regions asks one more, which no longer counts what it granted to who gave up", () => {
     settled({ regions: 5 });
     cluster.hold = (parcel) => parcel.kind === "request" && parcel.message.type === "prepare";
