@@ -66,7 +66,8 @@ export function lossesAreRecorded(cluster: Cluster, ghost: Ghost): void {
           `${host.name} still keeps ${String(e)}.${String(s)} of log ${String(o)} by itself`,
         );
     recordedOnce(cluster, ghost, partition);
-    for (const row of rows) judgeRow(cluster, ghost, partition, row);
+    const standing = rows.length === 0 ? [] : standingIn(ghost, partition);
+    for (const row of rows) judgeRow(cluster, ghost, { partition, standing }, row);
   }
 }
 
@@ -101,20 +102,41 @@ function recordedOnce(cluster: Cluster, ghost: Ghost, partition: number): void {
   }
 }
 
-function judgeRow(cluster: Cluster, ghost: Ghost, partition: number, row: LostRecord): void {
+/** What stands in a partition's logs that may say something about lost writes. */
+interface Standing {
+  readonly entry: Entry;
+  readonly identity: string;
+}
+
+function standingIn(ghost: Ghost, partition: number): Standing[] {
+  return (ghost.logs[partition] ?? [])
+    .flatMap((log) => committedIn(ghost, partition, log.o))
+    .filter(({ idempotency, resolve }) => idempotency !== undefined || resolve !== undefined)
+    .map((entry) => ({ entry, identity: identityIn(entry) }));
+}
+
+function judgeRow(
+  cluster: Cluster,
+  ghost: Ghost,
+  { partition, standing }: { readonly partition: number; readonly standing: readonly Standing[] },
+  row: LostRecord,
+): void {
   const { state, by, user } = row;
   const known = ghost.log(partition, row.o).known(row.e, row.s);
   const place = `${positionText(row)} of ${user}`;
   cluster.tally.add(`lost writes: ${state}`);
   if (known === undefined || known.entry.user !== user)
     return ghost.fail("a loss is a loss", `${place} is recorded as lost, and nobody wrote it`);
-  const again = sameRequest(ghost, partition, known.entry);
+  const identity = identityIn(known.entry);
+  const again = standing.find(
+    (one) => identity !== "" && one.identity === identity && one.entry.user === user,
+  )?.entry;
   if (state === "open" && again !== undefined)
     ghost.fail(
       "what happened is not offered again",
       `${place} is open, and the same request took effect at ${positionText(again)}`,
     );
-  const settled = settlerOf(ghost, partition, row);
+  const settled = standing.find(({ entry }) => resolves(entry, row))?.entry;
   if (state === "open" && settled !== undefined)
     ghost.fail(
       "what happened is not offered again",
@@ -151,29 +173,17 @@ function checkReplay(ghost: Ghost, place: string, lost: Entry, replay: Entry): v
   }
 }
 
-function settlerOf(ghost: Ghost, partition: number, row: LostRecord): Entry | undefined {
-  return (ghost.logs[partition] ?? [])
-    .flatMap((log) => committedIn(ghost, partition, log.o))
-    .find((entry) => resolves(entry, row));
-}
-
 function resolves({ resolve }: Entry, { o, e, s }: Position): boolean {
   return resolve?.o === o && resolve.e === e && resolve.s === s;
 }
 
 function isSame(a: Entry, b: Entry): boolean {
-  const identity = identityOf(sha256, a.principal, a.idempotency);
-  return (
-    a.user === b.user &&
-    identity.length > 0 &&
-    Buffer.compare(identity, identityOf(sha256, b.principal, b.idempotency)) === 0
-  );
+  const identity = identityIn(a);
+  return a.user === b.user && identity !== "" && identity === identityIn(b);
 }
 
-function sameRequest(ghost: Ghost, partition: number, lost: Entry): Entry | undefined {
-  return (ghost.logs[partition] ?? [])
-    .flatMap((log) => committedIn(ghost, partition, log.o))
-    .find((entry) => isSame(entry, lost));
+function identityIn({ principal, idempotency }: Entry): string {
+  return Buffer.from(identityOf(sha256, principal, idempotency)).toString("hex");
 }
 
 function committedIn(ghost: Ghost, partition: number, o: number): Entry[] {

@@ -449,7 +449,7 @@ const SCHEDULES: readonly Schedule[] = [
       ...WORKLOAD,
       users: 3,
       devicesPerUser: 2,
-      readers: 1,
+      readers: 4,
       opsPerDevice: 30,
       thinkMs: [5, 250],
       budgetMs: [300, 1_500],

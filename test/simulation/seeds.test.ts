@@ -6,7 +6,7 @@ import { Tally } from "./tally.ts";
 
 const SEEDS_EACH = 30;
 /** Runs that are three times as long as others. */
-const SEEDS_OF: Readonly<Record<string, number>> = { "hand-offs": 10, losses: 8 };
+const SEEDS_OF: Readonly<Record<string, number>> = { "hand-offs": 10, losses: 10 };
 /** Over all seeds of a schedule. Without these an idle simulation would be the greenest of all. */
 const FLOORS: Readonly<Record<string, number>> = {
   turns: 10_000,
