@@ -20,6 +20,7 @@ import {
   NO_SESSION,
   Story,
   textOf,
+  tracesOf,
 } from "./harness.ts";
 
 let cluster: Cluster;
@@ -86,7 +87,7 @@ function listed(region: number, level: "leader" | "eventual" = "eventual"): read
     session: NO_SESSION,
     waitMs: 0,
     limit: 100,
-    bytesMax: 1_000_000,
+    bytesMax: 10_000_000,
     from: region,
     deadlineAt: cluster.now + 5_000,
   });
@@ -150,6 +151,21 @@ const rows = (region: number) => {
   return all;
 };
 
+function erase(): void {
+  const id = new Uint8Array(16).fill(7);
+  const ask = cluster.client(2, { op: "erase", user: "anna", id, from: 2, deadlineAt: cluster.now + 5_000 });
+  cluster.runUntil(() => ask.reply !== null);
+  expect(ask.reply).toMatchObject({ kind: "erasing" });
+  cluster.run(5_000);
+}
+
+function nothingIsLeft(): void {
+  for (const region of [0, 1, 2]) {
+    expect(rows(region)).toEqual([]);
+    expect(tracesOf(cluster.node(region).driver, "secret-of-anna")).toEqual([]);
+  }
+}
+
 describe("what was cut off", () => {
   test("is the same at every region: what it found, what it left, what is there now", () => {
     settled();
@@ -185,6 +201,46 @@ describe("what was cut off", () => {
       met: false,
     });
     expect(receipt({ ...lost[1]!, s: 900 })).toMatchObject({ reason: "no-receipt" });
+  });
+
+  test("is kept without what it found where both do not fit into a row", () => {
+    settled();
+    const large = `"${"x".repeat(1_048_000)}"`;
+    wrote(0, put("large", large), { concern: "all" });
+    cluster.run(500);
+    lose([put("large", `"${"y".repeat(1_048_000)}"`), put("large", "1")]);
+    heal();
+    expect(listed(1).map(({ ops }) => [ops[0]?.base === null, ops[0]?.after?.value.length])).toEqual([
+      [true, 1_048_002],
+      [false, 1],
+    ]);
+    expect(rows(0)).toEqual(rows(2));
+  });
+
+  test("goes when its user is erased, wherever it is by then", () => {
+    settled();
+    lose([put("secret-of-anna", "1"), add("count", "1")]);
+    // Weur is back for all but what it has to hand over.
+    cluster.hold = (parcel) => parcel.kind === "request" && parcel.message.type === "cuts";
+    heal();
+    cluster.hold = () => false;
+    erase();
+    expect(cluster.node(0).storage.cutPlaces()).toEqual([]);
+    // What comes late is not taken in.
+    const [late] = cluster.held;
+    if (late?.kind !== "request") throw new Error("nothing was handed over");
+    expect(cluster.peer(2, 0, late.message)).toEqual({ type: "cuts-taken" });
+    cluster.run(3_000);
+    nothingIsLeft();
+  });
+
+  test("and on record goes with its user everywhere, out of the logs too", () => {
+    settled();
+    lose([put("secret-of-anna", "1")]);
+    heal();
+    expect(rows(1).length).toBe(1);
+    erase();
+    nothingIsLeft();
   });
 
   test("is listed page by page", () => {

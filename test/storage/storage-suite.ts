@@ -5,7 +5,7 @@
  * mebibyte, text whose order in bytes is not its order in JavaScript.
  */
 import { beforeEach, describe, expect, test } from "vitest";
-import type { IdempotencyRow, ItemRow, OwnerRow } from "../../src/replication/message.ts";
+import type { IdempotencyRow, ItemRow, LostRow, OwnerRow } from "../../src/replication/message.ts";
 import type { LogRow, SinkRow, UndoImage } from "../../src/replication/storage.ts";
 import { compareKeys, prefixEnd, rangeOf } from "../../src/storage/key-range.ts";
 import { migrate } from "../../src/storage/schema.ts";
@@ -408,6 +408,91 @@ export function describeStorage(backEnd: string, withDriver: WithDriver): void {
             idempotency: [],
           });
           expect([storage.head(0), storage.meta("n"), storage.acceptors()]).toEqual([null, null, []]);
+        }),
+      );
+    });
+
+    describe("lost writes", () => {
+      const lost = (user: string, s: number, fields: Partial<LostRow> = {}): LostRow => ({
+        user,
+        o: 0,
+        e: 16,
+        s,
+        hlc: s,
+        recorded: { e: 33, s: s + 10 },
+        state: "open",
+        identity: Uint8Array.of(s),
+        record: Uint8Array.of(s, s),
+        ...fields,
+      });
+      const all = (storage: SqlStorage, user: string): LostRow[] => {
+        const rows: LostRow[] = [];
+        for (let row = storage.lostAfter(user, null); row !== null; row = storage.lostAfter(user, row))
+          rows.push(row);
+        return rows;
+      };
+
+      test(
+        "are found by place, in order, and by request; folded ones by their place alone",
+        withStorage((storage) => {
+          expect([storage.lostAt("u", { o: 0, e: 16, s: 1 }), storage.lostAfter("u", null)]).toEqual([
+            null,
+            null,
+          ]);
+          const folded = lost("u", 2, { state: "folded", by: { o: 0, e: 16, s: 1 } });
+          const rows = [
+            lost("u", 1),
+            lost("u", 9, { e: 8 }),
+            lost("u", 1, { o: 3, e: MAX, s: MAX, hlc: MAX }),
+          ];
+          for (const row of [...rows, folded, lost("v", 1)]) storage.putLost(row);
+          expect(all(storage, "u")).toEqual([rows[1], rows[0], rows[2]]);
+          expect(storage.lostAt("u", folded)).toEqual(folded);
+          expect(storage.lostOfRequest("u", Uint8Array.of(1))).toEqual([rows[0], rows[2]]);
+          expect(storage.lostOfRequest("u", folded.identity)).toEqual([]);
+          expect(storage.lostAt("w", folded)).toBeNull();
+        }),
+      );
+
+      test(
+        "are settled and opened again, and go with their user",
+        withStorage((storage) => {
+          for (const s of [1, 2]) for (const user of ["u", "v"]) storage.putLost(lost(user, s));
+          const by = { o: 1, e: 17, s: 5 };
+          storage.settleLost("u", lost("u", 1), "discarded", by);
+          expect(storage.lostAt("u", lost("u", 1))).toEqual(lost("u", 1, { state: "discarded", by }));
+          storage.settleLost("u", lost("u", 1), "open", null);
+          expect(storage.lostAt("u", lost("u", 1))).toEqual(lost("u", 1));
+          storage.deleteLost("u", lost("u", 1));
+          expect(all(storage, "u")).toEqual([lost("u", 2)]);
+          storage.eraseUser("v", 2);
+          expect(all(storage, "v")).toEqual([lost("v", 2)]);
+          storage.eraseUser("v", null);
+          expect([all(storage, "v"), all(storage, "u")]).toEqual([[], [lost("u", 2)]]);
+        }),
+      );
+
+      test(
+        "travel in snapshots, page by page, and go when one begins anew",
+        withStorage((storage) => {
+          const rows = ["a", "b"].flatMap((user) =>
+            [1, 2, 10].map((s) => lost(user, s, { record: new Uint8Array(MEBIBYTE).fill(s) })),
+          );
+          for (const row of rows) storage.putLost(row);
+          storage.putItem(item("u", "k"));
+          const found: LostRow[] = [];
+          let items = 0;
+          let cursor: Uint8Array = new Uint8Array(0);
+          do {
+            const page = storage.scan(cursor, 1_000_000);
+            expect(page.lost.length).toBeLessThanOrEqual(1);
+            found.push(...page.lost);
+            items += page.items.length;
+            cursor = page.cursor.slice();
+          } while (cursor.length > 0);
+          expect([found, items]).toEqual([rows, 1]);
+          storage.clearState();
+          expect(all(storage, "a")).toEqual([]);
         }),
       );
     });
