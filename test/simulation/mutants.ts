@@ -161,6 +161,22 @@ const contested: Schedule = {
 
 const moves = scheduleNamed("moves");
 
+/** Devices that write the moment they are let, where it takes long until a majority has anything. */
+const arrivals: Schedule = {
+  ...moves,
+  name: "arrivals",
+  regions: [5],
+  timing: { ...moves.timing, moveLateMs: 4_000 },
+  faults: { ...moves.faults, network: { ...moves.faults.network, delayMs: [5, 150], loss: 0.05 } },
+  workload: {
+    ...moves.workload,
+    readers: 0,
+    thinkMs: [5, 60],
+    concerns: { local: 1 },
+    actions: { put: 6, move: 3 },
+  },
+};
+
 /** Answers that are lost while the user moves on, so that what was done is asked for again elsewhere. */
 const errands: Schedule = {
   ...moves,
@@ -421,7 +437,7 @@ const MUTANTS: readonly Mutant[] = [
   mutant("resumes-unrefused", "a log goes on with a user whom the other log has not refused", "moves", {
     mayResume: () => true,
   }),
-  mutant("acts-on-arrival", "a new home acts before it is certain that it is the home", "moves", {
+  mutant("acts-on-arrival", "a new home acts before it is certain that it is the home", arrivals, {
     hasArrived: () => true,
   }),
   mutant("forgets-on-the-way", "a request that is repeated after a move runs again", errands, {

@@ -120,10 +120,8 @@ test("weur to apac and back, while everything goes on", { timeout: 180_000 }, as
   for (const writer of writers) await writer.stop();
 
   const made = writers.flatMap((writer) => writer.made);
-  const origins = made
-    .toSorted((a, b) => a.receipt.at - b.receipt.at)
-    .map(({ receipt }) => receipt.position.split(".")[0]);
-  expect([...new Set(origins)].toSorted()).toEqual(["apac", "weur"]);
+  const origins = new Set(made.map(({ receipt }) => receipt.position.split(".")[0]));
+  expect(origins).toEqual(new Set(["weur", "apac"]));
   // Whatever waited was answered as if nothing had been: how long, is for the bench to judge.
   const slowest = Math.max(...made.map(({ askedAt, answeredAt }) => answeredAt - askedAt));
   console.log(
