@@ -9,13 +9,16 @@ import type { Context } from "./context.ts";
 import { coolingMs } from "./cooldown.ts";
 import type { Log } from "./log.ts";
 import type { Nack, Prepare, PreVote, PreVoteReply, Promise_ } from "./message.ts";
-import { counterOf, leaderOf, type Epoch, type RegionIndex } from "./position.ts";
+import { counterOf, EMPTY_TAIL, leaderOf, type Epoch, type RegionIndex } from "./position.ts";
 
 /** A promise to somebody else that has not led to an epoch within this time has come to nothing. */
 const CAMPAIGN_MS = 2_000;
 
 export function onPrepare(context: Context, from: RegionIndex, message: Prepare): Promise_ | Nack {
   const log = context.log(message.o);
+  const stranger = message.storeId !== undefined && !knows(context, from, message.storeId);
+  if (stranger) return { type: "nack", promised: log.promised, forgotten: true };
+  if (context.hasForgotten) return { type: "nack", promised: log.promised };
   if (leaderOf(message.b) !== from || !context.rules.acceptsPrepare(message.b, log.promised)) {
     return { type: "nack", promised: log.promised };
   }
@@ -23,6 +26,12 @@ export function onPrepare(context: Context, from: RegionIndex, message: Prepare)
   log.promisedAt = context.now;
   context.changed = true;
   return promiseOf(context, log, message.b, message.gaveUp);
+}
+
+/** R8: is the candidate the voter that it was? A request may come late, so its incarnation says nothing. */
+function knows(context: Context, from: RegionIndex, storeId: string): boolean {
+  const word = { storeId, inc: Number.MAX_SAFE_INTEGER, tail: EMPTY_TAIL };
+  return context.acquaintances.recognizes(from, word);
 }
 
 /** What this replica shows of its log when it promises the ballot `b`. `gaveUp`: the epoch that its leader gave up for it. */
@@ -36,7 +45,7 @@ export function promiseOf(context: Context, log: Log, b: Epoch, gaveUp?: Epoch):
     commit: log.commit,
     leaseRemainingMs: leaseRemainingMs(context, log, leaderOf(b), gaveUp),
     hlc: context.hlc,
-    storeId: context.storeId,
+    storeId: context.identity,
     inc: context.incarnation,
   };
 }
@@ -53,7 +62,7 @@ export function wordOf(
     // Who led last may go on: that is no takeover.
     coolingMs: log.leader === candidate ? 0 : coolingMs(context, log),
     rival: hasRival(context, log, candidate),
-    superseded: log.leaderEpoch > missed,
+    superseded: log.leaderEpoch > missed || context.hasForgotten,
   };
   return {
     type: "pre-vote-reply",

@@ -96,6 +96,7 @@ export class Candidate {
   inherit(legacy: Legacy): boolean {
     const { b } = legacy.promise;
     const { rules, config } = this.#context;
+    if (!this.#counts(legacy.from, legacy.promise, 0)) return false;
     if (leaderOf(b) !== config.region || !rules.acceptsPrepare(b, this.log.promised)) return false;
     this.#campaign(legacy);
     return true;
@@ -119,6 +120,8 @@ export class Candidate {
   #campaign(legacy: Legacy | null = null): void {
     const { config, now, rules } = this.#context;
     const { log } = this;
+    // A voter that has lost its memory is not counted, by itself neither.
+    if (this.#context.hasForgotten) return;
     const counter = Math.max(log.acceptor.maxCounter, counterOf(log.promised)) + 1;
     const ballot = legacy?.promise.b ?? epochOf(counter, config.region);
     log.promise({ promised: ballot, maxCounter: Math.max(log.acceptor.maxCounter, counterOf(ballot)) });
@@ -146,22 +149,25 @@ export class Candidate {
       o: log.o,
       b: ballot,
       transfer: legacy !== null,
+      storeId: this.#context.identity,
       ...(legacy === null || legacy.gaveUp === 0 ? {} : { gaveUp: legacy.gaveUp }),
     };
     for (const peer of peers) {
+      const asked = this.#context.calls + 1;
       this.#context.call(peer, prepare, (reply) => {
         if (this.#ballot !== ballot) return;
         this.#unanswered -= 1;
-        this.#onPromise(peer, reply);
+        this.#onPromise(peer, reply, asked);
       });
     }
   }
 
-  #onPromise(from: RegionIndex, reply: PeerReply | null): void {
+  #onPromise(from: RegionIndex, reply: PeerReply | null, asked: number): void {
     const { now } = this.#context;
     if (reply?.type === "nack")
       this.log.promise({ maxCounter: Math.max(this.log.acceptor.maxCounter, counterOf(reply.promised)) });
-    if (reply?.type === "promise" && reply.b === this.#ballot) {
+    if (reply?.type === "nack" && reply.forgotten === true) this.#context.forget();
+    if (reply?.type === "promise" && reply.b === this.#ballot && this.#counts(from, reply, asked)) {
       this.#promises.push({ from, receivedAt: now, promise: reply, last: reply.last });
       this.#context.hlc = Math.max(this.#context.hlc, reply.hlc);
     }
@@ -169,6 +175,12 @@ export class Candidate {
     if (this.#promises.length >= majority) {
       if (this.#graceUntil === Infinity) this.#graceUntil = this.#legacy === null ? now + GRACE_MS : now;
     } else if (this.#promises.length + this.#unanswered < majority) this.#fail();
+  }
+
+  /** R8: whoever has lost its memory has lost its promises too. */
+  #counts(from: RegionIndex, { storeId, inc, last }: Promise_, asked: number): boolean {
+    const hearing = { o: this.log.o, asked, wrote: true, whole: true };
+    return this.#context.acquaintances.counts(from, { storeId, inc, tail: last }, hearing);
   }
 
   /** R3. The best log must be had whole: an entry that only one promiser holds may be committed, so there is no second best. */

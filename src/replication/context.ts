@@ -3,6 +3,7 @@
  * and the list of effects. It decides nothing.
  */
 import { assert } from "../lib/assert.ts";
+import { Acquaintances } from "./acquaintances.ts";
 import type { ReplicaConfig } from "./config.ts";
 import type { CallFailure, DeliveryEnd, Effect, SinkBatch } from "./effect.ts";
 import type { EntryCodec } from "./entry.ts";
@@ -35,6 +36,8 @@ export class Context {
   readonly hash: Hash;
   readonly rules: Rules;
   readonly logs = new Map<RegionIndex, Log>();
+  /** What is known of the other voters. */
+  readonly acquaintances: Acquaintances;
 
   incarnation = 0;
   storeId = "";
@@ -50,6 +53,7 @@ export class Context {
   readonly #deliveries = new Map<number, (end: DeliveryEnd) => void>();
   readonly #enqueues = new Map<number, (ok: boolean) => void>();
   #lastCall = 0;
+  #forgot: boolean | null = null;
   #wakeAt = Infinity;
   #wakeEmitted = Infinity;
   /** When the durable alarm fires as far as this instance knows; null: not set by it. */
@@ -68,6 +72,29 @@ export class Context {
     this.codec = options.codec;
     this.hash = options.hash;
     this.rules = options.rules;
+    this.acquaintances = new Acquaintances(this);
+  }
+
+  /** Somebody knew this replica before, and it does not know itself: it promises, grants and leads nothing (R8). */
+  get hasForgotten(): boolean {
+    return (this.#forgot ??= this.storage.meta("forgot") !== null);
+  }
+
+  forget(): void {
+    if (this.hasForgotten) return;
+    this.#forgot = true;
+    this.storage.setMeta("forgot", this.now);
+    this.changed = true;
+  }
+
+  /** What this replica says of its storage to others. */
+  get identity(): string {
+    return this.hasForgotten ? "" : this.storeId;
+  }
+
+  /** Number of the last call. */
+  get calls(): number {
+    return this.#lastCall;
   }
 
   log(o: RegionIndex): Log {

@@ -138,7 +138,11 @@ export class Follower {
     const { log } = this;
     const { now, rules } = this.#context;
     if (leaderOf(message.e) !== from || !this.#accepts(message.e, message.inc))
-      return { type: "append-stale", promised: log.promised };
+      return {
+        type: "append-stale",
+        promised: log.promised,
+        ...(message.e === log.promised && leaderOf(message.e) === from ? { forgotten: true } : {}),
+      };
     log.promise({ promised: message.e, leaderE: message.e, leaderInc: message.inc });
     log.sinks.heard(message.sinks);
     const result = this.#accept(message);
@@ -152,7 +156,7 @@ export class Follower {
         stamp: now,
       };
     }
-    if (message.grant) {
+    if (message.grant && !this.#context.hasForgotten) {
       this.#context.storage.putGrant({
         o: log.o,
         grantee: from,
@@ -165,7 +169,7 @@ export class Follower {
       e: message.e,
       match: result.match,
       stamp: now,
-      storeId: this.#context.storeId,
+      storeId: this.#context.identity,
       inc: this.#context.incarnation,
       ...(this.#events.isWatched() ? { eager: true } : {}),
     };
@@ -393,7 +397,7 @@ export class Follower {
       o: log.o,
       e,
       match: log.last.s,
-      storeId: this.#context.storeId,
+      storeId: this.#context.identity,
       inc: this.#context.incarnation,
     };
   }

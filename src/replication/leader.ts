@@ -10,6 +10,7 @@
  * Left to others: deciding writes (writer), electing (candidate), the durable retry schedule (outbox).
  */
 import { majorityOf } from "./config.ts";
+import type { Hearing, Word } from "./acquaintances.ts";
 import type { Context } from "./context.ts";
 import { divergencePoint, holds } from "./epoch-table.ts";
 import { wallOf } from "./hlc.ts";
@@ -62,11 +63,9 @@ export interface Peer {
   retryAt: number;
   /** It is too far behind to be sent entries; it pulls by itself and says when it is done. */
   distant: boolean;
-  /** Identity of its storage: a change means that it lost its memory (R8). */
-  storeId: string;
+  /** Its incarnation, as far as it was counted. */
   inc: number;
-  /** Number of the last append sent when `inc` was first seen. */
-  incSeenAt: number;
+  /** It has lost its memory (R8): it is sent entries, and not counted. */
   amnesiac: boolean;
   /** State of the sinks that it was told and has acknowledged. */
   toldSinks: number;
@@ -129,10 +128,8 @@ export class Leadership {
       failedThrough: 0,
       retryAt: 0,
       distant: false,
-      storeId: "",
       inc: 0,
-      incSeenAt: 0,
-      amnesiac: false,
+      amnesiac: context.acquaintances.hasForgotten(region),
       toldSinks: 0,
     }));
   }
@@ -182,7 +179,7 @@ export class Leadership {
   durableIn(s: number): RegionIndex[] {
     return [
       this.#context.config.region,
-      ...this.peers.filter((peer) => (peer.match ?? 0) >= s).map(({ region }) => region),
+      ...this.peers.filter((peer) => !peer.amnesiac && (peer.match ?? 0) >= s).map(({ region }) => region),
     ];
   }
 
@@ -268,8 +265,10 @@ export class Leadership {
   onProgress(from: RegionIndex, message: Progress): void {
     const peer = this.peers.find((candidate) => candidate.region === from);
     if (peer === undefined || message.e !== this.e) return;
-    this.#identify(peer, message.storeId, message.inc, 0);
-    this.#matched(peer, message.match);
+    const tail = { e: this.e, s: message.match };
+    const word = { storeId: message.storeId, inc: message.inc, tail };
+    if (this.#counts(peer, word, { asked: 0, wrote: false }) || peer.amnesiac)
+      this.#matched(peer, message.match);
   }
 
   #advancePeer(peer: Peer): void {
@@ -352,10 +351,11 @@ export class Leadership {
     peer.inFlightBytes += bytes;
     peer.sent = number;
     peer.lastSentAt = now;
+    const call = this.#context.calls + 1;
     this.#context.call(peer.region, message, (reply) => {
       peer.inFlight -= 1;
       peer.inFlightBytes -= bytes;
-      this.#onAnswer(peer, { number, sentAt: now, grant, commit, sinks }, reply);
+      this.#onAnswer(peer, { number, call, sentAt: now, grant, commit, sinks }, reply);
     });
   }
 
@@ -363,6 +363,7 @@ export class Leadership {
     peer: Peer,
     sent: {
       readonly number: number;
+      readonly call: number;
       readonly sentAt: number;
       readonly grant: boolean;
       readonly commit: number;
@@ -374,21 +375,26 @@ export class Leadership {
     this.#context.changed = true;
     if (this.deposed || log.promised !== this.e) return;
     if (reply?.type === "append-ok" && reply.e === this.e) {
-      this.#identify(peer, reply.storeId, reply.inc, sent.number);
+      const word = { storeId: reply.storeId, inc: reply.inc, tail: { e: this.e, s: reply.match } };
+      const wrote = sent.grant || this.#context.config.timing.leaseMs === 0;
+      const counts = this.#counts(peer, word, { asked: sent.call, wrote });
+      // An instance that was replaced, and does not know it.
+      if (!counts && !peer.amnesiac) return;
       peer.failures = 0;
       peer.retryAt = 0;
-      peer.answered = Math.max(peer.answered, sent.number);
+      if (counts) peer.answered = Math.max(peer.answered, sent.number);
       peer.stamp = reply.stamp;
       peer.eager = reply.eager === true;
       this.#matched(peer, reply.match);
       if (reply.match >= sent.commit) peer.toldCommit = Math.max(peer.toldCommit, sent.commit);
       peer.toldSinks = Math.max(peer.toldSinks, sent.sinks);
-      if (sent.grant && !peer.amnesiac) this.#granted(peer, sent.sentAt);
+      if (sent.grant && counts) this.#granted(peer, sent.sentAt);
       return;
     }
     if (reply?.type === "append-stale") {
       // Somebody else was promised: this epoch is over for this replica.
       log.promise({ maxCounter: Math.max(log.acceptor.maxCounter, counterOf(reply.promised)) });
+      if (reply.forgotten === true) this.#context.forget();
       if (reply.promised > this.e) this.depose();
       return;
     }
@@ -434,20 +440,18 @@ export class Leadership {
     this.#context.changed = true;
   }
 
-  /**
-   * A voter whose storage is another one than before has forgotten promises: it is not counted and shown as such (R8).
-   * A lower incarnation says so only in answer to an append that was sent after the greater one was seen: what an
-   * instance said before it was restarted may come late.
-   */
-  #identify(peer: Peer, storeId: string, inc: number, asked: number): void {
-    const rewound = inc < peer.inc && asked > peer.incSeenAt;
-    if (peer.storeId !== "" && (peer.storeId !== storeId || rewound)) peer.amnesiac = true;
-    if (peer.storeId === "") peer.storeId = storeId;
-    if (inc <= peer.inc) return;
-    peer.inc = inc;
-    peer.incSeenAt = this.#sends;
-    // It may have forgotten what it was told last, or have become code that understands it.
-    peer.toldSinks = 0;
+  /** R8: may the voter's word be counted? A new incarnation is written at once: a later one that is lower says that it went back. */
+  #counts(peer: Peer, word: Word, hearing: Pick<Hearing, "asked" | "wrote">): boolean {
+    const { acquaintances } = this.#context;
+    const counts = acquaintances.counts(peer.region, word, { ...hearing, o: this.log.o, whole: false });
+    peer.amnesiac = acquaintances.hasForgotten(peer.region);
+    if (counts && word.inc > peer.inc) {
+      // It may have forgotten what it was told last, or have become code that understands it.
+      peer.toldSinks = 0;
+      peer.inc = word.inc;
+      this.#persist();
+    }
+    return counts;
   }
 
   #granted(peer: Peer, sentAt: number): void {
@@ -490,6 +494,7 @@ export class Leadership {
       opened: this.opened,
       ackAfter: this.ackAfter,
       leaseUntil: this.leaseUntil,
+      voters: this.#context.acquaintances.rows(this.log.o),
     });
   }
 }

@@ -94,7 +94,11 @@ export class Leaderships {
   /** The leadership of a log, opened or not; null when this replica does not lead it. */
   of(o: RegionIndex): Leadership | null {
     const leadership = this.#leading.get(o);
-    return leadership === undefined || leadership.deposed || leadership.log.promised !== leadership.e
+    const { hasForgotten } = this.#context;
+    return hasForgotten ||
+      leadership === undefined ||
+      leadership.deposed ||
+      leadership.log.promised !== leadership.e
       ? null
       : leadership;
   }

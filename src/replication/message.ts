@@ -67,6 +67,8 @@ export interface AppendOk {
 export interface AppendStale {
   readonly type: "append-stale";
   readonly promised: Epoch;
+  /** A later instance of the leader's object was heard in the same epoch: this one has gone back in time (R8), or was replaced. */
+  readonly forgotten?: boolean;
 }
 
 /** `prev` is not in the follower's log: its epochs tell where the two part. */
@@ -119,7 +121,7 @@ export interface ProbeOk {
   /** Who leads the log as far as the answering replica knows, and the greatest epoch that it knows of. */
   readonly leader: RegionIndex;
   readonly e: Epoch;
-  /** It is there and cannot lead: it takes a snapshot over. */
+  /** It is there and cannot lead: it takes a snapshot over, or has lost its memory. */
   readonly restoring: boolean;
 }
 
@@ -154,6 +156,8 @@ export interface Prepare {
   readonly transfer: boolean;
   /** The epoch that its leader gave up for this ballot: what was granted under it binds nobody any more. Absent: none was. */
   readonly gaveUp?: Epoch;
+  /** Identity of the candidate's storage (R8). Absent: of before this was said. */
+  readonly storeId?: string;
 }
 export interface Promise_ {
   readonly type: "promise";
@@ -171,6 +175,8 @@ export interface Promise_ {
 export interface Nack {
   readonly type: "nack";
   readonly promised: Epoch;
+  /** The candidate has lost its memory: this voter knew another storage of that region (R8). Absent: not that it knew. */
+  readonly forgotten?: boolean;
 }
 
 /**

@@ -349,7 +349,8 @@ export class Replica {
 
   #onProbe({ o }: PeerProbe): ProbeOk {
     const log = this.#context.log(o);
-    return { type: "probe-ok", leader: log.leader, e: log.leaderEpoch, restoring: this.#receiver.restoring };
+    const restoring = this.#receiver.restoring || this.#context.hasForgotten;
+    return { type: "probe-ok", leader: log.leader, e: log.leaderEpoch, restoring };
   }
 
   /** Answered once the voter has looked for itself. */

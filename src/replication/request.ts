@@ -680,6 +680,10 @@ export interface ReplicaStatus {
   readonly storeId: string;
   readonly incarnation: number;
   readonly restoring: boolean;
+  /** It was told that it has lost its memory: it promises, grants and leads nothing (R8). Absent: it was not. */
+  readonly hasForgotten?: boolean;
+  /** Regions whose replicas have lost their memory, as far as this one has noticed. Absent: none. */
+  readonly forgetful?: readonly RegionIndex[];
   readonly logs: readonly LogStatus[];
 }
 

@@ -2,8 +2,9 @@
  * The protocol's rules as pure decisions, each in one place. The rest of the core asks them and does the work. A test
  * breaks one at a time (a mutant) and the simulator has to notice.
  *
- * R1 promise, R2 append, R3 open, R4 commit, R5 lease, R6 deferred acknowledgements, R7 incarnation.
+ * R1 promise, R2 append, R3 open, R4 commit, R5 lease, R6 deferred acknowledgements, R7 incarnation, R8 amnesia.
  */
+import type { Word } from "./acquaintances.ts";
 import { guardMs, type Timing } from "./config.ts";
 import { lackingOf, type CutPart } from "./cut.ts";
 import { OpKind, type Concern, type Op } from "./entry.ts";
@@ -80,6 +81,15 @@ export interface Rules {
   acceptsAppend(e: Epoch, promised: Epoch): boolean;
   /** R7: an older instance of the leader's object cannot add to an epoch that a younger one leads. */
   acceptsIncarnation(inc: number, seen: number): boolean;
+  /**
+   * R8: does what a voter says of itself show that its storage is another one than before, or has gone back in time? `proves`: it
+   * had to write to say so, after what is known was said. `whole`: its tail is all that it has of the log.
+   */
+  hasForgotten(
+    known: Word,
+    said: Word,
+    hearing: { readonly proves: boolean; readonly whole: boolean },
+  ): boolean;
   /** R3: the log to adopt is the greatest one among a majority's. */
   bestPromise<P extends { readonly last: Tail }>(promises: readonly P[]): P;
   /** R4: the greatest seq on a majority, if it is of the leader's own epoch; else the old commit position. */
@@ -213,6 +223,13 @@ export const RULES: Rules = {
   acceptsAppend: (e, promised) => e >= promised,
 
   acceptsIncarnation: (inc, seen) => inc >= seen,
+
+  hasForgotten: (known, said, { proves, whole }) =>
+    said.storeId === "" ||
+    (known.storeId !== "" &&
+      (said.storeId !== known.storeId ||
+        (proves && said.inc < known.inc) ||
+        (proves && whole && compareTails(said.tail, known.tail) < 0))),
 
   bestPromise: (promises) =>
     promises.reduce((best, next) => (compareTails(next.last, best.last) > 0 ? next : best)),

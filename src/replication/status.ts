@@ -26,6 +26,8 @@ export function statusOf(
     storeId: context.storeId,
     incarnation: context.incarnation,
     restoring: parts.restoring,
+    ...(context.hasForgotten ? { hasForgotten: true } : {}),
+    forgetful: context.acquaintances.all(),
     logs: logs.map((log) => logStatus(context, log, parts)),
   };
 }

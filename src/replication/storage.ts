@@ -28,6 +28,14 @@ export interface LeadershipRow {
   readonly opened: boolean;
   readonly ackAfter: number;
   readonly leaseUntil: number;
+  /** What is known of the other voters; absent when put: what stands there stays. */
+  readonly voters?: readonly VoterRow[];
+}
+/** A voter as its leader knows it (R8). */
+export interface VoterRow extends Tail {
+  readonly region: RegionIndex;
+  readonly storeId: string;
+  readonly inc: number;
 }
 /** End of the part of a log that is no longer kept. */
 export interface BaseRow {

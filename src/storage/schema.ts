@@ -116,6 +116,14 @@ const MIGRATIONS: readonly Migration[] = [
       `CREATE INDEX items_expiring ON items(coalesce(reclaimer, o), expires_at) WHERE expires_at > 0`,
     ],
   },
+  {
+    id: 9,
+    statements: [
+      // What a leader knows of the other voters, as JSON, in the row that it writes with each lease: a voter that says less later
+      // has lost its memory.
+      `ALTER TABLE leadership ADD COLUMN voters TEXT`,
+    ],
+  },
 ];
 
 /**

@@ -33,6 +33,7 @@ import type {
   StoredItem,
   UndoImage,
   UserEntry,
+  VoterRow,
 } from "../replication/storage.ts";
 import { decodeHomeCourse, encodeHomeCourse } from "../wire/snapshot-shape.ts";
 import { EntryTail } from "./entry-tail.ts";
@@ -136,25 +137,27 @@ export class SqlStorage implements Storage {
   }
 
   leaderships(): LeadershipRow[] {
-    return this.#sql.rows(`SELECT o, e, opened, ack_after, lease_until FROM leadership`).map((r) => ({
+    return this.#sql.rows(`SELECT o, e, opened, ack_after, lease_until, voters FROM leadership`).map((r) => ({
       o: num(r[0]),
       e: num(r[1]),
       opened: r[2] === 1,
       ackAfter: num(r[3]),
       leaseUntil: num(r[4]),
+      ...(typeof r[5] === "string" ? { voters: JSON.parse(r[5]) as VoterRow[] } : {}),
     }));
   }
 
   putLeadership(row: LeadershipRow): void {
     this.#sql.run(
-      `INSERT INTO leadership(o, e, opened, ack_after, lease_until) VALUES(?, ?, ?, ?, ?)
+      `INSERT INTO leadership(o, e, opened, ack_after, lease_until, voters) VALUES(?, ?, ?, ?, ?, ?)
        ON CONFLICT(o) DO UPDATE SET e = excluded.e, opened = excluded.opened, ack_after = excluded.ack_after,
-         lease_until = excluded.lease_until`,
+         lease_until = excluded.lease_until, voters = coalesce(excluded.voters, voters)`,
       row.o,
       integer(row.e),
       row.opened ? 1 : 0,
       integer(row.ackAfter),
       integer(row.leaseUntil),
+      row.voters === undefined ? null : JSON.stringify(row.voters),
     );
   }
 

@@ -134,6 +134,7 @@ const requestShape = choice<PeerRequest>("PeerRequest", {
       b: one(2, u53),
       transfer: one(3, flag),
       gaveUp: maybe(4, u53),
+      storeId: maybe(5, text),
     }),
   ],
   transfer: [
@@ -180,7 +181,10 @@ const replyShape = choice<PeerReply>("PeerReply", {
       eager: maybe(6, flag),
     }),
   ],
-  "append-stale": [2, tagged<AppendStale>("AppendStale", "append-stale", { promised: one(1, u53) })],
+  "append-stale": [
+    2,
+    tagged<AppendStale>("AppendStale", "append-stale", { promised: one(1, u53), forgotten: maybe(2, flag) }),
+  ],
   "append-mismatch": [
     3,
     tagged<AppendMismatch>("AppendMismatch", "append-mismatch", {
@@ -214,7 +218,7 @@ const replyShape = choice<PeerReply>("PeerReply", {
     }),
   ],
   promise: [7, promiseShape],
-  nack: [8, tagged<Nack>("Nack", "nack", { promised: one(1, u53) })],
+  nack: [8, tagged<Nack>("Nack", "nack", { promised: one(1, u53), forgotten: maybe(2, flag) })],
   "close-reply": [
     9,
     tagged<CloseReply>("CloseReply", "close-reply", {

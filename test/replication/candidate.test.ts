@@ -120,8 +120,8 @@ describe("a campaign", () => {
     expect(node.storage.acceptors().find(({ o }) => o === 0)).toBeUndefined();
     campaign.want();
     expect(campaign.calls.map(({ to, message }) => [to, message])).toEqual([
-      [1, { type: "prepare", o: 0, b: 16, transfer: false }],
-      [2, { type: "prepare", o: 0, b: 16, transfer: false }],
+      [1, { type: "prepare", o: 0, b: 16, transfer: false, storeId: node.status().storeId }],
+      [2, { type: "prepare", o: 0, b: 16, transfer: false, storeId: node.status().storeId }],
     ]);
     expect(node.storage.acceptors().find(({ o }) => o === 0)).toMatchObject({ promised: 16, maxCounter: 1 });
     expect(node.log(0).state).not.toBe("following");

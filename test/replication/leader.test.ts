@@ -420,11 +420,34 @@ describe("R8: voters that have lost their memory", () => {
     node.close();
   });
 
-  test("that answer a later append as a lower incarnation have lost it too", () => {
+  test("a lower incarnation that had nothing to write may be a replaced instance: it is passed over", () => {
     const { node, answer, written } = leading();
     answer(1);
     answer(1, { inc: 2 });
-    expect(written()).toMatchObject({ committed: 1, peers: [{ state: "amnesiac" }, {}] });
+    expect(written()).toMatchObject({ committed: 1, peers: [{ state: "following" }, {}] });
+    node.close();
+  });
+
+  test("are known as such over a restart of the leader, which forgets nobody", () => {
+    const { node, answer, written } = leading();
+    answer(1);
+    answer(1, { storeId: "another" });
+    node.start();
+    expect(node.status().forgetful).toEqual([1]);
+    expect(written()).toMatchObject({ peers: [{ region: 1, state: "amnesiac" }, { region: 2 }] });
+    node.close();
+  });
+
+  test("whose storage was exchanged while the leader was away are noticed by what it wrote with its lease", () => {
+    const { node, answer } = leading();
+    answer(1);
+    answer(2);
+    node.start();
+    expect(node.status().forgetful).toEqual([]);
+    const prepare = { type: "prepare", o: 2, b: 1 * 16 + 2, transfer: false, storeId: "another" } as const;
+    expect(node.peer(2, prepare)).toMatchObject({ type: "nack", forgotten: true });
+    expect(node.peer(1, { ...prepare, o: 1, b: 17, storeId: "store1" })).toMatchObject({ type: "promise" });
+    expect(node.status().forgetful).toEqual([2]);
     node.close();
   });
 
@@ -465,7 +488,9 @@ describe("being deposed", () => {
     cluster.release();
     cluster.run(1_000);
     expect(write.reply).toBeNull();
-    expect(node.storage.leaderships()).toEqual([{ o: 0, e: 0, opened: false, ackAfter: 0, leaseUntil: 0 }]);
+    expect(node.storage.leaderships()).toMatchObject([
+      { o: 0, e: 0, opened: false, ackAfter: 0, leaseUntil: 0 },
+    ]);
     node.start();
     expect(node.log(0).state).toBe("following");
   });

@@ -179,3 +179,18 @@ test("a check wants the very version, or no item; an entry is applied whole", ()
   ];
   expect(RULES.opsApplied(ops)).toEqual(ops);
 });
+
+test("R8: another storage has forgotten; a lower incarnation or a shorter log only where it had to write to say so", () => {
+  const known = { storeId: "a", inc: 3, tail: { e: 16, s: 5 } };
+  const forgot = (said: Partial<typeof known>, proves = true, whole = true): boolean =>
+    RULES.hasForgotten(known, { ...known, ...said }, { proves, whole });
+  expect(forgot({})).toBe(false);
+  expect(forgot({ storeId: "b" }, false, false)).toBe(true);
+  expect(forgot({ storeId: "" }, false, false)).toBe(true);
+  expect([forgot({ inc: 2 }), forgot({ inc: 2 }, false), forgot({ inc: 4 })]).toEqual([true, false, false]);
+  expect(forgot({ tail: { e: 16, s: 4 } })).toBe(true);
+  expect(forgot({ tail: { e: 16, s: 4 } }, true, false)).toBe(false);
+  expect(forgot({ tail: { e: 33, s: 1 } })).toBe(false);
+  const nobody = { storeId: "", inc: 0, tail: { e: 0, s: 0 } };
+  expect(RULES.hasForgotten(nobody, known, { proves: true, whole: true })).toBe(false);
+});

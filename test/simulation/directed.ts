@@ -170,6 +170,59 @@ function* builtOnTheLost(scene: Scene): Task<void> {
   yield* scene.pause(2_000);
 }
 
+/**
+ * A voter that loses its memory. It and the home hold an entry that is committed; its storage is set back, to nothing or to what it was some
+ * restarts ago; everybody else is restarted too; then the rival asks it alone for a promise. Without it the home's log waits
+ * for the home, and the log that the voter led goes to somebody else.
+ */
+function* memoryLost(scene: Scene): Task<void> {
+  const [voter, rival] = scene.random.shuffled([1, 2]) as [number, number];
+  for (const region of [HOME, voter, rival]) yield* scene.settle(region);
+  const copy = scene.random.chance(0.5) ? scene.copy(voter) : null;
+  for (let n = 0; n < 2; n++) {
+    scene.restart(voter);
+    for (const region of [HOME, voter, rival])
+      yield* scene.write(region, "majority", { user: userOf(region) });
+    yield* scene.pause(scene.random.between(1_100, 1_400));
+  }
+  scene.cut(HOME, rival);
+  scene.cut(voter, rival);
+  const written = yield* scene.write(HOME, "majority");
+  if (written?.kind !== "written") return scene.say("the home had no majority");
+  scene.rewind(voter, copy);
+  scene.restart(rival);
+  scene.cut(HOME, voter);
+  scene.mend(voter, rival);
+  const tried = scene.now + scene.random.between(4_000, 6_000);
+  yield* scene.keepWriting(rival, () => scene.now > tried, { suspects: HOME });
+  scene.cluster.tally.add(copy === null ? "memories lost" : "memories set back");
+  scene.restart(HOME);
+  scene.mend(HOME, rival);
+  scene.mend(HOME, voter);
+  const back = scene.now + 30_000;
+  let reply = yield* scene.write(HOME, "majority");
+  while (reply?.kind !== "written" && scene.now < back) {
+    yield* scene.pause(100);
+    reply = yield* scene.write(HOME, "majority", { suspects: rival });
+  }
+  if (!(yield* scene.forgetful(rival)).includes(voter))
+    scene.fail("I30 lost memories are reported", `region ${rival} does not say that ${voter} has forgotten`);
+  const led = (): boolean =>
+    scene.mirror(rival, voter).ownEpoch > 0 && scene.mirror(rival, voter).standing.opened;
+  const until = scene.now + 30_000;
+  const user = userOf(voter);
+  const isOver = (): boolean => led() || scene.now > until;
+  // Set back, it takes itself for the leader until it is told, and would write where it had written before.
+  const apart = copy === null ? [] : [HOME, rival];
+  for (const region of apart) scene.cut(voter, region);
+  const others = [scene.keepWriting(rival, isOver, { suspects: voter, user })];
+  if (copy === null) others.push(scene.keepWriting(voter, isOver, { user }));
+  yield* all(others);
+  for (const region of apart) scene.mend(voter, region);
+  if (!led())
+    scene.fail("L2 a log gets a leader", `nobody leads the log of region ${voter}, which has forgotten`);
+}
+
 export const CLOCKS_AT_THEIR_BOUNDS: Schedule = {
   ...STAGE,
   name: "clocks-at-their-bounds",
@@ -189,7 +242,10 @@ export const BUILT_ON_THE_LOST: Schedule = {
   script: builtOnTheLost,
 };
 
+export const MEMORY_LOST: Schedule = { ...STAGE, name: "memory-lost", script: memoryLost };
+
 const DIRECTED: readonly Schedule[] = [
+  MEMORY_LOST,
   CLOCKS_AT_THEIR_BOUNDS,
   GRANTED_TWICE,
   OPENED_FOR_NOBODY,

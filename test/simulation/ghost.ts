@@ -126,6 +126,11 @@ export class Ghost {
     return mirrors;
   }
 
+  /** Its storage was set to something else: what follows is compared with that. */
+  forget(host: Host): void {
+    this.#mirrors.delete(host);
+  }
+
   mirror(host: Host, o: number): Mirror {
     const mirror = this.mirrors(host)[o];
     if (mirror === undefined) throw new Error(`no log ${o}`);

@@ -20,8 +20,9 @@ import type { Rules } from "../../src/replication/rules.ts";
 import { migrate } from "../../src/storage/schema.ts";
 import type { SqlDriver } from "../../src/storage/sql-driver.ts";
 import { SqlStorage } from "../../src/storage/sql-storage.ts";
+import { NodeSqlDriver } from "../support/node-sql-driver.ts";
 import { WatchedSqlDriver } from "./watched-driver.ts";
-import { InstanceDriver, Zombie } from "./zombie.ts";
+import { InstanceDriver, replaceRows, Zombie } from "./zombie.ts";
 import type { RegionClock } from "./clock.ts";
 import { describeEffect, describeEvent } from "./describe.ts";
 import type { CrashFaults } from "./faults.ts";
@@ -344,6 +345,16 @@ export class Host implements Endpoint {
   revive(): void {
     this.#down = false;
     this.#zombie?.zombie.end("the faults are over");
+  }
+
+  /** Its storage is set back to a copy, or to nothing: what no platform should do. */
+  rewind(copy: SqlDriver | null): void {
+    this.crash("and loses its memory", 0);
+    this.#zombie?.zombie.end("its storage is another one");
+    const empty = new NodeSqlDriver();
+    empty.transaction(() => migrate(empty, this.now()));
+    this.driver.transaction(() => replaceRows(this.driver, copy ?? empty));
+    empty.close();
   }
 
   #refuses(refuse: () => void): boolean {

@@ -193,6 +193,8 @@ export function leadersAreComplete(turn: Turn): void {
       mirror.ownMatches.clear();
     }
     const log = ghost.log(host.partition, o);
+    // Somebody who has lost its memory gets its own entries back from others.
+    if ((log.known(opens.e, opens.s)?.holders.size ?? 0) > 1) continue;
     for (let s = mirror.base.s + 1; s <= log.commit && s < opens.s; s++) {
       if (mirror.epochAt(s) === log.committed[s]) continue;
       turn.fail(

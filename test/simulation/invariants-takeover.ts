@@ -30,6 +30,8 @@ export function takeoversHaveAReason(turn: Turn, network: Network): void {
     // Nobody can be in touch with a region that has no replica (the usurper's).
     if (leader === host.region || there === undefined || there.wasAwaySince(since)) continue;
     if (there.driver.rows(`SELECT 1 FROM restore LIMIT 1`).length > 0) continue;
+    // It is there, and cannot lead (R8).
+    if (there.driver.rows(`SELECT 1 FROM meta WHERE k = 'forgot'`).length > 0) continue;
     const apart = peers.filter(
       (peer) => peer !== there && network.wereApartSince(peer.region, leader, since),
     );

@@ -10,7 +10,13 @@ import { judge } from "../../src/replication/epoch-table.ts";
 import { type Rules, RULES } from "../../src/replication/rules.ts";
 import type { ExpiredItem } from "../../src/replication/storage.ts";
 import { WORKLOAD } from "./client.ts";
-import { BUILT_ON_THE_LOST, CLOCKS_AT_THEIR_BOUNDS, GRANTED_TWICE, OPENED_FOR_NOBODY } from "./directed.ts";
+import {
+  BUILT_ON_THE_LOST,
+  CLOCKS_AT_THEIR_BOUNDS,
+  GRANTED_TWICE,
+  MEMORY_LOST,
+  OPENED_FOR_NOBODY,
+} from "./directed.ts";
 import type { Distortion } from "./host.ts";
 import { type Schedule, scheduleNamed } from "./schedule.ts";
 
@@ -259,6 +265,9 @@ const MUTANTS: readonly Mutant[] = [
     {},
     { crashed: (driver) => driver.run(`UPDATE acceptor SET promised = leader_e`) },
   ),
+  mutant("counts-the-forgetful", "R8: a voter that has lost its memory is counted", MEMORY_LOST, {
+    hasForgotten: () => false,
+  }),
   mutant("answers-unfenced", "an instance that was replaced answers as the leader that it was", "zombies", {
     fences: () => false,
   }),

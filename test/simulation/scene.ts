@@ -6,6 +6,7 @@
  */
 import type { Position } from "../../src/replication/position.ts";
 import type { ClientReply, SessionPart } from "../../src/replication/request.ts";
+import type { SqlDriver } from "../../src/storage/sql-driver.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Edge } from "./edge.ts";
 import type { Ghost } from "./ghost.ts";
@@ -15,6 +16,7 @@ import type { Mirror } from "./mirror.ts";
 import type { Random } from "./random.ts";
 import { runTask, sleep, type Task } from "./task.ts";
 import type { Usurper } from "./usurper.ts";
+import { copyOf } from "./zombie.ts";
 
 export type Script = (scene: Scene) => Task<void>;
 
@@ -138,16 +140,49 @@ export class Scene {
   *keepWriting(
     region: number,
     over: () => boolean,
-    { suspects, hot = () => false }: { readonly suspects?: number; readonly hot?: () => boolean } = {},
+    {
+      suspects,
+      user = userOf(0),
+      hot = () => false,
+    }: { readonly suspects?: number; readonly user?: string; readonly hot?: () => boolean } = {},
   ): Task<void> {
     while (!over()) {
-      const options = { leftMs: hot() ? HOT_MS : COLD_MS, ...(suspects === undefined ? {} : { suspects }) };
+      const leftMs = hot() ? HOT_MS : COLD_MS;
+      const options = { user, leftMs, ...(suspects === undefined ? {} : { suspects }) };
       const writing = this.write(region, "local", options);
       // Each one that comes makes the replica look whether those before it can be answered.
       if (hot()) runTask(writing);
       else yield* writing;
       yield* sleep(this.cluster.timeline, hot() ? HOT_MS / 3 : this.random.between(50, 150));
     }
+  }
+
+  /** A new instance, at once. */
+  restart(region: number): void {
+    this.host(region).crash("of the script", 0);
+  }
+
+  copy(region: number): SqlDriver {
+    return copyOf(this.host(region).driver);
+  }
+
+  /** The storage there is set back to a copy, or to nothing. */
+  rewind(region: number, copy: SqlDriver | null): void {
+    this.host(region).rewind(copy);
+    this.#staff.ghost.forget(this.host(region));
+    this.say(`region ${region} has lost its memory${copy === null ? "" : " of late"}`);
+  }
+
+  /** Regions that a region says have lost their memory. */
+  *forgetful(region: number): Task<readonly number[]> {
+    const request = { op: "status", from: region } as const;
+    const end = yield* this.#edge(region).ask(region, 0, request, 1_000);
+    const status = end.end === "answer" && end.answer.kind === "status" ? end.answer.status : null;
+    return status?.forgetful ?? [];
+  }
+
+  fail(invariant: string, what: string): void {
+    this.#staff.ghost.fail(invariant, what);
   }
 
   /** Somebody without a replica is promised an epoch there, and goes away. */

@@ -211,7 +211,7 @@ export const requests: {
   probe: fc.record({ type: is("probe"), o: region }),
   "pre-vote": fc.record({ type: is("pre-vote"), o: region, b: u53, last: tail, e: u53 }),
   prepare: fc.record(
-    { type: is("prepare"), o: region, b: u53, transfer: fc.boolean(), gaveUp: u53 },
+    { type: is("prepare"), o: region, b: u53, transfer: fc.boolean(), gaveUp: u53, storeId: text },
     { requiredKeys: ["type", "o", "b", "transfer"] },
   ),
   transfer: fc.record(
@@ -344,7 +344,10 @@ export const replies: { readonly [K in PeerReply["type"]]: fc.Arbitrary<Extract<
     },
     { requiredKeys: ["type", "e", "match", "stamp", "storeId", "inc"] },
   ),
-  "append-stale": fc.record({ type: is("append-stale"), promised: u53 }),
+  "append-stale": fc.record(
+    { type: is("append-stale"), promised: u53, forgotten: fc.boolean() },
+    { requiredKeys: ["type", "promised"] },
+  ),
   "append-mismatch": fc.record({
     type: is("append-mismatch"),
     epochs: few(epochStart),
@@ -374,7 +377,10 @@ export const replies: { readonly [K in PeerReply["type"]]: fc.Arbitrary<Extract<
   "probe-ok": fc.record({ type: is("probe-ok"), leader: region, e: u53, restoring: fc.boolean() }),
   promise,
   "transfer-reply": fc.record({ type: is("transfer-reply"), ready: fc.boolean(), counter: u53, open: tail }),
-  nack: fc.record({ type: is("nack"), promised: u53 }),
+  nack: fc.record(
+    { type: is("nack"), promised: u53, forgotten: fc.boolean() },
+    { requiredKeys: ["type", "promised"] },
+  ),
   "close-reply": fc.record({ type: is("close-reply"), e: u53, last: tail, commit: u53, hlc: u53 }),
   "not-leader": fc.record({ type: is("not-leader"), leader: region, promised: u53 }),
   "cuts-taken": fc.record({ type: is("cuts-taken") }),
