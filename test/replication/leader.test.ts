@@ -444,9 +444,9 @@ describe("R8: voters that have lost their memory", () => {
     answer(2);
     node.start();
     expect(node.status().forgetful).toEqual([]);
-    const prepare = { type: "prepare", o: 2, b: 1 * 16 + 2, transfer: false, storeId: "another" } as const;
+    const prepare = { type: "prepare", o: 2, b: 50, transfer: false, storeId: "another" } as const;
     expect(node.peer(2, prepare)).toMatchObject({ type: "nack", forgotten: true });
-    expect(node.peer(1, { ...prepare, o: 1, b: 17, storeId: "store1" })).toMatchObject({ type: "promise" });
+    expect(node.peer(1, { ...prepare, o: 1, b: 49, storeId: "store1" })).toMatchObject({ type: "promise" });
     expect(node.status().forgetful).toEqual([2]);
     node.close();
   });
