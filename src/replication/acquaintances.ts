@@ -11,18 +11,9 @@
  * Durable: it stands in the row that a leader writes with each lease, and when a voter was restarted. A voter that went back by
  * less than a restart, or was restarted as often since without saying anything, cannot be told from one that was restarted.
  */
-import type { Context } from "./context.ts";
 import { compareTails, EMPTY_TAIL, type RegionIndex, type Tail } from "./position.ts";
-import type { VoterRow } from "./storage.ts";
-
-/** What a voter says of itself. */
-export interface Word {
-  /** Empty: it knows that it has forgotten. */
-  readonly storeId: string;
-  readonly inc: number;
-  /** The end of a log there, of which nothing is ever cut but for a greater epoch. */
-  readonly tail: Tail;
-}
+import type { Rules, Word } from "./rules.ts";
+import type { Storage, VoterRow } from "./storage.ts";
 
 export interface Hearing {
   readonly o: RegionIndex;
@@ -43,20 +34,25 @@ interface Acquaintance {
 }
 
 export class Acquaintances {
-  readonly #context: Context;
+  readonly #storage: Storage;
+  readonly #rules: Rules;
+  /** Number of the last call. */
+  readonly #calls: () => number;
   readonly #known = new Map<RegionIndex, Acquaintance>();
   readonly #forgetful = new Set<RegionIndex>();
 
-  constructor(context: Context) {
-    this.#context = context;
-    for (const { o, voters = [] } of context.storage.leaderships()) {
+  constructor(storage: Storage, rules: Rules, calls: () => number) {
+    this.#storage = storage;
+    this.#rules = rules;
+    this.#calls = calls;
+    for (const { o, voters = [] } of storage.leaderships()) {
       for (const { region, storeId, inc, e, s } of voters) {
         const known = this.#of(region);
         if (inc >= known.inc) Object.assign(known, { storeId, inc });
         known.tails.set(o, { e, s });
       }
     }
-    const forgetful = context.storage.meta("forgetful");
+    const forgetful = storage.meta("forgetful");
     if (typeof forgetful === "string" && forgetful !== "")
       for (const region of forgetful.split(",")) this.#forgetful.add(Number(region));
   }
@@ -72,14 +68,13 @@ export class Acquaintances {
   /** May what it says be counted? */
   counts(region: RegionIndex, said: Word, { o, asked, wrote, whole }: Hearing): boolean {
     const known = this.#of(region);
-    const { rules } = this.#context;
     const isLate = asked <= known.heardAt;
     const before = { storeId: known.storeId, inc: known.inc, tail: known.tails.get(o) ?? EMPTY_TAIL };
-    if (rules.hasForgotten(before, said, { proves: wrote && !isLate, whole })) this.#forget(region);
+    if (this.#rules.hasForgotten(before, said, { proves: wrote && !isLate, whole })) this.#forget(region);
     if (this.#forgetful.has(region)) return false;
     if (said.inc < known.inc) return isLate;
     const heard = said.inc > known.inc || compareTails(said.tail, before.tail) > 0;
-    if (heard) known.heardAt = this.#context.calls;
+    if (heard) known.heardAt = this.#calls();
     known.storeId = said.storeId;
     known.inc = said.inc;
     if (compareTails(said.tail, before.tail) > 0) known.tails.set(o, said.tail);
@@ -90,7 +85,7 @@ export class Acquaintances {
   recognizes(region: RegionIndex, said: Word): boolean {
     const { storeId, inc } = this.#of(region);
     const known = { storeId, inc, tail: EMPTY_TAIL };
-    if (this.#context.rules.hasForgotten(known, said, { proves: false, whole: false })) this.#forget(region);
+    if (this.#rules.hasForgotten(known, said, { proves: false, whole: false })) this.#forget(region);
     return !this.#forgetful.has(region);
   }
 
@@ -109,8 +104,7 @@ export class Acquaintances {
   #forget(region: RegionIndex): void {
     if (this.#forgetful.has(region)) return;
     this.#forgetful.add(region);
-    this.#context.storage.setMeta("forgetful", this.all().join(","));
-    this.#context.changed = true;
+    this.#storage.setMeta("forgetful", this.all().join(","));
   }
 
   #of(region: RegionIndex): Acquaintance {

@@ -72,7 +72,7 @@ export class Context {
     this.codec = options.codec;
     this.hash = options.hash;
     this.rules = options.rules;
-    this.acquaintances = new Acquaintances(this);
+    this.acquaintances = new Acquaintances(options.storage, options.rules, () => this.#lastCall);
   }
 
   /** Somebody knew this replica before, and it does not know itself: it promises, grants and leads nothing (R8). */

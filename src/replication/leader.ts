@@ -10,7 +10,7 @@
  * Left to others: deciding writes (writer), electing (candidate), the durable retry schedule (outbox).
  */
 import { majorityOf } from "./config.ts";
-import type { Hearing, Word } from "./acquaintances.ts";
+import type { Hearing } from "./acquaintances.ts";
 import type { Context } from "./context.ts";
 import { divergencePoint, holds } from "./epoch-table.ts";
 import { wallOf } from "./hlc.ts";
@@ -18,7 +18,7 @@ import type { Log } from "./log.ts";
 import type { Append, AppendMismatch, PeerReply, Progress } from "./message.ts";
 import { PROTOCOL_VERSION } from "./entry.ts";
 import { counterOf, type Epoch, type RegionIndex } from "./position.ts";
-import type { Standing } from "./rules.ts";
+import type { Standing, Word } from "./rules.ts";
 import type { LeadershipRow } from "./storage.ts";
 
 /** Appends to one peer are at least this far apart, so that many writes share a message: entries nobody waits for, */

@@ -4,7 +4,6 @@
  *
  * R1 promise, R2 append, R3 open, R4 commit, R5 lease, R6 deferred acknowledgements, R7 incarnation, R8 amnesia.
  */
-import type { Word } from "./acquaintances.ts";
 import { guardMs, type Timing } from "./config.ts";
 import { lackingOf, type CutPart } from "./cut.ts";
 import { OpKind, type Concern, type Op } from "./entry.ts";
@@ -51,6 +50,15 @@ export interface Evidence {
   readonly rival: boolean;
   /** The voter knows of a later epoch than the one whose leader is missed. */
   readonly superseded: boolean;
+}
+
+/** What a voter says of itself. */
+export interface Word {
+  /** Empty: it knows that it has forgotten. */
+  readonly storeId: string;
+  readonly inc: number;
+  /** The end of a log there, of which nothing is ever cut but for a greater epoch. */
+  readonly tail: Tail;
 }
 
 export interface Rules {
