@@ -428,7 +428,7 @@ const SCHEDULES: readonly Schedule[] = [
     ...BASE,
     name: "losses",
     // Homes that are cut off write on alone, are succeeded, and come back; their users decide about what was lost, again and
-    // again some of it, while the next region is cut off.
+    // again some of it, while the next region is cut off. (What expires is not on record, nor what a session was told there.)
     regions: [3],
     partitions: [1],
     timing: { ...BASE.timing, ...EAGER, probeMs: 150, cooldownMs: 100, cooldownMsMax: 500 },
@@ -465,7 +465,6 @@ const SCHEDULES: readonly Schedule[] = [
         settle: 6,
         receipt: 3,
         read: 2,
-        expiring: 1,
       },
     },
   },
