@@ -8,7 +8,7 @@ import { handedOver } from "../scripts/own-node.mjs";
 if (!handedOver()) await main();
 
 async function main() {
-  const { program } = await import("commander");
+  const { Option, program } = await import("commander");
   program.name("ithaca").description("A multi-region replicated store").showHelpAfterError();
 
   program
@@ -54,6 +54,11 @@ async function main() {
     .option("--for <duration>", "how long the fault phase is, like 30s or 10m")
     .option("--cohort <number>", "how many users the drill makes for itself, 200 at most")
     .option("--out <directory>", "where the report goes (drills/<scenario>-<time> unless given)")
+    .addOption(
+      new Option("--latency <real>", "add the time that messages between regions take in the world").choices([
+        "real",
+      ]),
+    )
     .option(
       "--keep",
       "leave the drill's users at the deployment; otherwise they are erased, unless something was lost",
@@ -62,10 +67,12 @@ async function main() {
       const { drill: run } = await import("../src/drill/command.ts");
       const { startDrillStore } = await import("../scripts/drill-store.mjs");
       const { default: manifest } = await import("../package.json", { with: { type: "json" } });
-      process.exitCode = await run(scenario, options, {
+      const code = await run(scenario, options, {
         startStore: (settings) => startDrillStore(settings),
         version: manifest.version,
       });
+      // Whatever it was still waiting for is of no interest any more.
+      process.exit(code);
     });
   drill
     .command("list")

@@ -7,6 +7,7 @@ import { NotReady } from "./cohort.ts";
 import { runDrill, Stopped } from "./drill.ts";
 import { parseDuration } from "./duration.ts";
 import { FaultsRefused } from "./fault-board.ts";
+import { NoDistance } from "./geography.ts";
 import { PlanError } from "./plan.ts";
 import { pageOf } from "./report/page.ts";
 import { frontPicture } from "./report/pictures.ts";
@@ -26,6 +27,7 @@ export interface DrillArguments {
   readonly cohort?: string;
   readonly out?: string;
   readonly keep?: boolean;
+  readonly latency?: "real";
 }
 
 /** A store of the drill's own. It is thrown away afterwards. */
@@ -73,7 +75,7 @@ export async function drill(name: string, given: DrillArguments, around: Surroun
       console.error("stopped; every fault of this drill is removed");
       return 130;
     }
-    const expected = [ScenarioError, UsageError, PlanError, NotReady, FaultsRefused];
+    const expected = [NoDistance, ScenarioError, UsageError, PlanError, NotReady, FaultsRefused];
     if (!expected.some((kind) => error instanceof kind)) throw error;
     console.error(error instanceof Error ? error.message : String(error));
     return 2;
@@ -111,6 +113,7 @@ async function run(
       signal,
       progress,
       keep: given.keep ?? false,
+      realLatency: given.latency === "real",
     }).finally(() => progress.done());
     const circumstances: Circumstances = {
       target,

@@ -7,6 +7,7 @@ import type { Caller } from "./caller.ts";
 import { eraseCohort, memberNames, NotReady, settleCohort, type Member } from "./cohort.ts";
 import { Device, pause } from "./device.ts";
 import { FaultBoard, FaultsRefused, type ArmedFault } from "./fault-board.ts";
+import { distancesOf, Geography, type Distance } from "./geography.ts";
 import { readFinally, type FinalReading } from "./final-reading.ts";
 import { judge, type Judgement } from "./judge.ts";
 import { storiesOf, takeoversIn, type LogStory, type Takeover } from "./leadership.ts";
@@ -32,6 +33,8 @@ export interface DrillOptions {
   readonly progress: Progress;
   /** The drill's users stay, with all that they wrote. */
   readonly keep: boolean;
+  /** Regions are as far apart as they really are. */
+  readonly realLatency: boolean;
 }
 
 /** Told of what happens while it happens. */
@@ -66,6 +69,8 @@ export interface DrillResult {
   readonly measures: Measures;
   readonly notes: readonly string[];
   readonly requests: number;
+  /** Empty: none was added. */
+  readonly distances: readonly Distance[];
 }
 
 /** Somebody pressed Ctrl-C. */
@@ -87,6 +92,9 @@ class Drill {
   readonly #recorder = new Recorder();
   readonly #random: Random;
   readonly #board: FaultBoard;
+  /** Distances are faults too, but not of the scenario: they stay while those end. */
+  readonly #distances: FaultBoard;
+  #geography: Geography | undefined;
   readonly #phases: Phase[] = [];
   readonly #notes: string[] = [];
   readonly #undone: string[] = [];
@@ -102,6 +110,7 @@ class Drill {
     this.#options = options;
     this.#random = new Random(options.seed);
     this.#board = new FaultBoard(options.caller, () => this.#recorder.nowMs);
+    this.#distances = new FaultBoard(options.caller, () => this.#recorder.nowMs);
   }
 
   async run(): Promise<DrillResult> {
@@ -112,6 +121,7 @@ class Drill {
     // What the scenario names has to exist here, before anything is written.
     planOf(scenario, this.#regions, this.#random.fork("rehearsal"));
     this.#members = await settleCohort(caller, memberNames(run, scenario.users), this.#regions);
+    if (this.#options.realLatency) await this.#moveApart();
     const watch = new Watch(caller, this.#regions, () => this.#recorder.nowMs);
     this.#watch = watch;
     const load = new Load({
@@ -152,11 +162,22 @@ class Drill {
     return this.#result(final, moved, steering, load, watch);
   }
 
+  async #moveApart(): Promise<void> {
+    const geography = new Geography(this.#distances, distancesOf(this.#regions));
+    this.#geography = geography;
+    await this.#guarded(geography.begin());
+    void geography.keepUp().catch((error: unknown) => {
+      this.#undone.push(`the distance between regions was not kept up: ${String(error)}`);
+    });
+  }
+
   /** What a drill has set or begun; nothing of it may outlive it. */
   async cleanUp(): Promise<void> {
+    this.#geography?.stop();
     void this.#watch?.stop();
     void this.#load?.stop().catch(() => undefined);
-    for (const problem of await this.#board.endAll()) this.#note(problem);
+    for (const board of [this.#board, this.#distances])
+      for (const problem of await board.endAll()) this.#note(problem);
     const { alone, keep, caller } = this.#options;
     if (alone || this.#members.length === 0) return;
     if (keep || this.#isEvidence) {
@@ -363,6 +384,7 @@ class Drill {
       measures,
       notes: this.#notes,
       requests: caller.sent,
+      distances: this.#options.realLatency ? distancesOf(this.#regions) : [],
     };
   }
 

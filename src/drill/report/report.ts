@@ -7,6 +7,7 @@ import { acknowledgedWrites } from "../../checker/touch.ts";
 import type { DrillResult } from "../drill.ts";
 import { WORKLOADS } from "../scenario.ts";
 import { showAction } from "../plan.ts";
+import { LATENCY_SOURCE } from "../geography.ts";
 import { seriesOf } from "./series.ts";
 
 export interface Circumstances {
@@ -52,6 +53,9 @@ export function reportOf(result: DrillResult, circumstances: Circumstances) {
     })),
     regions: result.regions,
     users: result.members,
+    /** Added between regions; the source says who measured them. */
+    distances: result.distances,
+    distancesSource: result.distances.length === 0 ? null : LATENCY_SOURCE,
     phases: result.phases,
     plan: result.actions.map((action) => ({ ...action, text: showAction(action) })),
     faults: result.faults.map(({ action, id, atMs, armingMs, endedMs }) => {

@@ -90,6 +90,7 @@ export function figures(report: Report): (readonly [string, string])[] {
       report.convergedMs === null ? "never" : `${showDuration(report.convergedMs)} after the load`,
     ],
     ["cost", `${requests.sent} requests; rows and queue operations are not told by the public surface`],
+    ["added distances", distancesText(report)],
     ["overridden", overriddenText(report)],
   ];
 }
@@ -104,6 +105,12 @@ function divergentText({
   return count === 0
     ? "none"
     : `${count}, ${acknowledged} of them acknowledged; read them at /v1/users/{user}/divergent`;
+}
+
+function distancesText({ distances, distancesSource }: Report): string {
+  if (distances.length === 0) return "none: the regions of this store are as near as it runs";
+  const ways = distances.map(({ between, roundTripMs }) => `${between.join("–")} ${roundTripMs} ms`);
+  return `${ways.join(", ")} there and back; ${distancesSource}`;
 }
 
 function overriddenText({ overridden }: Report): string {
