@@ -114,7 +114,7 @@ const BASE: Schedule = {
 const EAGER: Partial<Timing> = { leaseGraceMs: 60_000 };
 
 const SCHEDULES: readonly Schedule[] = [
-  BASE,
+  { ...BASE, workload: { ...WORKLOAD, actions: { ...WORKLOAD.actions, move: 1 } } },
   {
     ...BASE,
     name: "calm",

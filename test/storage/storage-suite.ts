@@ -969,6 +969,71 @@ export function describeStorage(backEnd: string, withDriver: WithDriver): void {
         }),
       );
 
+      const moving = { o: 0, e: 16, s: 8, to: 2, version: 2, refused: { o: 2, e: 18, s: MAX } };
+      const past = [{ home: 0, version: MAX, sinceE: 0, sinceS: 0, endE: 16, endS: 8 }];
+
+      test(
+        "whoever is on the way is known, and no longer once there, back, or gone",
+        withStorage((storage, driver) => {
+          storage.putOwner(owner("early", { moving }));
+          // Found again by another instance, which has to look.
+          const other = new SqlStorage(driver);
+          other.putOwner(owner("u", { moving, past }));
+          other.putOwner(owner("v", { moving }));
+          expect(other.owner("u")).toEqual(owner("u", { moving, past }));
+          expect([...other.movingUsers()]).toEqual(["early", "u", "v"]);
+          other.putOwner(owner("u", { home: 2, version: 2, past }));
+          expect(other.owner("u")).toEqual(owner("u", { home: 2, version: 2, past }));
+          other.putOwner(owner("early"));
+          expect([...other.movingUsers()]).toEqual(["v"]);
+          other.eraseUser("v", null);
+          expect([...other.movingUsers()]).toEqual([]);
+          other.putOwner(owner("w", { moving }));
+          expect([...new SqlStorage(driver).movingUsers()]).toEqual(["w"]);
+          other.clearState();
+          expect([...other.movingUsers()]).toEqual([]);
+        }),
+      );
+
+      test(
+        "a home with all that belongs to it comes back out of an undo image",
+        withStorage((storage) => {
+          const before = owner("u", { moving, past });
+          const undo = { items: [], owner: { user: "u", before }, idempotency: null };
+          storage.insertEntry(entry(1, { undo }));
+          expect(storage.entry(0, 1)?.undo).toEqual(undo);
+          const lost = { user: "u", o: 0, e: 16, s: 1, did: "record" } as const;
+          storage.insertEntry(entry(2, { undo: { ...undo, lost } }));
+          expect(storage.entry(0, 2)?.undo).toEqual({ ...undo, lost });
+        }),
+      );
+
+      test(
+        "what expires goes with its user from log to log, and comes back when that is undone",
+        withStorage((storage) => {
+          const due = (o: number) =>
+            storage.expiredItems(o, 100, 10).map(({ user, key }) => `${user}/${key}`);
+          storage.putOwner(owner("u", { home: 0 }));
+          storage.putOwner(owner("other", { home: 0 }));
+          storage.putItem(item("u", "a", { expiresAt: 50 }));
+          storage.putItem(item("u", "for-ever"));
+          storage.putItem(item("other", "a", { expiresAt: 60 }));
+          expect(storage.earliestExpiry(0, 0)).toBe(50);
+          expect(storage.earliestExpiry(2, 0)).toBe(Infinity);
+          storage.putOwner(owner("u", { home: 2, version: 2, past }));
+          expect([due(0), due(2)]).toEqual([["other/a"], ["u/a"]]);
+          expect([storage.earliestExpiry(0, 0), storage.earliestExpiry(2, 0)]).toEqual([60, 50]);
+          // Written there, and put back as it was by an undo: in both cases it is the new home's.
+          storage.putItem(item("u", "b", { o: 2, e: 18, expiresAt: 40 }));
+          storage.putItem(item("u", "c", { expiresAt: 45 }));
+          expect(due(2)).toEqual(["u/b", "u/c", "u/a"]);
+          expect(storage.earliestExpiry(2, 0)).toBe(40);
+          storage.putOwner(owner("u", { home: 0 }));
+          expect([due(0), due(2)]).toEqual([["u/b", "u/c", "u/a", "other/a"], []]);
+          expect(storage.item("u", "b", false)).toMatchObject({ o: 2, e: 18 });
+        }),
+      );
+
       test(
         "idempotency rows are found by user and bytes",
         withStorage((storage) => {
