@@ -131,6 +131,7 @@ function isGone(outcome: Outcome): boolean {
 /** Whoever said this was asked for less time than the caller has, and may say otherwise when asked again. */
 function isNotYet(outcome: Outcome): boolean {
   if (outcome.kind === "concern-timeout") return true;
+  if (outcome.kind === "refused" && outcome.reason === "not-there") return outcome.soon === true;
   return outcome.kind === "refused" && (outcome.reason === "no-leader" || outcome.reason === "read-timeout");
 }
 

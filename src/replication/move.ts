@@ -156,7 +156,9 @@ export class Moves {
         if (begun !== null) return { kind: "refused", reason: "no-leader", underWay: true };
         const owner = this.#context.storage.owner(request.user);
         const leads = owner !== null && this.#leaderships.of(owner.home)?.opened === true;
-        return leads && owner.moving === undefined ? NOT_THERE : { kind: "refused", reason: "no-leader" };
+        return leads && owner.moving === undefined
+          ? { kind: "refused", reason: "not-there", soon: true }
+          : { kind: "refused", reason: "no-leader" };
       },
     };
   }

@@ -666,8 +666,11 @@ export type Refusal =
    * begun, and may come to its end yet.
    */
   | { readonly kind: "refused"; readonly reason: "no-leader"; readonly underWay?: true }
-  /** The region that a user is to move to does not lead its own log, or cannot be had; the user stays. */
-  | { readonly kind: "refused"; readonly reason: "not-there" }
+  /**
+   * The region that a user is to move to does not lead its own log, or cannot be had; the user stays. `soon`: it was not had in
+   * the time of this attempt.
+   */
+  | { readonly kind: "refused"; readonly reason: "not-there"; readonly soon?: true }
   /** No name may move more often. */
   | { readonly kind: "refused"; readonly reason: "moved-too-often" }
   | { readonly kind: "refused"; readonly reason: "read-timeout" }

@@ -102,6 +102,23 @@ describe("PUT home", () => {
     });
   });
 
+  it("asks again whether the region is there, as long as there is time", async () => {
+    let asked = 0;
+    const { response, regions } = await put(
+      () => (++asked < 3 ? { kind: "refused", reason: "not-there", soon: true } : homeReply(APAC)),
+      '{"region":"apac"}',
+    );
+    expect(response.status).toBe(200);
+    expect(regions.route).toBe("move@2 move@2 move@2");
+    const late = await put(
+      () => ({ kind: "refused", reason: "not-there", soon: true }),
+      '{"region":"apac"}',
+      { "Ithaca-Timeout-Ms": "120" },
+    );
+    expect(late.response.status).toBe(503);
+    expect(await problemOf(late.response)).toMatchObject({ type: "/problems/region-unavailable" });
+  });
+
   it("does not know the outcome of a move that it saw begin and not end", async () => {
     const { response } = await put(
       () => ({ kind: "refused", reason: "no-leader", underWay: true }),

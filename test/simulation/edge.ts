@@ -456,6 +456,7 @@ function suspicion({ suspects }: Aim): { suspects?: number } {
 /** Whoever said this was asked for less time than the caller has, and may say otherwise when asked again. */
 function isNotYet(reply: ClientReply): boolean {
   if (reply.kind === "concern-timeout") return true;
+  if (reply.kind === "refused" && reply.reason === "not-there") return reply.soon === true;
   return reply.kind === "refused" && (reply.reason === "no-leader" || reply.reason === "read-timeout");
 }
 
