@@ -384,7 +384,10 @@ const LogState = z
     applied: Count,
     committed: Count,
     lagMs: z.number().nullable().meta({ description: "Upper bound on how far behind; null: unknown" }),
-    state: z.string(),
+    state: z.string().meta({
+      description:
+        "amnesiac: this replica's storage was lost or set back; it is counted in no majority and leads nothing",
+    }),
     failbackInMs: z.int().optional().meta({
       description:
         "At the leader of a log that was taken over: how long until it is handed back to its own region, if that stays well. Absent: it is not, by itself",

@@ -37,7 +37,7 @@ export async function regionOverview(edge: Edge, from: RegionIndex, filter: Over
         role: "voter",
         reachable: own.some(({ status }) => status !== null),
         faults: (faults[at] ?? []).map((fault) => faultBody(edge.regions, fault)),
-        logs: own.flatMap((answer) => logsOf(edge, answer)),
+        logs: own.flatMap((answer) => logsOf(edge, answer, hasForgotten(answer, answers))),
       };
     }),
   };
@@ -94,8 +94,22 @@ async function faultsOf(
   }
 }
 
+/** The replica was told that it has lost its memory, or another one of its partition has noticed (R8). */
+function hasForgotten({ replica, status }: Answered, answers: readonly Answered[]): boolean {
+  const peers = answers.filter(
+    ({ replica: other }) => other.namespace === replica.namespace && other.partition === replica.partition,
+  );
+  return (
+    status?.hasForgotten === true || peers.some((peer) => peer.status?.forgetful?.includes(replica.region))
+  );
+}
+
 /** Logs never opened are not listed. */
-function logsOf({ regions }: Edge, { replica: { namespace, partition }, status }: Answered) {
+function logsOf(
+  { regions }: Edge,
+  { replica: { namespace, partition }, status }: Answered,
+  isAmnesiac: boolean,
+) {
   const opened = status?.logs.filter(({ epoch }) => epoch !== 0) ?? [];
   return opened.map(
     ({ origin, leader, epoch, head, applied, committed, lagMs, state, failbackInMs }: LogStatus) => ({
@@ -108,7 +122,7 @@ function logsOf({ regions }: Edge, { replica: { namespace, partition }, status }
       applied: String(applied),
       committed: String(committed),
       lagMs,
-      state,
+      state: isAmnesiac ? "amnesiac" : state,
       ...(failbackInMs === undefined ? {} : { failbackInMs }),
     }),
   );

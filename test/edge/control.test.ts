@@ -63,6 +63,22 @@ describe("GET /v1/regions", () => {
     expect(regions.asked.every(({ timeoutMs }) => timeoutMs <= 1_500)).toBe(true);
   });
 
+  it("shows who has lost its memory, also when only another region has noticed", async () => {
+    const noticed: Answerer = async (asked) => {
+      const reply = await status(asked);
+      return reply.kind === "status" && asked.to.region === 0
+        ? { kind: "status", status: { ...reply.status, forgetful: [2] } }
+        : reply;
+    };
+    const { send } = bench(noticed);
+    const { regions: list } = (await (await send("GET", "/v1/regions")).json()) as Overview;
+    expect(list.map(({ logs }) => (logs[0] as { state: string }).state)).toEqual([
+      "following",
+      "following",
+      "amnesiac",
+    ]);
+  });
+
   it("is kept for a second, by what was asked for", async () => {
     vi.useFakeTimers();
     const { send, regions } = bench(status);
