@@ -9,7 +9,7 @@ import type { Operation } from "./operation.ts";
 import { showOperation } from "./sentence.ts";
 import { acknowledgedWrites, itemId } from "./touch.ts";
 import { verdictOf, type Verdict, type Violation } from "./verdict.ts";
-import { parseVersion } from "./version.ts";
+import { type ParsedVersion, parseVersion } from "./version.ts";
 
 export interface LeadershipOptions {
   /** Logs are by partition and origin; undefined: the user is none of ours. */
@@ -34,6 +34,7 @@ export function checkLeaderships(
     const parsed = typeof op.version === "string" ? parseVersion(op.version) : undefined;
     const partition = partitionOf(op.user);
     if (parsed === undefined || partition === undefined || acknowledgedWrites(op).length === 0) return [];
+    if (isRetold(op, parsed)) return [];
     return [{ op, log: `${partition}/${parsed.origin}`, epoch: parsed.epoch }];
   });
   const violations: Violation[] = [];
@@ -60,6 +61,15 @@ export function checkLeaderships(
     logs: new Set(led.map(({ log }) => log)).size,
     epochs: epochs.size,
   });
+}
+
+/**
+ * Who answered stood in another epoch, or at another home, than the write did: a request that was sent on found its work done, and is
+ * told of it by whoever leads now.
+ */
+function isRetold({ position }: Operation, { origin, epoch }: ParsedVersion): boolean {
+  const stood = parseVersion(position ?? "");
+  return stood !== undefined && (stood.origin !== origin || stood.epoch !== epoch);
 }
 
 /** An answer to a repeated idempotency key may tell of a write that was done before, under whoever led then. */

@@ -40,6 +40,18 @@ describe("leaderships", () => {
     expect(checkLeaderships(story.operations, { partitionOf }).ok).toBe(true);
   });
 
+  it("are not broken by whoever tells at another home, or later, what was done under another leader", () => {
+    const story = new Story();
+    story.did(WRITE, { version: v(1), leader: "weur", position: v(1) });
+    story.did(WRITE, { version: v(2), leader: "apac", position: "apac.18.2" });
+    story.did(WRITE, { version: NEXT, leader: "enam", position: NEXT });
+    story.did(WRITE, { version: v(2), leader: "enam", position: NEXT });
+    expect(checkLeaderships(story.operations, ONE_PARTITION)).toMatchObject({
+      ok: true,
+      counted: { writes: 2 },
+    });
+  });
+
   it("are broken by two under one epoch, or by one under another's", () => {
     const story = new Story();
     story.did(WRITE, { version: v(1), leader: "weur" });
