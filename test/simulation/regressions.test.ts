@@ -81,6 +81,11 @@ const REGRESSIONS: readonly Regression[] = [
     schedule: scheduleNamed("farewells"),
     seeds: [20],
   },
+  {
+    story: "the usurper, deposed and not told, wrote for a user whose home had been claimed in the log since",
+    schedule: scheduleNamed("takeovers"),
+    seeds: [2004],
+  },
 ];
 
 test.each(REGRESSIONS)("$story", { timeout: 60_000 }, ({ schedule, seeds }) => {

@@ -120,7 +120,8 @@ export class Usurper {
     if (this.#random.chance(abandon)) return "abandoned after its OPEN";
     for (let n = this.#random.between(0, entriesMax); n > 0; n--) {
       const target = this.#ghost.someUserOf(partition, o, this.#random);
-      if (target === null) break;
+      // Somebody else may lead by now, and have claimed a home in this log that is not in the part it has.
+      if (target === null || (target.claim.o === o && !holds(held, target.claim))) break;
       const text = `usurper ${++this.#written}`;
       const value = new TextEncoder().encode(JSON.stringify(text));
       const op = {
@@ -349,6 +350,10 @@ export class Usurper {
   #say(text: string): void {
     this.#cluster.transcript.line(this.#cluster.timeline.now, text);
   }
+}
+
+function holds({ base, entries }: Held, { e, s }: Tail): boolean {
+  return s <= base.s || entries[s - base.s - 1]?.e === e;
 }
 
 interface Round {
