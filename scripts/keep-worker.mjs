@@ -15,6 +15,6 @@ if (name === undefined || !/^[a-z0-9.-]+$/.test(name)) {
 }
 const folder = new URL("../test/fixtures/workers/", import.meta.url);
 await mkdir(folder, { recursive: true });
-const file = new URL(`${name}.mjs`, folder);
+const file = new URL(`${name}.worker`, folder);
 await writeFile(file, await builtWorker({ minify: true }));
 console.log(fileURLToPath(file));
