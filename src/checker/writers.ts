@@ -15,17 +15,25 @@ export class Writers {
   constructor(operations: readonly Operation[], authority: Authority) {
     this.#authority = authority;
     for (const op of operations) {
-      const position = this.positionOf(op);
-      if (position === undefined) continue;
-      const name = itemId(op.user, position);
-      // Of several attempts under one idempotency key the first may have been the one.
-      if (!this.#byPosition.has(name)) this.#byPosition.set(name, op);
+      for (const position of this.#positionsOf(op)) {
+        const name = itemId(op.user, position);
+        // Of several attempts under one idempotency key the first may have been the one.
+        if (!this.#byPosition.has(name)) this.#byPosition.set(name, op);
+      }
     }
   }
 
   /** The position of the entry that an operation made or may have made; undefined for reads, refusals and the unresolved. */
   positionOf(op: Operation): string | undefined {
     return touchesOf(op).some(isUpdate) ? this.#authority.positionOf(op) : undefined;
+  }
+
+  /** One request may stand in the log twice: where a leader took it that was then deposed, and where its successor took it again. */
+  #positionsOf(op: Operation): readonly string[] {
+    const position = this.positionOf(op);
+    if (position === undefined) return [];
+    if (op.idempotencyKey === undefined) return [position];
+    return [position, ...this.#authority.withIdempotencyKey(op).map((entry) => entry.position)];
   }
 
   writer(user: string, position: string): Operation | undefined {

@@ -169,6 +169,24 @@ describe("causality along a session", () => {
     expect(messages(story, cut)).toHaveLength(1);
   });
 
+  it("knows that one request may stand in two logs' histories, of which its client was told one", () => {
+    // A leader took it and was deposed; a successor has it too, from the same attempt. Its client heard of the first.
+    const story = new Story();
+    story.unknown({ op: "write", idempotencyKey: "i" }, { version: v(9) });
+    story.did({ op: "read", level: "eventual" }, { version: "weur.33.2" });
+    story.did({ op: "write", idempotencyKey: "i" }, { version: "weur.33.2" });
+    const twice = new Authority(
+      [entry("weur.33.2", { idempotencyKey: "i" })],
+      [entry(v(9), { idempotencyKey: "i" })],
+    );
+    expect(messages(story, twice)).toEqual([]);
+    // Without the first attempt it would have come from the future.
+    const late = new Story();
+    late.did({ op: "read", level: "eventual" }, { version: "weur.33.2" });
+    late.did({ op: "write", idempotencyKey: "i" }, { version: "weur.33.2" });
+    expect(messages(late, twice)).toHaveLength(1);
+  });
+
   it("catches an answer that shows what was only written afterwards", () => {
     const story = new Story();
     story.did({ op: "read", level: "eventual" }, { version: v(1) });
