@@ -7,7 +7,7 @@ import { isLostIn } from "../replication/cut.ts";
 import type { SeenPosition } from "../wire/session-codec.ts";
 import type { CutAnswer, CutRead, LostPositions } from "./cut.ts";
 import type { Exchange } from "./exchange.ts";
-import { positionText } from "./position-text.ts";
+import { lostRange, positionText } from "./position-text.ts";
 import type { ReadTerms } from "./read.ts";
 import { emptyView, mergeView, withoutLost, type SessionView } from "./session-merge.ts";
 import type { Voyage } from "./voyage.ts";
@@ -63,12 +63,7 @@ export function cutLostMembers(
   const partitions = new Set(lost.map(({ partition }) => partition));
   const users = new Set(reads.filter(({ partition }) => partitions.has(partition)).map(({ user }) => user));
   return {
-    lost: lost.flatMap(({ positions }) =>
-      positions.map((position) => {
-        const text = positionText(regions, position);
-        return { from: text, to: text };
-      }),
-    ),
+    lost: lost.flatMap(({ positions }) => positions.map((position) => lostRange(regions, position))),
     divergent: [...users].map((user) => `${base}/users/${encodeURIComponent(user)}/divergent`),
   };
 }

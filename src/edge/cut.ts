@@ -13,7 +13,7 @@
  */
 import { lackingOf, neededOf, type CutPart } from "../replication/cut.ts";
 import { leaderOf, samePosition, type Position, type RegionIndex } from "../replication/position.ts";
-import type { ClientReply, ReadLevel, ReadManyRequest } from "../replication/request.ts";
+import type { ClientReply, LostPosition, ReadLevel, ReadManyRequest } from "../replication/request.ts";
 import { Journey, type Outcome } from "./journey.ts";
 import { askLeaderOf, type Hop } from "./leader-route.ts";
 import { askNear } from "./near-route.ts";
@@ -42,7 +42,7 @@ export interface CutAnswer {
 
 export interface LostPositions {
   readonly partition: number;
-  readonly positions: readonly Position[];
+  readonly positions: readonly LostPosition[];
 }
 
 export type CutOutcome =

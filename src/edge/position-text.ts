@@ -3,6 +3,7 @@
  * safe integers; outside, everything is text.
  */
 import type { Position } from "../replication/position.ts";
+import type { LostPosition } from "../replication/request.ts";
 import type { RegionTable } from "./region-table.ts";
 
 const FORM = /^([a-z0-9-]{1,63})\.(0|[1-9]\d{0,18})\.(0|[1-9]\d{0,18})$/;
@@ -19,6 +20,15 @@ export function parsePosition(regions: RegionTable, text: string): ParsedPositio
   const s = Number(seq);
   if (o === undefined || !Number.isSafeInteger(e) || !Number.isSafeInteger(s)) return "unknown";
   return { o, e, s };
+}
+
+/** What a failover lost of an epoch, up to a position that a session had seen. */
+export function lostRange(
+  regions: RegionTable,
+  { from, ...position }: LostPosition,
+): { readonly from: string; readonly to: string } {
+  const first = Math.min(from ?? position.s, position.s);
+  return { from: positionText(regions, { ...position, s: first }), to: positionText(regions, position) };
 }
 
 export function positionText(regions: RegionTable, { o, e, s }: Position): string {

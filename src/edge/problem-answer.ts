@@ -9,7 +9,7 @@ import { dataHeaders, type Session, type Showing } from "./data-answer.ts";
 import { entityTag } from "./entity-tag.ts";
 import type { Exchange } from "./exchange.ts";
 import { factsOf, type Journey, type Outcome } from "./journey.ts";
-import { positionText } from "./position-text.ts";
+import { lostRange, positionText } from "./position-text.ts";
 import { receiptBody } from "./receipt-body.ts";
 import { Refused, type RefusalOptions } from "./refusal.ts";
 import type { RegionTable } from "./region-table.ts";
@@ -244,10 +244,7 @@ export function lostMembers(
   const { namespace, user } = journey.subject;
   const base = namespace === "default" ? "/v1" : `/v1/ns/${encodeURIComponent(namespace)}`;
   return {
-    lost: lost.map(({ from, ...position }) => ({
-      from: positionText(regions, { ...position, s: Math.min(from ?? position.s, position.s) }),
-      to: positionText(regions, position),
-    })),
+    lost: lost.map((position) => lostRange(regions, position)),
     divergent: `${base}/users/${encodeURIComponent(user)}/divergent`,
   };
 }

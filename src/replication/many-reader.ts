@@ -19,7 +19,7 @@ import type { Position, RegionIndex } from "./position.ts";
 import { viewOf } from "./item-view.ts";
 import { answered } from "./reader.ts";
 import { notLeader, sentOn, type Elsewhere } from "./redirect.ts";
-import type { ClientReply, ManyFacts, ReadManyRequest, ReadOutcome } from "./request.ts";
+import type { ClientReply, LostPosition, ManyFacts, ReadManyRequest, ReadOutcome } from "./request.ts";
 import { coverage } from "./session.ts";
 import type { Waiter } from "./waiters.ts";
 import { live } from "./items-seen.ts";
@@ -41,7 +41,7 @@ interface Licence {
   readonly shows: (home: RegionIndex) => boolean;
   /** Nobody who is not known here has a home. */
   readonly knowsAll: boolean;
-  readonly lost: readonly Position[];
+  readonly lost: readonly LostPosition[];
 }
 
 export class ManyReader {
@@ -126,7 +126,7 @@ export class ManyReader {
     request: ReadManyRequest,
     owners: Owners,
     homes: readonly RegionIndex[],
-    lost: readonly Position[],
+    lost: readonly LostPosition[],
     startedAt: number,
   ): Worked | null {
     const context = this.#context;

@@ -497,10 +497,10 @@ export type ClientReply =
       readonly items: readonly ReadOutcome[];
       readonly bytes: number;
       readonly many: ManyFacts;
-      readonly lost?: readonly Position[];
+      readonly lost?: readonly LostPosition[];
     }
   /** The token covers positions that a failover lost, and nothing is answered. */
-  | { readonly kind: "items-lost"; readonly servedBy: RegionIndex; readonly lost: readonly Position[] }
+  | { readonly kind: "items-lost"; readonly servedBy: RegionIndex; readonly lost: readonly LostPosition[] }
   | {
       readonly kind: "divergent";
       readonly entries: readonly LostWriteView[];
@@ -523,7 +523,7 @@ export type ClientReply =
       readonly changes: readonly Change[];
       readonly cursor: FeedPlace;
       readonly facts: Facts;
-      readonly lost?: readonly Position[];
+      readonly lost?: readonly LostPosition[];
     }
   /** Logged by a leader that was deposed before it could acknowledge: 504 outcome-unknown. */
   | { readonly kind: "outcome-unknown" }

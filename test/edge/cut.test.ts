@@ -354,7 +354,8 @@ describe("the token", () => {
     const { send, regions } = bench(({ request, to }) => {
       const { reportLost } = asMany(request);
       if (!lost || to.partition === 1) return items([found("1")], { shown: [shown] });
-      if (reportLost !== true) return { kind: "items-lost", servedBy: WEUR, lost: [at(WEUR, 9)] };
+      if (reportLost !== true)
+        return { kind: "items-lost", servedBy: WEUR, lost: [{ ...at(WEUR, 9), from: 7 }] };
       const reply = items([found("2")], { shown: [{ ...at(WEUR, 5), durable: true }] });
       return { ...reply, lost: [at(WEUR, 9)] };
     });
@@ -365,7 +366,7 @@ describe("the token", () => {
     const problem = await problemOf(refused);
     expect(problem).toMatchObject({
       type: "/problems/session-lost",
-      lost: [{ from: "weur.16.9", to: "weur.16.9" }],
+      lost: [{ from: "weur.16.7", to: "weur.16.9" }],
       divergent: [`/v1/users/${zero}/divergent`],
     });
     const reported = await read(send, of(zero, one), {
