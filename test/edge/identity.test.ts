@@ -6,7 +6,7 @@ import { homeReply, item, receipt, facts, written, type Answerer } from "./suppo
 
 const answer: Answerer = ({ request }) => {
   if (request.op === "write") return written();
-  if (request.op === "home" || request.op === "claim") return homeReply(0);
+  if (request.op === "home" || request.op === "claim" || request.op === "move") return homeReply(0);
   if (request.op === "receipt")
     return { kind: "receipt", receipt: receipt(), state: "pending", met: true, facts: facts() };
   if (request.op !== "read") throw new Error("not asked for");

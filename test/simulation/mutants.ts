@@ -280,14 +280,6 @@ const MUTANTS: readonly Mutant[] = [
     },
   ),
   mutant(
-    "vouches-from-memory",
-    "a leader tells followers that its log is complete, replaced or not",
-    "zombies",
-    {
-      echo: (received) => received,
-    },
-  ),
-  mutant(
     "forgets-to-wait",
     "R6: a leader that is restarted does not know any more for how long it may not acknowledge",
     RESTARTS,

@@ -65,11 +65,11 @@ async function writeAlone({ store, user }: Stage): Promise<void> {
 }
 
 /**
- * More writes than the replica keeps, all waiting for regions that are down. Answers once it says so. Twice as many: the edge asks
- * for a slice of their time at once, and between two slices they wait elsewhere.
+ * More writes than the replica keeps, all waiting for regions that are down. Answers once it says so. Four times as many: the edge
+ * asks for a slice of their time at once, and between two slices they wait elsewhere.
  */
 async function fill({ store, user }: Stage): Promise<{ readonly gone: Promise<unknown> }> {
-  const crowd = Array.from({ length: 2 * PENDING_MAX }, (_, at) =>
+  const crowd = Array.from({ length: 4 * PENDING_MAX }, (_, at) =>
     store.put(user, `crowd/${at}`, "x", { region: "weur", concern: "all", timeoutMs: 30_000 }),
   );
   const full = await until(
