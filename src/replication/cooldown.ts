@@ -26,7 +26,8 @@ export function coolingMs(context: Context, log: Log): number {
     const row = start > log.base.s ? context.storage.entry(log.o, start) : null;
     if (row === null) break;
     if (context.codec.decode(row.bytes).open?.gaveUp !== undefined) continue;
-    // A clock that runs ahead must not make a pause longer than it is.
+    // A clock that ran far ahead says nothing of when it was; within the bound it must not make a pause longer than it is.
+    if (wallOf(row.hlc) > context.now + timing.clockBoundMs) continue;
     const at = Math.min(wallOf(row.hlc), context.now);
     if (context.now - at > timing.cooldownForgetMs) break;
     if (takeovers === 0) latest = at;

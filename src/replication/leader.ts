@@ -375,7 +375,13 @@ export class Leadership {
     this.#context.changed = true;
     if (this.deposed || log.promised !== this.e) return;
     if (reply?.type === "append-ok" && reply.e === this.e) {
-      const word = { storeId: reply.storeId, inc: reply.inc, tail: { e: this.e, s: reply.match } };
+      // Its log ends in the epoch of the entry there, which may be an older one than this: the OPEN may be still to come.
+      const at = Math.max(log.base.s, Math.min(reply.match, log.last.s));
+      const word = {
+        storeId: reply.storeId,
+        inc: reply.inc,
+        tail: { e: log.epochAt(at), s: reply.match },
+      };
       const wrote = sent.grant || this.#context.config.timing.leaseMs === 0;
       const counts = this.#counts(peer, word, { asked: sent.call, wrote });
       // An instance that was replaced, and does not know it.

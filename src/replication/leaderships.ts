@@ -148,7 +148,8 @@ export class Leaderships {
   inherit(from: RegionIndex, message: Transfer, restoring: boolean): () => TransferReply | null {
     const { o } = message;
     const { candidate } = this.#electionOf(o);
-    const parts = { candidate, leadership: () => this.of(o), restoring };
+    const able = { restoring: restoring || this.#context.hasForgotten };
+    const parts = { candidate, leadership: () => this.of(o), ...able };
     return answerTransfer(this.#context.log(o), parts, { from, message });
   }
 

@@ -466,7 +466,9 @@ export class Replica {
     if (request.op === "status") return refuse({ kind: "status", status: this.status(request.endOf) });
     if (request.op === "sink") return refuse(this.#sinks.control(request));
     this.#stir();
-    if (this.#receiver.restoring) return refuse({ kind: "refused", reason: "not-ready" });
+    // Who has lost its memory leads nothing and never will: whoever asked is to look elsewhere, and to say whom it missed.
+    if (this.#receiver.restoring || this.#context.hasForgotten)
+      return refuse({ kind: "refused", reason: "not-ready" });
     const { pendingRequestsMax, pendingBytesMax } = this.#context.config.limits;
     if (
       this.#waiters.size >= pendingRequestsMax ||

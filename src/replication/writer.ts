@@ -275,7 +275,8 @@ export class Writer {
         facts,
       }));
     }
-    if (request.concern === "local" && rules.exposesTooMuch(leadership.exposedMs(), config.timing)) {
+    const isBounded = request.concern === "local" && config.timing.rpoMsMax > 0;
+    if (isBounded && rules.exposesTooMuch(leadership.exposedMs(), config.timing)) {
       leadership.hurry(leadership.log.last.s);
       // A restart knows little of what the others have. They say so in a moment, or are not there.
       if (!leadership.heardOut()) return WAIT;
