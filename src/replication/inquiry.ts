@@ -114,7 +114,7 @@ export class Inquiry {
 
   /** Led last, and nobody else was promised anything since, as far as anybody told. */
   #mayGoOnLeading(): boolean {
-    const { log } = { log: this.#log };
+    const log = this.#log;
     const { region } = this.#context.config;
     const own = log.promised === 0 || leaderOf(log.promised) === region;
     return log.leader === region && own && log.acceptor.maxCounter <= counterOf(log.promised);

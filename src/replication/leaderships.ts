@@ -148,8 +148,11 @@ export class Leaderships {
   inherit(from: RegionIndex, message: Transfer, restoring: boolean): () => TransferReply | null {
     const { o } = message;
     const { candidate } = this.#electionOf(o);
-    const able = { restoring: restoring || this.#context.hasForgotten };
-    const parts = { candidate, leadership: () => this.of(o), ...able };
+    const parts = {
+      candidate,
+      leadership: () => this.of(o),
+      restoring: restoring || this.#context.hasForgotten,
+    };
     return answerTransfer(this.#context.log(o), parts, { from, message });
   }
 
