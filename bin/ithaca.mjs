@@ -8,7 +8,8 @@ import { handedOver } from "../scripts/own-node.mjs";
 if (!handedOver()) await main();
 
 async function main() {
-  const { Option, program } = await import("commander");
+  const { program } = await import("commander");
+  const { latencyOption } = await import("../scripts/latency-option.mjs");
   program.name("ithaca").description("A multi-region replicated store").showHelpAfterError();
 
   program
@@ -16,9 +17,11 @@ async function main() {
     .description("serve a deployment on this machine, open to whoever asks")
     .option("--port <port>", "0 picks a free one", process.env["PORT"] ?? "8787")
     .option("--data <directory>", "where it is kept", process.env["ITHACA_DATA"] ?? ".ithaca")
+    .addOption(latencyOption())
     .action(async (options) => {
       process.env["PORT"] = options.port;
       process.env["ITHACA_DATA"] = options.data;
+      if (options.latency !== undefined) process.env["LATENCY"] = options.latency;
       await import("../scripts/start.mjs");
     });
 
@@ -54,11 +57,7 @@ async function main() {
     .option("--for <duration>", "how long the fault phase is, like 30s or 10m")
     .option("--cohort <number>", "how many users the drill makes for itself, 200 at most")
     .option("--out <directory>", "where the report goes (drills/<scenario>-<time> unless given)")
-    .addOption(
-      new Option("--latency <real>", "add the time that messages between regions take in the world").choices([
-        "real",
-      ]),
-    )
+    .addOption(latencyOption())
     .option(
       "--keep",
       "leave the drill's users at the deployment; otherwise they are erased, unless something was lost",

@@ -1,9 +1,9 @@
 /**
- * The seam at which faults are injected into a replica: every call passes through here on its way in, and its answer
- * on its way out. faults.ts decides; this sleeps, refuses and falls silent.
+ * What every call passes on its way into a replica, and its answer on its way out: where faults are injected, and where a
+ * store on one machine gets the distances between its regions. faults.ts decides; this sleeps, refuses and falls silent.
  */
 import type { RegionIndex } from "../src/replication/position.ts";
-import { judge, judgeQueued, type Crossing, type QueueVerdict } from "./faults.ts";
+import { judge, judgeQueued, type Crossing, type FaultRecord, type QueueVerdict } from "./faults.ts";
 import type { FaultStore } from "./fault-store.ts";
 import type { Interference, QueuedMessage } from "./region-object.ts";
 
@@ -11,12 +11,16 @@ import type { Interference, QueuedMessage } from "./region-object.ts";
 const QUEUE_DELAY_MS_MAX = 20_000;
 
 export class FaultGate {
-  readonly #store: FaultStore;
+  /** Null where drills are off. */
+  readonly #store: FaultStore | null;
   readonly #region: RegionIndex;
+  /** One way, by the region at the other end. */
+  readonly #awayMs: ReadonlyMap<RegionIndex, number>;
 
-  constructor(store: FaultStore, region: RegionIndex) {
+  constructor(store: FaultStore | null, region: RegionIndex, awayMs: ReadonlyMap<RegionIndex, number>) {
     this.#store = store;
     this.#region = region;
+    this.#awayMs = awayMs;
   }
 
   async through<T>(
@@ -24,13 +28,13 @@ export class FaultGate {
     sender: Crossing["sender"],
     work: () => Promise<T>,
   ): Promise<T | Interference> {
-    if (this.#store.any) {
+    if (!this.isQuiet) {
       const stopped = await this.#cross({ from, to: this.#region, sender, receiver: "replica" });
       if (stopped !== null) return stopped;
     }
     const answer = await work();
     // A fault may have come while the replica worked: then the answer meets it.
-    if (this.#store.any) {
+    if (!this.isQuiet) {
       const stopped = await this.#cross({
         from: this.#region,
         to: from,
@@ -42,14 +46,14 @@ export class FaultGate {
     return answer;
   }
 
-  /** No fault is set. */
+  /** No fault is set, and no region is away. */
   get isQuiet(): boolean {
-    return !this.#store.any;
+    return this.#store?.any !== true && this.#awayMs.size === 0;
   }
 
   /** Does something that this replica says by itself reach an edge of that region? Waits while it is on its way. */
   async outward(to: RegionIndex): Promise<boolean> {
-    if (!this.#store.any) return true;
+    if (this.isQuiet) return true;
     return (await this.#cross({ from: this.#region, to, sender: "replica", receiver: "edge" })) === null;
   }
 
@@ -57,7 +61,7 @@ export class FaultGate {
   isCut(to: RegionIndex): boolean {
     const now = Date.now();
     const crossing = { from: this.#region, to, sender: "replica", receiver: "edge" } as const;
-    return judge(this.#store.active(now), crossing, now).kind !== "pass";
+    return judge(this.#faults(now), crossing, now).kind !== "pass";
   }
 
   /** The fate of each message of a queue delivery, `senders` being the regions they come from. Null: nothing is amiss. */
@@ -65,9 +69,9 @@ export class FaultGate {
     messages: readonly QueuedMessage[],
     senders: readonly RegionIndex[],
   ): Promise<readonly QueueVerdict[] | null> {
-    if (!this.#store.any) return null;
+    if (this.isQuiet) return null;
     const now = Date.now();
-    const faults = this.#store.active(now);
+    const faults = this.#faults(now);
     const crossings = senders.map((from): Crossing => {
       return { from, to: this.#region, sender: "replica", receiver: "replica" };
     });
@@ -76,8 +80,10 @@ export class FaultGate {
     );
     // They travel together, so all wait for the slowest.
     const delays = crossings
-      .map((crossing) => judge(faults, crossing, now))
-      .map((verdict) => (verdict.kind === "pass" ? verdict.delayMs : 0));
+      .map((crossing) => ({ crossing, verdict: judge(faults, crossing, now) }))
+      .map(({ crossing, verdict }) =>
+        verdict.kind === "pass" ? verdict.delayMs + this.#distanceMs(crossing) : 0,
+      );
     await sleep(Math.min(QUEUE_DELAY_MS_MAX, Math.max(0, ...delays)));
     return verdicts;
   }
@@ -85,11 +91,19 @@ export class FaultGate {
   /** Waits while the message is on its way; answers what stopped it, or null when it has crossed. */
   async #cross(crossing: Crossing): Promise<Interference | null> {
     const now = Date.now();
-    const verdict = judge(this.#store.active(now), crossing, now);
+    const verdict = judge(this.#faults(now), crossing, now);
     if (verdict.kind === "refuse") return { kind: "interference", answer: "refused", until: null };
     if (verdict.kind === "silent") return { kind: "interference", answer: "silent", until: verdict.until };
-    await sleep(verdict.delayMs);
+    await sleep(verdict.delayMs + this.#distanceMs(crossing));
     return null;
+  }
+
+  #faults(now: number): readonly FaultRecord[] {
+    return this.#store?.active(now) ?? [];
+  }
+
+  #distanceMs({ from, to }: Crossing): number {
+    return this.#awayMs.get(from === this.#region ? to : from) ?? 0;
   }
 }
 

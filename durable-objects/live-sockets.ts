@@ -142,8 +142,8 @@ export class LiveSockets {
     cursor: FeedPlace,
     before: Promise<void> | null,
   ): Promise<void> {
-    await before;
-    const passes = (await this.#options.gate?.outward(live.from)) ?? true;
+    // On their way together, and they arrive in order.
+    const [passes = true] = await Promise.all([this.#options.gate?.outward(live.from), before]);
     if (!this.#byId.has(live.id)) return;
     if (passes) this.#send(live, changes, cursor);
     else this.#close(live, BROKEN, "the way is cut");

@@ -3,7 +3,7 @@
  * injected around that.
  */
 import { DurableObject } from "cloudflare:workers";
-import { deploymentOf, regionAt } from "../src/deployment/deployment.ts";
+import { deploymentOf, oneWaysFrom, regionAt } from "../src/deployment/deployment.ts";
 import type { RegionIndex } from "../src/replication/position.ts";
 import { Replica } from "../src/replication/replica.ts";
 import type { ChangesRequest, ClientReply, ClientRequest } from "../src/replication/request.ts";
@@ -54,6 +54,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
   readonly #letterbox: Letterbox;
   /** Null where drills are off. */
   readonly #faults: FaultStore | null;
+  /** Null where nothing ever stops or delays anything: in production. */
   readonly #gate: FaultGate | null;
   readonly #live: LiveSockets;
   readonly #tickets: TicketBook;
@@ -77,7 +78,9 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
 
     this.#name = name;
     this.#faults = deployment.drills ? new FaultStore(driver, Date.now()) : null;
-    this.#gate = this.#faults === null ? null : new FaultGate(this.#faults, name.region);
+    const awayMs = oneWaysFrom(deployment, name.region);
+    this.#gate =
+      this.#faults === null && awayMs.size === 0 ? null : new FaultGate(this.#faults, name.region, awayMs);
     this.#clock = new ObjectClock(name.region, this.#faults);
     this.#attention = new Attention(driver);
     this.#transport = new ObjectTransport(deployment, env.REGION);

@@ -28,6 +28,7 @@ const OPTIONAL_SETTINGS = [
   "FAILBACK_MS",
   "PENDING_REQUESTS_MAX",
   "LOCAL_DEV",
+  "LATENCY",
   "SINKS",
 ];
 
@@ -56,6 +57,7 @@ const QUIET = {
 /**
  * @typedef {object} LocalWorker
  * @property {URL} url
+ * @property {Record<string, string>} variables What it was told.
  * @property {() => Promise<void>} stop
  */
 
@@ -73,6 +75,7 @@ export async function startLocalWorker(options) {
   ]);
   const config = wrangler.unstable_readConfig({ config: CONFIG });
   const { workerOptions } = wrangler.unstable_getMiniflareWorkerOptions(CONFIG);
+  const variables = { ...config.vars, ...settings(config.vars, options) };
   const restoreSignals = keepSignals();
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -87,13 +90,13 @@ export async function startLocalWorker(options) {
           ...workerOptions,
           name: config.name,
           modules: [{ type: "ESModule", path: `${ROOT}worker.mjs`, contents: script }],
-          bindings: Object.assign({}, workerOptions.bindings, settings(config.vars, options)),
+          bindings: Object.assign({}, workerOptions.bindings, variables),
         },
       ],
     }),
   );
   restoreSignals();
-  return { url: await miniflare.ready, stop: () => miniflare.dispose() };
+  return { url: await miniflare.ready, variables, stop: () => miniflare.dispose() };
 }
 
 /**

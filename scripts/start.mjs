@@ -2,9 +2,13 @@
  * `npm start`: the whole deployment on this machine, open to whoever asks and with drills on. Says `ready <url>` once it
  * serves, and ends cleanly on SIGINT and SIGTERM. PORT, HOST and ITHACA_DATA say where; the deployment's variables can
  * be overridden in the environment. ITHACA_WORKER names a Worker built before, to serve instead of this source.
+ *
+ * `--latency real` keeps the regions as far apart as they are in the world.
  */
+import { realpathSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { startLocalWorker } from "./local-worker.mjs";
 import { handedOver } from "./own-node.mjs";
 import { beginRun, endRun, noteRuntime, onStarterGone } from "./single-run.mjs";
@@ -15,6 +19,8 @@ const HEALTH_PAUSE_MS = 100;
 if (!handedOver()) await main();
 
 async function main() {
+  // Somebody else's command line says it in the environment.
+  if (realpathSync(process.argv[1] ?? "") === fileURLToPath(import.meta.url)) await readArguments();
   const { HOST: host = "127.0.0.1", PORT: port = "8787", ITHACA_DATA: data = ".ithaca" } = process.env;
   const { ITHACA_WORKER: built } = process.env;
   if (!/^[0-9]{1,5}$/.test(port) || Number(port) > 65_535)
@@ -60,11 +66,31 @@ async function main() {
   const problem = await healthProblem(url);
   if (stopping) return;
   if (problem === null) {
+    if (worker.variables["LATENCY"] === "real") console.log(await apart(worker.variables["REGIONS"] ?? ""));
     console.log(`ready ${url}`);
   } else {
     console.error(problem);
     await stop(1);
   }
+}
+
+async function readArguments() {
+  const { Command } = await import("commander");
+  const { latencyOption } = await import("./latency-option.mjs");
+  const command = new Command("npm start --").addOption(latencyOption()).showHelpAfterError();
+  const { latency } = command.parse().opts();
+  if (latency !== undefined) process.env["LATENCY"] = latency;
+}
+
+/**
+ * @param {string} regions as the deployment has them
+ * @returns {Promise<string>}
+ */
+async function apart(regions) {
+  const { distancesOf, LATENCY_SOURCE } = await import("../src/api/distance.ts");
+  const ids = regions.split(",").map((region) => region.split(":")[0]?.trim() ?? "");
+  const ways = distancesOf(ids).map(({ between, roundTripMs }) => `${between.join("–")} ${roundTripMs} ms`);
+  return `latency real: ${ways.join(", ")}, there and back\n  (${LATENCY_SOURCE})`;
 }
 
 /**

@@ -3,6 +3,7 @@
  * wrangler.toml once and handed around as a value. Pure, so that the Worker, the objects, the tests and the start
  * script read the same text the same way.
  */
+import { distancesOf, NoDistance, type Distance } from "../api/distance.ts";
 import { DEFAULT_LIMITS, DEFAULT_TIMING, type Limits, type Timing } from "../replication/config.ts";
 import { CONCERNS, type Concern } from "../replication/entry.ts";
 import { EPOCH_REGIONS, type RegionIndex } from "../replication/position.ts";
@@ -35,6 +36,8 @@ export interface Deployment extends Secrets {
   readonly drills: boolean;
   readonly corsOrigins: readonly string[];
   readonly localDev: boolean;
+  /** Between the regions of a store on one machine, which are to be as far apart as in the world; empty: as near as they run. */
+  readonly distances: readonly Distance[];
   readonly sinks: readonly SinkSetting[];
   /** For namespaces that say nothing else. */
   readonly writeConcern: Concern;
@@ -92,6 +95,7 @@ export function readDeployment(env: Environment): Deployment {
     drills: flag(env, "DRILLS"),
     corsOrigins: readOrigins(env),
     localDev: flag(env, "LOCAL_DEV"),
+    distances: readDistances(env, regions),
     sinks: readSinks(env, {
       namespaces,
       regions: regions.map(({ id }) => id),
@@ -124,6 +128,21 @@ export function regionAt(deployment: Deployment, index: RegionIndex): Region {
   return region;
 }
 
+/** Milliseconds from here to the regions that are to be away: half a round trip. */
+export function oneWaysFrom(
+  { regions, distances }: Deployment,
+  index: RegionIndex,
+): Map<RegionIndex, number> {
+  const ways = new Map<RegionIndex, number>();
+  const id = regions.find((region) => region.index === index)?.id;
+  for (const { between, roundTripMs } of distances) {
+    const peer = between[0] === id ? between[1] : between[1] === id ? between[0] : undefined;
+    const region = regions.find((candidate) => candidate.id === peer);
+    if (region !== undefined) ways.set(region.index, Math.ceil(roundTripMs / 2));
+  }
+  return ways;
+}
+
 function readNamespaces(env: Environment): string[] {
   const names = list(env, "NAMESPACES");
   if (names.length === 0) throw new ConfigurationError("NAMESPACES", "is not set");
@@ -154,6 +173,20 @@ function readRegions(env: Environment): Region[] {
     regions.map((region) => String(region.index)),
   );
   return regions;
+}
+
+/** `LATENCY=real` adds what a machine of one's own does not have. Elsewhere regions have their own distance. */
+function readDistances(env: Environment, regions: readonly Region[]): Distance[] {
+  const latency = oneOf("LATENCY", text(env, "LATENCY") ?? "none", ["none", "real"]);
+  if (latency === "none") return [];
+  if (!flag(env, "LOCAL_DEV"))
+    throw new ConfigurationError("LATENCY", `"real" is for local development only (LOCAL_DEV=1)`);
+  try {
+    return distancesOf(regions.map(({ id }) => id));
+  } catch (error) {
+    if (error instanceof NoDistance) throw new ConfigurationError("LATENCY", error.message);
+    throw error;
+  }
 }
 
 function readAnchors(env: Environment, regions: readonly Region[], partitions: number): RegionIndex[] {

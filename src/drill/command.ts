@@ -1,13 +1,13 @@
 /** `ithaca drill`: what the command line asks for, the store to drill, the report's files, and the exit code. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { NoDistance } from "../api/distance.ts";
 import { formatHistory } from "../checker/history-lines.ts";
 import { Caller, jsonOf } from "./caller.ts";
 import { NotReady } from "./cohort.ts";
 import { runDrill, Stopped } from "./drill.ts";
 import { parseDuration } from "./duration.ts";
 import { FaultsRefused } from "./fault-board.ts";
-import { NoDistance } from "./geography.ts";
 import { PlanError } from "./plan.ts";
 import { pageOf } from "./report/page.ts";
 import { frontPicture } from "./report/pictures.ts";
@@ -77,7 +77,8 @@ export async function drill(name: string, given: DrillArguments, around: Surroun
     }
     const expected = [NoDistance, ScenarioError, UsageError, PlanError, NotReady, FaultsRefused];
     if (!expected.some((kind) => error instanceof kind)) throw error;
-    console.error(error instanceof Error ? error.message : String(error));
+    const message = error instanceof Error ? error.message : String(error);
+    console.error(error instanceof NoDistance ? `--latency real: ${message}` : message);
     return 2;
   } finally {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, stopping);

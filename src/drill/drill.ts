@@ -2,12 +2,13 @@
  * One drill, from the first look at a deployment to the judgement: the five phases in turn, with the load, the faults and the watch
  * beside each other. Whatever happens, the faults that it set are taken away again.
  */
+import { distancesOf, type Distance } from "../api/distance.ts";
 import { acknowledgedWrites } from "../checker/touch.ts";
 import type { Caller } from "./caller.ts";
 import { eraseCohort, memberNames, NotReady, settleCohort, type Member } from "./cohort.ts";
 import { Device, pause } from "./device.ts";
 import { FaultBoard, FaultsRefused, type ArmedFault } from "./fault-board.ts";
-import { distancesOf, Geography, type Distance } from "./geography.ts";
+import { Geography } from "./geography.ts";
 import { readFinally, type FinalReading } from "./final-reading.ts";
 import { judge, type Judgement } from "./judge.ts";
 import { storiesOf, takeoversIn, type LogStory, type Takeover } from "./leadership.ts";

@@ -2,6 +2,7 @@
  * Where the platform's location hints and the continents are, roughly: good enough to say which region is nearest. The
  * figures are cities that the platform names for its hints, or the middle of what people live in on a continent.
  */
+import { measuredRoundTripMs } from "../api/distance.ts";
 
 export interface Coordinates {
   readonly latitude: number;
@@ -55,28 +56,10 @@ export function distanceKm(a: Coordinates, b: Coordinates): number {
   return 2 * EARTH_RADIUS_KM * Math.asin(Math.min(1, Math.sqrt(h)));
 }
 
-/**
- * Round trips between the places of hints in ms, measured (averages of August and September 2024 from the network latency page
- * of the ibm-cloud-docs/vpc repository). Cables do not follow great circles: Tokyo is nearer to Washington than to London.
- */
-const MEASURED_MS: Readonly<Record<string, number>> = {
-  "enam weur": 76,
-  "apac weur": 242,
-  "oc weur": 261,
-  "sam weur": 187,
-  "apac enam": 166,
-  "enam oc": 214,
-  "enam sam": 118,
-  "apac oc": 115,
-  "apac sam": 284,
-  "oc sam": 327,
-};
-
 /** What the measured ones come to on average, for the rest. */
 const KM_PER_ROUND_TRIP_MS = 65;
 
-/** Of two hints, measured where it was, else estimated. */
+/** Of two hints, measured where it was, else estimated. Cables do not follow great circles: Tokyo is nearer to Washington than to London. */
 export function roundTripMs(a: string, b: string): number {
-  const measured = MEASURED_MS[[a, b].toSorted().join(" ")];
-  return measured ?? distanceKm(placeOfHint(a), placeOfHint(b)) / KM_PER_ROUND_TRIP_MS;
+  return measuredRoundTripMs(a, b) ?? distanceKm(placeOfHint(a), placeOfHint(b)) / KM_PER_ROUND_TRIP_MS;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { partitionOf, readDeployment, regionAt } from "../../src/deployment/deployment.ts";
+import { oneWaysFrom, partitionOf, readDeployment, regionAt } from "../../src/deployment/deployment.ts";
 import { ConfigurationError } from "../../src/deployment/setting.ts";
 
 const SECRET = "0123456789abcdef0123456789abcdef";
@@ -39,6 +39,7 @@ test("what the variables say is what the deployment is", () => {
     drills: false,
     corsOrigins: ["https://a.example", "https://b.example"],
     localDev: false,
+    distances: [],
     writeConcern: "one",
   });
   expect(deployment.timing.leaseMs).toBe(10_000);
@@ -79,6 +80,23 @@ test("a log that was taken over goes home after a minute, or another time, or ne
   expect(failbackMs({ FAILBACK_MS: "off" })).toBe(0);
 });
 
+test("regions of a machine of one's own can be as far apart as in the world, in the objects' eyes too", () => {
+  const WEUR = 0;
+  const apart = readDeployment({
+    ...LOCAL,
+    REGIONS: "weur:0,oc:5,apac:2",
+    ANCHORS: "weur,oc,apac,weur",
+    LATENCY: "real",
+  });
+  expect(apart.distances).toContainEqual({ between: ["oc", "apac"], roundTripMs: 115 });
+  expect([...oneWaysFrom(apart, WEUR)]).toEqual([
+    [5, 131],
+    [2, 121],
+  ]);
+  expect(oneWaysFrom(apart, 2).get(5)).toBe(58);
+  expect(oneWaysFrom(readDeployment({ ...LOCAL, LATENCY: "none" }), WEUR).size).toBe(0);
+});
+
 describe("a bad value is refused by the name of its variable", () => {
   test.each<[string, Record<string, unknown>]>([
     ["NAMESPACES", { NAMESPACES: "" }],
@@ -116,6 +134,12 @@ describe("a bad value is refused by the name of its variable", () => {
     ["CORS_ORIGINS", { CORS_ORIGINS: "a.example" }],
     ["DRILLS", { DRILLS: "maybe" }],
     ["LOCAL_DEV", { LOCAL_DEV: {} }],
+    ["LATENCY", { LATENCY: "real" }],
+    ["LATENCY", { LATENCY: "200", LOCAL_DEV: "1" }],
+    [
+      "LATENCY",
+      { LATENCY: "real", LOCAL_DEV: "1", REGIONS: "weur:0,enam:1,afr:2", ANCHORS: "weur,enam,afr,weur" },
+    ],
   ])("%s %j", (variable, change) => {
     const read = (): unknown => readDeployment({ ...PRODUCTION, ...change });
     expect(read).toThrow(ConfigurationError);

@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
+import { FaultGate } from "../../durable-objects/fault-gate.ts";
 import { RegionUnavailable } from "../../durable-objects/region-unavailable.ts";
 import {
   APAC,
@@ -26,6 +27,14 @@ async function failureOf(call: Promise<unknown>): Promise<RegionUnavailable> {
 }
 
 describe("faults at the object", () => {
+  // The first call of all waits until everything is loaded: on a busy machine longer than any call may take.
+  beforeAll(async () => {
+    await eventually(
+      () => ask(replica(0, WEUR), { op: "status" }).catch(() => null),
+      (reply) => reply !== null,
+    );
+  });
+
   test("down refuses at once, and says that nothing was done", async () => {
     const to = replica(0, WEUR);
     const id = await putFault(to, { kind: "down", region: WEUR });
@@ -73,6 +82,23 @@ describe("faults at the object", () => {
     const before = Date.now();
     await ask(to, { op: "status" }, { from: APAC });
     expect(Date.now() - before).toBeGreaterThanOrEqual(230);
+  });
+
+  test("regions that are away are half a round trip away each way, for queues and sockets too, and no fault", async () => {
+    const gate = new FaultGate(null, WEUR, new Map([[APAC, 60]]));
+    const took = async (crossing: () => Promise<unknown>): Promise<number> => {
+      const before = Date.now();
+      await crossing();
+      return Date.now() - before;
+    };
+    expect(await took(() => gate.through(APAC, "edge", async () => "done"))).toBeGreaterThanOrEqual(118);
+    expect(await took(() => gate.through(APAC, "replica", async () => "done"))).toBeGreaterThanOrEqual(118);
+    expect(await took(() => gate.outward(APAC))).toBeGreaterThanOrEqual(59);
+    const message = { body: new Uint8Array(), attempts: 1 };
+    expect(await took(() => gate.queued([message, message], [WEUR, APAC]))).toBeGreaterThanOrEqual(59);
+    expect(await gate.queued([message], [APAC])).toEqual(["pass"]);
+    expect(gate.isQuiet).toBe(false);
+    expect(gate.isCut(APAC)).toBe(false);
   });
 
   test("a fault outlives a restart of the object, and ends by itself", async () => {

@@ -2,12 +2,12 @@
  * What a drill leaves behind, as data: `report.json` is this, and the terminal and the page show nothing that is not in it.
  * Every number has its unit in its name; what is not known says so, and never stands as zero.
  */
+import { LATENCY_SOURCE } from "../../api/distance.ts";
 import { showOperation } from "../../checker/sentence.ts";
 import { acknowledgedWrites } from "../../checker/touch.ts";
 import type { DrillResult } from "../drill.ts";
 import { WORKLOADS } from "../scenario.ts";
 import { showAction } from "../plan.ts";
-import { LATENCY_SOURCE } from "../geography.ts";
 import { seriesOf } from "./series.ts";
 
 export interface Circumstances {

@@ -24,6 +24,7 @@ export function deployment(more: Partial<Deployment> = {}): Deployment {
     drills: true,
     corsOrigins: [],
     localDev: true,
+    distances: [],
     sinks: [],
     writeConcern: "local",
     writeConcernOf: (namespace) => (namespace === "other" ? "majority" : "local"),

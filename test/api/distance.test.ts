@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { distancesOf, NoDistance } from "../../src/drill/geography.ts";
+import { distancesOf, NoDistance } from "../../src/api/distance.ts";
 
 it("knows every way between the three regions of a deployment, in whatever order they come", () => {
   expect(distancesOf(["apac", "weur", "enam"])).toStrictEqual([
