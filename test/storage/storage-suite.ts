@@ -7,10 +7,11 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { IdempotencyRow, ItemRow, LostRow, OwnerRow } from "../../src/replication/message.ts";
 import type { LogRow, SinkRow, UndoImage } from "../../src/replication/storage.ts";
+import { IntegerOutOfRange } from "../../src/storage/column.ts";
 import { compareKeys, prefixEnd, rangeOf } from "../../src/storage/key-range.ts";
 import { migrate } from "../../src/storage/schema.ts";
 import type { SqlDriver } from "../../src/storage/sql-driver.ts";
-import { IntegerOutOfRange, SqlStorage } from "../../src/storage/sql-storage.ts";
+import { SqlStorage } from "../../src/storage/sql-storage.ts";
 
 const MAX = Number.MAX_SAFE_INTEGER;
 const MEBIBYTE = 1_048_576;
