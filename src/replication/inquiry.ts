@@ -10,14 +10,14 @@
  * not willing before the lease that it granted has all but ended: until then a new leader could acknowledge nothing, and
  * most restarts are over by then. Two candidates keep out of each other's way by pauses that differ by region.
  *
- * Who led last, and was promised nothing else since, needs no leave: it may campaign at once.
+ * Who led last, and has been promised nothing since, not even by itself, needs no leave: it may campaign at once.
  */
 import { needsSight, wordOf } from "./acceptor.ts";
 import type { Candidate } from "./candidate.ts";
 import type { Context } from "./context.ts";
 import type { Log } from "./log.ts";
 import type { PreVote, PreVoteReply } from "./message.ts";
-import { counterOf, epochOf, leaderOf, type Epoch, type RegionIndex } from "./position.ts";
+import { counterOf, epochOf, type Epoch, type RegionIndex } from "./position.ts";
 import type { Probe } from "./probe.ts";
 
 const PAUSE_MS = 200;
@@ -112,12 +112,14 @@ export class Inquiry {
     this.#begin();
   }
 
-  /** Led last, and nobody else was promised anything since, as far as anybody told. */
+  /**
+   * Led last, and nobody was promised anything since, as far as anybody told. Whose own campaign has come to nothing asks: the others may
+   * have gone on to a successor meanwhile.
+   */
   #mayGoOnLeading(): boolean {
     const log = this.#log;
-    const { region } = this.#context.config;
-    const own = log.promised === 0 || leaderOf(log.promised) === region;
-    return log.leader === region && own && log.acceptor.maxCounter <= counterOf(log.promised);
+    const isLast = log.leader === this.#context.config.region && log.promised <= log.leaderEpoch;
+    return isLast && log.acceptor.maxCounter <= counterOf(log.promised);
   }
 
   #begin(): void {

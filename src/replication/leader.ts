@@ -13,6 +13,7 @@ import { majorityOf } from "./config.ts";
 import type { Hearing } from "./acquaintances.ts";
 import type { Context } from "./context.ts";
 import { divergencePoint, holds } from "./epoch-table.ts";
+import { Exposure } from "./exposure.ts";
 import { wallOf } from "./hlc.ts";
 import type { Log } from "./log.ts";
 import type { Append, AppendMismatch, PeerReply, Progress } from "./message.ts";
@@ -97,6 +98,8 @@ export class Leadership {
   #leaseWanted = false;
   /** Head of the log in the last turn in which it grew. */
   #provenAt: number;
+  /** From its first turn on: before that there is no reading of the clock. */
+  #exposure: Exposure | null = null;
 
   constructor(context: Context, log: Log, row: LeadershipRow) {
     this.#context = context;
@@ -154,10 +157,16 @@ export class Leadership {
 
   /** Age of the oldest entry that no majority is known to hold; 0: there is none. */
   exposedMs(): number {
+    this.#exposure ??= this.#exposureAtFirst();
+    return this.#exposure.ms(this.#context.now, this.log.commit);
+  }
+
+  #exposureAtFirst(): Exposure {
+    const { now, storage } = this.#context;
     const { log } = this;
-    if (log.commit >= log.last.s) return 0;
-    const row = this.#context.storage.entry(log.o, log.commit + 1);
-    return row === null ? 0 : Math.max(0, this.#context.now - wallOf(row.hlc));
+    // Before the OPEN is on a majority nothing is acknowledged, and then all that came before it is there too.
+    const oldest = this.opened && log.commit < log.last.s ? storage.entry(log.o, log.commit + 1) : null;
+    return new Exposure(now, log.last.s, oldest === null ? now : wallOf(oldest.hlc));
   }
 
   /** Each peer has said what it has, or failed to, since this instance began. */
@@ -235,6 +244,8 @@ export class Leadership {
       this.#prove();
     }
     this.#advanceCommit();
+    this.#exposure ??= this.#exposureAtFirst();
+    this.#exposure.note(this.#context.now, this.log.last.s, this.log.commit);
     for (const peer of this.peers) this.#advancePeer(peer);
     this.#roundWanted = 0;
     this.#leaseWanted = false;

@@ -275,8 +275,7 @@ export class Writer {
         facts,
       }));
     }
-    const isBounded = request.concern === "local" && config.timing.rpoMsMax > 0;
-    if (isBounded && rules.exposesTooMuch(leadership.exposedMs(), config.timing)) {
+    if (request.concern === "local" && rules.exposesTooMuch(leadership.exposedMs(), config.timing)) {
       leadership.hurry(leadership.log.last.s);
       // A restart knows little of what the others have. They say so in a moment, or are not there.
       if (!leadership.heardOut()) return WAIT;

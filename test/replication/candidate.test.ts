@@ -149,6 +149,18 @@ describe("a campaign", () => {
     failed.node.close();
   });
 
+  test("of its own that came to nothing takes no successor its place: it asks before it goes on", () => {
+    campaign.want().answer(1, "prepare", null).answer(2, "prepare", null);
+    node.start();
+    const back = new Campaign(node).want();
+    expect(back.asked(1, "prepare")).toBeUndefined();
+    back
+      .word(1, { willing: false, reachable: true, e: 34 })
+      .word(2, { willing: false, reachable: true, e: 34 });
+    back.wake(10_000);
+    expect(back.ballot).toBe(0);
+  });
+
   test("without a majority fails, pauses ever longer, and takes a greater ballot each time", () => {
     const ballots: number[] = [];
     const pauses: number[] = [];
@@ -158,7 +170,8 @@ describe("a campaign", () => {
       campaign.answer(1, "prepare", null);
       campaign.answer(2, "prepare", null);
       pauses.push(campaign.wakeAt - node.now);
-      campaign.wake();
+      // The others may have gone on to a successor: it asks them first.
+      campaign.wake().word(1).word(2);
     }
     expect(ballots).toEqual([16, 32, 48, 64, 80, 96]);
     expect(pauses).toEqual([150, 300, 600, 1_200, 2_000, 2_000]);
@@ -188,7 +201,7 @@ describe("a campaign", () => {
   test("takes no notice of promises for an earlier ballot, nor of late ones", () => {
     campaign.want();
     const late = campaign.asked(1, "prepare")!;
-    campaign.answer(1, "prepare", null).answer(2, "prepare", null).wake();
+    campaign.answer(1, "prepare", null).answer(2, "prepare", null).wake().word(1).word(2);
     const promise = {
       type: "promise",
       b: 16,
@@ -218,7 +231,7 @@ describe("a campaign", () => {
   test("a restart forgets it, and never proposes the same ballot again", () => {
     campaign.want();
     node.start();
-    const again = new Campaign(node).want();
+    const again = new Campaign(node).want().word(1).word(2);
     expect(again.ballot).toBe(32);
   });
 
@@ -270,7 +283,7 @@ describe("R3: the log it adopts", () => {
     campaign.answer(2, "pull", null);
     expect(campaign.appends).toEqual([]);
     expect(campaign.asked(1, "pull")).toBeUndefined();
-    campaign.wake();
+    campaign.wake().word(1).word(2);
     expect(campaign.ballot).toBe(before + 16);
   });
 
@@ -282,12 +295,14 @@ describe("R3: the log it adopts", () => {
       { type: "need-snapshot", base: { e: 16, s: 2 } } as const,
       { type: "unsupported" } as const,
     ]) {
-      campaign.want().holding(1, story()).answer(2, "prepare", null);
+      campaign.want();
+      if (campaign.asked(1, "prepare") === undefined) campaign.wake().word(1).word(2);
+      campaign.holding(1, story()).answer(2, "prepare", null);
       campaign.answer(1, "pull", wrong);
       expect(campaign.appends).toEqual([]);
       expect(node.log(0).head).toBe(0);
-      campaign.wake();
-      campaign.answer(1, "prepare", null).answer(2, "prepare", null).wake();
+      campaign.wake().word(1).word(2);
+      campaign.answer(1, "prepare", null).answer(2, "prepare", null).wake().word(1).word(2);
     }
   });
 

@@ -614,6 +614,29 @@ describe("bounds", () => {
     expect(answer(0, "anna", "e")).toMatchObject({ kind: "written" });
   });
 
+  test("a clock that was ahead when it was written does not make what is exposed look young", () => {
+    settled({ timing: { rpoMsMax: 1_000 } });
+    cluster.skew(0, 200);
+    cluster.wrote(0, "anna", "a", "0", { concern: "all" });
+    cluster.isolate(0, "refused");
+    cluster.wrote(0, "anna", "a", "1");
+    cluster.skew(0, 0);
+    cluster.run(1_100);
+    expect(answer(0, "anna", "b")).toMatchObject({ kind: "refused", reason: "rpo-bound" });
+  });
+
+  test("nor does somebody else's clock, from which its own hybrid time comes", () => {
+    settled({ timing: { rpoMsMax: 1_000 } });
+    cluster.skew(1, 3_600_000);
+    cluster.home("ben", 1);
+    cluster.wrote(1, "ben", "b", "1", { concern: "all" });
+    cluster.isolate(0, "refused");
+    cluster.wrote(0, "anna", "a", "1");
+    expect(wallOf(cluster.node(0).storage.head(0)!.hlc)).toBeGreaterThan(cluster.now + 3_000_000);
+    cluster.run(1_100);
+    expect(answer(0, "anna", "b")).toMatchObject({ kind: "refused", reason: "rpo-bound" });
+  });
+
   test("a restart that does not know what the others have asks them before it refuses for their sake", () => {
     settled({ timing: { rpoMsMax: 1_000 } });
     cluster.wrote(0, "anna", "a", "1", { concern: "all" });
