@@ -213,6 +213,11 @@ export class Context {
     return this.#sync.asked + 1;
   }
 
+  /** Writes a row that says nothing: what this turn sends does not leave an instance that was replaced. */
+  fence(): void {
+    this.storage.setMeta("fence", this.hlc);
+  }
+
   isSynced(ticket: number): boolean {
     return ticket <= this.#sync.done;
   }
@@ -225,7 +230,7 @@ export class Context {
   /** One at a time: requests that come while the storage confirms share the next one. */
   #emitSync(): void {
     if (!this.#sync.wanted || this.#sync.asked > this.#sync.done) return;
-    if (this.#sync.fence) this.storage.setMeta("fence", this.hlc);
+    if (this.#sync.fence) this.fence();
     this.#sync.wanted = false;
     this.#sync.fence = false;
     this.#sync.asked += 1;

@@ -137,6 +137,7 @@ export class Follower {
   onAppend(from: RegionIndex, message: Append): AppendOk | AppendStale | AppendMismatch {
     const { log } = this;
     const { now, rules } = this.#context;
+    const { timing } = this.#context.config;
     if (leaderOf(message.e) !== from || !this.#accepts(message.e, message.inc))
       return {
         type: "append-stale",
@@ -160,10 +161,12 @@ export class Follower {
       this.#context.storage.putGrant({
         o: log.o,
         grantee: from,
-        until: rules.grantUntil(now, this.#context.config.timing),
+        until: rules.grantUntil(now, timing),
       });
     }
     if (message.closed !== undefined) this.#closed(message.e, message.closed);
+    // A replaced instance could say so out of its memory, while the one that lives has promised somebody more.
+    if (timing.leaseMs === 0 && rules.votersFence()) this.#context.fence();
     return {
       type: "append-ok",
       e: message.e,

@@ -203,7 +203,7 @@ export class Replica {
    * nothing, sends nothing, and needs no transaction; a host may always take a turn instead.
    */
   peek(request: ClientRequest, now: number): ClientReply | null {
-    if (this.#receiver.restoring) return null;
+    if (this.#receiver.restoring || this.#context.hasForgotten) return null;
     this.#context.now = now;
     if (request.op === "read") return this.#reader.atOnce(request);
     return request.op === "read-many" ? this.#manyReader.atOnce(request) : null;

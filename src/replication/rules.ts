@@ -117,6 +117,8 @@ export interface Rules {
   leaseValid(standing: Standing, now: number): boolean;
   /** Is a row written with an answer that relies on leading, which a replaced instance of the object could not get confirmed? */
   fences(): boolean;
+  /** Without leases: does a voter write a row with each word that a leader counts? Else a replaced instance would say it from memory. */
+  votersFence(): boolean;
   /** How old what a leader shows under its lease may be, should this instance have been replaced and not know it. */
   leaseAgeMs(timing: Timing): number;
   /**
@@ -263,6 +265,8 @@ export const RULES: Rules = {
   leaseValid: (standing, now) => standing.leads && now >= standing.ackAfter && now < standing.leaseUntil,
 
   fences: () => true,
+
+  votersFence: () => true,
 
   leaseAgeMs: (timing) => timing.leaseMs + timing.clockBoundMs,
 

@@ -56,6 +56,18 @@ describe("a log that is handed over", () => {
     });
   });
 
+  test("stays where it is when the heir has lost its memory", () => {
+    settled();
+    const { node } = cluster.hosts[1]!;
+    node.driver.transaction(() => node.storage.setMeta("forgot", cluster.now));
+    cluster.restart(1);
+    const ask = handOff(0, 1);
+    cluster.runUntil(() => ask.reply !== null);
+    expect(ask.reply).toMatchObject({ kind: "not-handed-off", why: "not-ready" });
+    cluster.wrote(0, "anna", "a", "after", { concern: "majority" });
+    expect(cluster.log(0, 0)).toMatchObject({ state: "leading", epoch: 16 });
+  });
+
   test("costs two round trips more than the pause, which no writer sees as a failure", () => {
     settled();
     const ask = handOff(0, 1);

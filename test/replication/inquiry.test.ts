@@ -247,6 +247,24 @@ describe("the pause after a takeover", () => {
     expect(takeOver(1, 0)).toBeLessThan(2_000);
   });
 
+  test("of a clock that was far ahead is no pause at all: nobody knows when it was", () => {
+    settled({ timing: { cooldownMs: 10_000 } });
+    cluster.run(10_000);
+    cluster.crash(0);
+    cluster.skew(1, 3_600_000);
+    const write = cluster.write(1, "anna", "a", "by 1", {
+      suspects: 0,
+      concern: "majority",
+      deadlineAt: cluster.clock(1) + 60_000,
+    });
+    cluster.runUntil(() => write.reply !== null, 60_000);
+    cluster.skew(1, 0);
+    cluster.restart(0);
+    cluster.run(15_000);
+    cluster.crash(1);
+    expect(takeOver(2, 1)).toBeLessThan(2_000);
+  });
+
   test("does not keep a leader from going on that somebody else's promise has stopped", () => {
     settled({ timing: { cooldownMs: 60_000 } });
     cluster.run(10_000);

@@ -1,5 +1,5 @@
 /** Leading: what is sent, what counts towards the commit position and the lease, and when peers are left alone. */
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Append, PeerReply } from "../../src/replication/message.ts";
 import {
   callsIn,
@@ -8,6 +8,7 @@ import {
   logOf,
   Node,
   type NodeOptions,
+  readOf,
   type Sent,
   START,
   Story,
@@ -397,6 +398,18 @@ describe("without leases", () => {
     expect(write.reply).toMatchObject({ kind: "written", receipt: { committed: true } });
   });
 
+  test("a voter says nothing that is counted without writing: one that was replaced cannot", () => {
+    settled({ timing });
+    cluster.wrote(0, "anna", "a", "1", { concern: "all" });
+    cluster.run(1_000);
+    const { node } = cluster.hosts[1]!;
+    const { e, s } = node.storage.head(0)!;
+    const written = vi.spyOn(node.storage, "setMeta");
+    const empty = new Story(0).append(0, 0, { e, prev: { e, s }, chain: new Uint8Array(0), commit: s });
+    expect(node.peer(0, empty)).toMatchObject({ type: "append-ok", match: s });
+    expect(written.mock.calls.map(([key]) => key)).toEqual(["fence"]);
+  });
+
   test("nobody grants a lease, and a new leader waits for none", () => {
     settled({ timing });
     cluster.wrote(0, "anna", "a", "1", { concern: "majority" });
@@ -466,6 +479,40 @@ describe("R8: voters that have lost their memory", () => {
     cluster.release();
     cluster.run(100);
     expect(logOf(cluster.node(0).status(), 0).peers[0]).toMatchObject({ region: 1, state: "following" });
+  });
+
+  test("nor is a promise of what a voter had after the first batch of a leader whose OPEN was still to come", () => {
+    cluster = new Cluster({ limits: { batchEntriesMax: 1 } });
+    cluster.peer(0, 0, new Story(0).open(16).claim("anna", 0).put("anna", "a", "1").append());
+    cluster.hold = (parcel) =>
+      parcel.to === 2 ||
+      (parcel.kind === "request" && parcel.message.type === "append" && parcel.message.prev.s === 1);
+    cluster.write(0, "anna", "b", "2", { concern: "majority" });
+    cluster.run(200);
+    expect(cluster.log(1, 0).head).toBe(1);
+    expect(logOf(cluster.node(0).status(), 0)).toMatchObject({ epoch: 32, peers: [{ match: 1 }, {}] });
+    // It is stopped, and asks for promises again.
+    cluster.peer(0, 2, { type: "prepare", o: 0, b: 34, transfer: false });
+    cluster.hold = () => false;
+    cluster.lose();
+    cluster.run(3_000);
+    cluster.wrote(0, "anna", "c", "3", { concern: "all" });
+    expect(cluster.node(0).status().forgetful).toEqual([]);
+  });
+
+  test("a client of one that knows it is told to look elsewhere, at every level", () => {
+    settled();
+    cluster.wrote(0, "anna", "a", "1", { concern: "all" });
+    const { node } = cluster.hosts[1]!;
+    node.driver.transaction(() => node.storage.setMeta("forgot", START));
+    cluster.restart(1);
+    for (const level of ["leader", "session", "eventual"] as const)
+      expect(cluster.read(1, "anna", "a", level).reply).toEqual({ kind: "refused", reason: "not-ready" });
+    expect(node.replica.peek(readOf(cluster.now, "anna", "a", "eventual"), cluster.now)).toBeNull();
+    expect(cluster.write(1, "anna", "a", "2").reply).toEqual({ kind: "refused", reason: "not-ready" });
+    expect(cluster.client(1, { op: "status", from: 1, deadlineAt: cluster.now }).reply).toMatchObject({
+      kind: "status",
+    });
   });
 
   test("nor is the progress that a queue consumer reports for an instance that is gone", () => {

@@ -314,6 +314,7 @@ export class Host implements Endpoint {
       },
       now: () => this.now(),
       leaseAgeMs: timing.leaseMs + timing.clockBoundMs,
+      leases: timing.leaseMs > 0,
       // A clock may have gone back since it was read.
       replacedAt: (region) => (readings[region] ?? Infinity) + timing.clockBoundMs,
     });

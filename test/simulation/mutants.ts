@@ -70,6 +70,13 @@ const lagging: Schedule = {
   },
 };
 
+/** Objects are replaced all the time where no leases are: leaders ask a majority before each read. */
+const replacedVoters: Schedule = {
+  ...scheduleNamed("zombies"),
+  name: "replaced-voters",
+  timing: { ...scheduleNamed("zombies").timing, leaseMs: 0 },
+};
+
 /** Entries that go out one by one, so that a new leader's old entries reach a majority before its OPEN does. */
 const oneByOne: Schedule = {
   ...takeovers,
@@ -271,6 +278,12 @@ const MUTANTS: readonly Mutant[] = [
   mutant("answers-unfenced", "an instance that was replaced answers as the leader that it was", "zombies", {
     fences: () => false,
   }),
+  mutant(
+    "votes-from-memory",
+    "a voter that was replaced goes on telling a leader that it follows, which the leader takes for a majority's word",
+    replacedVoters,
+    { votersFence: () => false },
+  ),
   mutant(
     "trusts-its-lease",
     "what a leader shows under its lease counts as fresh, replaced or not",

@@ -3,7 +3,7 @@
  * when it was replaced. The first turn that writes is its last, since the platform lets nobody but the present instance write;
  * nothing of that turn is said to anybody.
  *
- * What it must not do is judged here: answer as a leader. Majorities are the exception, since they are others' word: that an
+ * What it must not do is judged here: answer as a leader or, where a round of voters' words stands for the lease, as a voter. Majorities are the exception, since they are others' word: that an
  * entry is committed is true whoever says it.
  */
 import type { Effect, Event } from "../../src/replication/effect.ts";
@@ -89,6 +89,8 @@ export interface Haunts {
   readonly now: () => number;
   /** How long after a replacement a lease in memory may run. */
   readonly leaseAgeMs: number;
+  /** Do leaders ask for leases? Else a voter's mere word is what a read waits for. */
+  readonly leases: boolean;
   /** The clock of another region when this instance was replaced. */
   readonly replacedAt: (region: number) => number;
 }
@@ -147,6 +149,8 @@ export class Zombie {
         ? `tells region ${effect.to} that its log was complete at ${echo}`
         : null;
     }
+    if (effect.type === "reply" && effect.message.type === "append-ok" && this.#calls.has(effect.id))
+      return this.#haunts.leases ? null : `tells the leader of epoch ${effect.message.e} that it follows`;
     if (effect.type === "reply" && effect.message.type === "close-reply" && this.#calls.has(effect.id))
       return "closes its log";
     if (effect.type !== "respond") return null;
