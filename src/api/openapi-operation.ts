@@ -12,7 +12,8 @@ import { problemsOf } from "./openapi-problem.ts";
 import { PATH } from "./parameter.ts";
 import type { PathForm } from "./path-form.ts";
 import { SOCKET_HEADERS, successHeaders } from "./response-header.ts";
-import type { Answer, RouteContract, RouteId } from "./route.ts";
+import type { RouteId } from "./route.ts";
+import type { Answer, RouteContract } from "./route-contract.ts";
 
 interface FormText {
   readonly suffix: string;

@@ -3,8 +3,8 @@ import type { Components, Json, Reference } from "./openapi-components.ts";
 import { PROBLEM_CONTENT_TYPE, PROBLEMS, type ProblemName } from "./problem.ts";
 import { problemSchema } from "./problem-schema.ts";
 import { problemHeaders } from "./response-header.ts";
-import type { RouteContract } from "./route.ts";
-import { Problem } from "./schema.ts";
+import type { RouteContract } from "./route-contract.ts";
+import { Problem } from "./schema/service.ts";
 
 /** What every request can meet, whatever it asks for. */
 const ALWAYS_POSSIBLE: readonly ProblemName[] = ["internal"];

@@ -8,7 +8,8 @@ import { GUIDE } from "./guide.ts";
 import { Components, type Json } from "./openapi-components.ts";
 import { headOperationOf, operationOf } from "./openapi-operation.ts";
 import { pathForms } from "./path-form.ts";
-import { ROUTES, type RouteContract, type RouteId } from "./route.ts";
+import { ROUTES, type RouteId } from "./route.ts";
+import type { RouteContract } from "./route-contract.ts";
 import { TAGS } from "./tag.ts";
 
 export function openApiDocument(version: string): Json {

@@ -17,7 +17,7 @@ import {
   TIMEOUT_MS_MIN,
   USER_BYTES_MAX,
 } from "./limit.ts";
-import { Concern, PositionText } from "./schema.ts";
+import { Concern, PositionText } from "./schema/scalar.ts";
 
 export interface Parameter {
   readonly name: string;

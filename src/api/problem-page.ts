@@ -4,7 +4,8 @@ import { escapeHtml, pageHtml } from "./page.ts";
 import { PROBLEM_ADVICE } from "./problem-advice.ts";
 import { problemExample } from "./problem-schema.ts";
 import { PROBLEMS, type DefiniteRule, type ProblemName } from "./problem.ts";
-import { ROUTES, type RouteContract } from "./route.ts";
+import { ROUTES } from "./route.ts";
+import type { RouteContract } from "./route-contract.ts";
 
 const DEFINITE_TEXT: Record<DefiniteRule, string> = {
   always: "Surely nothing was done.",

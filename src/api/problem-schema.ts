@@ -4,7 +4,9 @@
  */
 import { z } from "zod";
 import { isDefinite, problemBody, PROBLEMS, type ProblemName } from "./problem.ts";
-import { HAND_OFF_MEMBERS, LogsRemaining, PositionText, Receipt } from "./schema.ts";
+import { HAND_OFF_MEMBERS, LogsRemaining } from "./schema/hand-off.ts";
+import { Receipt } from "./schema/receipt.ts";
+import { PositionText } from "./schema/scalar.ts";
 
 interface Extra {
   readonly members: z.ZodRawShape;

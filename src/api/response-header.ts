@@ -1,7 +1,7 @@
 /** Headers of answers as the OpenAPI document describes them, each once; and which answers carry which. */
 import { z } from "zod";
 import { DATA_CACHE_CONTROL, DATA_VARY, HEADER } from "./header.ts";
-import { PositionText } from "./schema.ts";
+import { PositionText } from "./schema/scalar.ts";
 
 export interface ResponseHeader {
   readonly description: string;

@@ -18,7 +18,7 @@
  */
 import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
-import { FaultRequest } from "../api/schema.ts";
+import { FaultRequest } from "../api/schema/fault.ts";
 import { parseDuration } from "./duration.ts";
 
 export const WORKLOADS = [

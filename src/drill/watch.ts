@@ -3,7 +3,7 @@
  * each region is, and what a fault makes of it. That answer is cached for a second: finer instants come from clients.
  */
 import { HEADER } from "../api/header.ts";
-import { Regions } from "../api/schema.ts";
+import { Regions } from "../api/schema/region.ts";
 import type { z } from "zod";
 import type { Caller } from "./caller.ts";
 import { pause } from "./device.ts";

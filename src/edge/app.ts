@@ -8,7 +8,8 @@
 import { Hono, type Context } from "hono";
 import { DATA_VARY, HEADER } from "../api/header.ts";
 import { pathForms, type PathForm } from "../api/path-form.ts";
-import { ROUTES, type Method, type RouteContract, type RouteId } from "../api/route.ts";
+import { ROUTES, type RouteId } from "../api/route.ts";
+import type { Method, RouteContract } from "../api/route-contract.ts";
 import { PROBLEM_CONTENT_TYPE, problemBody, PROBLEMS } from "../api/problem.ts";
 import { optionsAnswer } from "./cross-origin.ts";
 import { createEdge, misconfiguration, type Edge } from "./edge.ts";

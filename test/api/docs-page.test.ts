@@ -5,7 +5,8 @@ import { markdownHtml } from "../../src/api/markdown.ts";
 import { openApiDocument } from "../../src/api/openapi.ts";
 import { problemIndex, problemPage } from "../../src/api/problem-page.ts";
 import { PROBLEMS, type ProblemName } from "../../src/api/problem.ts";
-import { ROUTES, type RouteContract } from "../../src/api/route.ts";
+import { ROUTES } from "../../src/api/route.ts";
+import type { RouteContract } from "../../src/api/route-contract.ts";
 
 const ORIGIN = "https://store.example";
 const document = openApiDocument("1.0.0");

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { openApiDocument } from "../../src/api/openapi.ts";
 import { pathForms } from "../../src/api/path-form.ts";
-import { ROUTES, type RouteContract } from "../../src/api/route.ts";
+import { ROUTES } from "../../src/api/route.ts";
+import type { RouteContract } from "../../src/api/route-contract.ts";
 
 interface Parameter {
   readonly name: string;

@@ -1,7 +1,7 @@
 /** Writes that a failover cut off: listed for their user, and settled one by one. */
 import { LIST_BYTES_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../../api/limit.ts";
 import type { PathForm } from "../../api/path-form.ts";
-import { DivergentAction } from "../../api/schema.ts";
+import { DivergentAction } from "../../api/schema/divergent.ts";
 import { embeddedValue } from "../../api/value-text.ts";
 import { jsonTextOf } from "../../replication/json-text.ts";
 import { leaderOf, type Position } from "../../replication/position.ts";

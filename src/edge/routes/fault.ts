@@ -6,7 +6,7 @@ import type { z } from "zod";
 import type { FaultKind, FaultRecord } from "../../../durable-objects/faults.ts";
 import type { ReplicaName } from "../../../durable-objects/replica-name.ts";
 import { RegionUnavailable } from "../../../durable-objects/region-unavailable.ts";
-import { FaultRequest } from "../../api/schema.ts";
+import { FaultRequest } from "../../api/schema/fault.ts";
 import type { RegionIndex } from "../../replication/position.ts";
 import { readJson } from "../body.ts";
 import type { Edge } from "../edge.ts";

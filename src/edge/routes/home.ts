@@ -1,7 +1,7 @@
 /** The user's home: told, chosen before the first write, and moved. */
 import { HEADER } from "../../api/header.ts";
 import type { PathForm } from "../../api/path-form.ts";
-import { HomeRequest } from "../../api/schema.ts";
+import { HomeRequest } from "../../api/schema/home.ts";
 import type { ClientReply } from "../../replication/request.ts";
 import { readJson } from "../body.ts";
 import { readSession } from "../data-answer.ts";

@@ -1,5 +1,5 @@
 /** Who leads an origin's logs: handed over on purpose. */
-import { LeaderRequest } from "../../api/schema.ts";
+import { LeaderRequest } from "../../api/schema/hand-off.ts";
 import type { RegionIndex } from "../../replication/position.ts";
 import { readJson } from "../body.ts";
 import type { Edge } from "../edge.ts";

@@ -2,7 +2,7 @@
 import { HEADER } from "../../api/header.ts";
 import { READ_ANSWER_BYTES_MAX, READ_BODY_BYTES_MAX } from "../../api/limit.ts";
 import type { PathForm } from "../../api/path-form.ts";
-import { ReadManyRequest } from "../../api/schema.ts";
+import { ReadManyRequest } from "../../api/schema/item.ts";
 import { partitionOf } from "../../deployment/deployment.ts";
 import type { ItemView } from "../../replication/request.ts";
 import { readJson } from "../body.ts";

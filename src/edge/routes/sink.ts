@@ -1,6 +1,6 @@
 /** Sinks for whoever runs the deployment: how far they are, resuming them, sending again. */
 import type { ReplicaName } from "../../../durable-objects/replica-name.ts";
-import { SinkAction } from "../../api/schema.ts";
+import { SinkAction } from "../../api/schema/sink.ts";
 import type { SinkSetting } from "../../deployment/sink-setting.ts";
 import type { Position } from "../../replication/position.ts";
 import type { SinkReply, SinkRequest } from "../../replication/request.ts";

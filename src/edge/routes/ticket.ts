@@ -1,7 +1,7 @@
 /** Tickets for clients that cannot send headers. */
 import { ROUTES } from "../../api/route.ts";
 import { pathForms, type PathForm } from "../../api/path-form.ts";
-import { TicketRequest } from "../../api/schema.ts";
+import { TicketRequest } from "../../api/schema/change.ts";
 import type { Ticket } from "../../wire/ticket-codec.ts";
 import { readJson } from "../body.ts";
 import type { Exchange } from "../exchange.ts";
