@@ -23,6 +23,8 @@ export interface CorrespondentOptions {
   readonly where: string;
   readonly transport: RegionTransport;
   readonly queues: ReadonlyMap<RegionIndex, Queue>;
+  /** Messages that a queue has taken. */
+  readonly onSent?: (bodies: readonly Uint8Array[]) => void;
 }
 
 export class Correspondent {
@@ -30,12 +32,14 @@ export class Correspondent {
   readonly #where: string;
   readonly #transport: RegionTransport;
   readonly #queues: ReadonlyMap<RegionIndex, Queue>;
+  readonly #onSent: CorrespondentOptions["onSent"];
 
   constructor(options: CorrespondentOptions) {
     this.#self = options.self;
     this.#where = options.where;
     this.#transport = options.transport;
     this.#queues = options.queues;
+    this.#onSent = options.onSent;
   }
 
   async call(call: number, to: RegionIndex, message: PeerRequest, timeoutMs: number): Promise<Event> {
@@ -65,6 +69,7 @@ export class Correspondent {
       if (queue === undefined) throw new ConfigurationError("REGIONS", `region ${to} has no queue`);
       for (const chunk of chunksOf(messages.map((batch) => this.#body(to, batch)))) {
         await queue.sendBatch(chunk.map((body) => ({ body, contentType: "bytes" as const })));
+        this.#onSent?.(chunk);
       }
       return { type: "enqueued", call, ok: true };
     } catch (error) {

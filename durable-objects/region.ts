@@ -14,6 +14,7 @@ import { entryCodec } from "../src/wire/entry-codec.ts";
 import { decodePeerRequest } from "../src/wire/peer-codec.ts";
 import { Attention } from "./attention.ts";
 import { chainHash } from "./chain-hash.ts";
+import { CostMeter } from "./cost-meter.ts";
 import { Correspondent, queuesOf } from "./correspondent.ts";
 import { FaultGate } from "./fault-gate.ts";
 import type { FaultRecord } from "./faults.ts";
@@ -52,10 +53,11 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
   readonly #clock: ObjectClock;
   readonly #correspondent: Correspondent;
   readonly #letterbox: Letterbox;
-  /** Null where drills are off. */
+  /** These three: null where drills are off. */
   readonly #faults: FaultStore | null;
   /** Null where nothing ever stops or delays anything: in production. */
   readonly #gate: FaultGate | null;
+  readonly #meter: CostMeter | null;
   readonly #live: LiveSockets;
   readonly #tickets: TicketBook;
   /** Of all replicas of the region, where this is its partition 0; nobody asks the others. */
@@ -69,7 +71,8 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
     const deployment = deploymentOf(env);
     const where = ctx.id.name ?? "";
     const name = parseObjectName(deployment, where);
-    const driver = new ObjectSqlDriver(ctx.storage);
+    const meter = deployment.drills ? new CostMeter() : null;
+    const driver = new ObjectSqlDriver(ctx.storage, meter);
     const storage: Storage = new SqlStorage(driver);
     const isNew = driver.rows(`SELECT 1 FROM sqlite_master WHERE name = 'migrations'`).length === 0;
     driver.transaction(() => migrate(driver, Date.now()));
@@ -77,6 +80,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
     const core = new Replica({ config, storage, codec: entryCodec, hash: chainHash });
 
     this.#name = name;
+    this.#meter = meter;
     this.#faults = deployment.drills ? new FaultStore(driver, Date.now()) : null;
     const awayMs = oneWaysFrom(deployment, name.region);
     this.#gate =
@@ -89,6 +93,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
       where,
       transport: this.#transport,
       queues: queuesOf(deployment, env),
+      ...(meter === null ? {} : { onSent: (bodies) => meter.sent(bodies) }),
     });
     this.#letterbox = new Letterbox({ name, where, storage, gate: this.#gate });
     this.#tickets = new TicketBook(driver);
@@ -114,6 +119,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
         pendingMax: PENDING_MAX,
         alarmAt: await ctx.storage.getAlarm(),
         abort: (reason) => ctx.abort(reason),
+        ...(meter === null ? {} : { onAlarmSet: () => meter.alarm() }),
         onFeed: (effect) => this.#live.tell(effect),
         onAttention: () => void this.#wantAttention(),
       });
@@ -124,13 +130,18 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
 
   ask(request: ClientRequest): Promise<ClientReply | Interference> {
     if (this.#gate === null) return this.#host.client(request);
-    return this.#gate.through(request.from, "edge", () => {
+    this.#meter?.request();
+    return this.#gate.through(request.from, "edge", async () => {
       const deadlineAt = this.#clock.fromHost(request.deadlineAt);
-      return this.#host.client(deadlineAt === request.deadlineAt ? request : { ...request, deadlineAt });
+      const asked = deadlineAt === request.deadlineAt ? request : { ...request, deadlineAt };
+      const reply = await this.#host.client(asked);
+      if (reply.kind !== "status" || this.#meter === null) return reply;
+      return { ...reply, status: { ...reply.status, cost: this.#meter.cost } };
     });
   }
 
   async peer(message: Uint8Array): Promise<Uint8Array | Interference> {
+    this.#meter?.request();
     const { envelope, message: request } = decodePeerRequest(message);
     if (!isAddressedTo(this.#name, envelope)) throw new Error("the message is for another replica");
     const work = async (): Promise<Uint8Array> => {
@@ -142,11 +153,16 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
   }
 
   async ingest(messages: readonly QueuedMessage[]): Promise<Ingested> {
+    this.#meter?.request();
     const delivery = await this.#letterbox.open(messages);
-    if (delivery.batches.length === 0) return { verdicts: delivery.verdicts([]), progress: [] };
-    const done = await this.#host.batch(delivery.batches);
+    const done =
+      delivery.batches.length === 0
+        ? { verdicts: [], progress: [] }
+        : await this.#host.batch(delivery.batches);
+    const verdicts = delivery.verdicts(done.verdicts);
+    this.#meter?.received(messages, verdicts);
     return {
-      verdicts: delivery.verdicts(done.verdicts),
+      verdicts,
       progress: done.progress.map(({ to, message }) => ({
         to,
         message: this.#correspondent.request(to, message),
@@ -190,6 +206,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
   }
 
   override alarm(): Promise<void> {
+    this.#meter?.request();
     return this.#host.alarm();
   }
 

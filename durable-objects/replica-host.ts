@@ -43,6 +43,8 @@ export interface ReplicaHostOptions {
   readonly onFeed?: (effect: FeedEffect) => void;
   /** A visit of this replica would be worth its while. */
   readonly onAttention?: () => void;
+  /** An alarm was set. */
+  readonly onAlarmSet?: () => void;
   /** Throws this instance away. */
   readonly abort: (reason: string) => void;
 }
@@ -231,6 +233,7 @@ export class ReplicaHost {
   #setAlarm(at: number): void {
     if (this.#alarmAt !== null && this.#alarmAt <= at) return;
     this.#alarmAt = at;
+    this.#options.onAlarmSet?.();
     this.#options.storage.setAlarm(at).catch((error: unknown) => this.#lose("storage-failed", error));
   }
 

@@ -6,6 +6,7 @@ import { distancesOf, type Distance } from "../api/distance.ts";
 import { acknowledgedWrites } from "../checker/touch.ts";
 import type { Caller } from "./caller.ts";
 import { eraseCohort, memberNames, NotReady, settleCohort, type Member } from "./cohort.ts";
+import { costOf, type Cost } from "./cost.ts";
 import { Device, pause } from "./device.ts";
 import { FaultBoard, FaultsRefused, type ArmedFault } from "./fault-board.ts";
 import { Geography } from "./geography.ts";
@@ -70,6 +71,8 @@ export interface DrillResult {
   readonly measures: Measures;
   readonly notes: readonly string[];
   readonly requests: number;
+  /** null: the deployment does not tell. */
+  readonly cost: Cost | null;
   /** Empty: none was added. */
   readonly distances: readonly Distance[];
 }
@@ -90,6 +93,8 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
 
 class Drill {
   readonly #options: DrillOptions;
+  /** Everything that regions ever said, in order. */
+  readonly #looks: (readonly RegionView[])[] = [];
   readonly #recorder = new Recorder();
   readonly #random: Random;
   readonly #board: FaultBoard;
@@ -118,7 +123,9 @@ class Drill {
     const { caller, scenario, run, rate } = this.#options;
     const refusal = await this.#board.refusal();
     if (refusal !== undefined) throw new FaultsRefused(refusal);
-    this.#regions = await regionsOf(caller);
+    const begun = await firstLook(caller);
+    this.#looks.push(begun);
+    this.#regions = begun.map(({ region }) => region);
     // What the scenario names has to exist here, before anything is written.
     planOf(scenario, this.#regions, this.#random.fork("rehearsal"));
     this.#members = await settleCohort(caller, memberNames(run, scenario.users), this.#regions);
@@ -159,6 +166,8 @@ class Drill {
     await this.#phase("quiet", scenario.phases.quiet, async () => {
       moved = await this.#quiet();
     });
+    const last = await look(caller, this.#regions[0]);
+    this.#looks.push(...watch.sightings.map(({ regions }) => regions), last ?? []);
     if (final === undefined) throw new NotReady("nothing was read in the end");
     return this.#result(final, moved, steering, load, watch);
   }
@@ -281,6 +290,7 @@ class Drill {
       regions: this.#regions,
       patienceMs: scenario.phases.settle,
       acknowledged,
+      alone: this.#options.alone,
     });
     // In the history too: what a strong reader sees in the end has to follow from all that was answered before.
     for (const { user } of this.#members) {
@@ -385,6 +395,7 @@ class Drill {
       measures,
       notes: this.#notes,
       requests: caller.sent,
+      cost: costOf(this.#looks),
       distances: this.#options.realLatency ? distancesOf(this.#regions) : [],
     };
   }
@@ -395,7 +406,7 @@ class Drill {
   }
 }
 
-async function regionsOf(caller: Caller): Promise<string[]> {
+async function firstLook(caller: Caller): Promise<readonly RegionView[]> {
   const reply = await look(caller);
   if (reply === undefined) throw new NotReady(`GET /v1/regions at ${caller.base} does not answer`);
   const silent = reply.filter(({ reachable }) => !reachable);
@@ -403,7 +414,7 @@ async function regionsOf(caller: Caller): Promise<string[]> {
     throw new NotReady(
       `not all is well to begin with: ${silent.map(({ region }) => region).join(", ")} cannot be reached`,
     );
-  return reply.map(({ region }) => region);
+  return reply;
 }
 
 function leadsOf(region: string, views: readonly RegionView[], members: readonly Member[]): number {

@@ -9,10 +9,12 @@ import type { ReplicaState, StoredItem } from "../checker/convergence.ts";
 import type { FeedReading } from "../checker/feed.ts";
 import { canonical, type Json } from "../checker/operation.ts";
 import { jsonOf, sayProblem, type Caller } from "./caller.ts";
+import { checksumsOf } from "./checksums.ts";
 import { wholeFeed } from "./change-reader.ts";
 import type { Member } from "./cohort.ts";
 import { pause } from "./device.ts";
 import { shownOf } from "./hearing.ts";
+import { look, type RegionView } from "./watch.ts";
 
 /** A write that a failover cut off, as the store lists it. */
 export interface DivergentWrite extends LogEntry {
@@ -47,6 +49,8 @@ export interface FinalReadingOptions {
   readonly patienceMs: number;
   /** Positions that were acknowledged, by user: the reading is not over while one is in neither list. */
   readonly acknowledged: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Nobody but the drill uses the store: all logs have to come to the same end. */
+  readonly alone: boolean;
 }
 
 const PAUSE_MS = 500;
@@ -62,7 +66,7 @@ export async function readFinally(options: FinalReadingOptions): Promise<FinalRe
   }
 }
 
-async function readOnce({ caller, members, regions }: FinalReadingOptions): Promise<FinalReading> {
+async function readOnce({ caller, members, regions, alone }: FinalReadingOptions): Promise<FinalReading> {
   const unread: string[] = [];
   const held = await Promise.all(
     regions.map(async (region) => {
@@ -73,7 +77,11 @@ async function readOnce({ caller, members, regions }: FinalReadingOptions): Prom
       return { region, users };
     }),
   );
-  const replicas = held.flatMap(({ region, users }) => statesOf(region, members, users));
+  const views = await look(caller, regions[0]);
+  if (views === undefined) unread.push("what regions say of their logs");
+  const replicas = held
+    .flatMap(({ region, users }) => statesOf(region, members, users))
+    .map((state) => ({ ...state, checksum: checksumOf(state, views ?? [], alone) }));
   const feeds: FeedReading[] = [];
   const entries: LogEntry[] = [];
   for (const { user } of members) {
@@ -91,12 +99,21 @@ async function readOnce({ caller, members, regions }: FinalReadingOptions): Prom
   return { replicas, feeds, entries, divergent, unread, convergedMs: undefined };
 }
 
+function checksumOf(
+  { region, partition }: ReplicaState,
+  views: readonly RegionView[],
+  alone: boolean,
+): string | undefined {
+  return checksumsOf(views, Number(partition), alone).get(region);
+}
+
 function isSettled(reading: FinalReading, { regions, acknowledged }: FinalReadingOptions): boolean {
   if (reading.unread.length > 0) return false;
   const byPartition = Map.groupBy(reading.replicas, ({ partition }) => partition);
   for (const states of byPartition.values()) {
     const texts = new Set(states.map(({ items }) => canonical(items as unknown as Json)));
     if (texts.size > 1 || states.length !== regions.length) return false;
+    if (new Set(states.map(({ checksum }) => checksum)).size > 1) return false;
   }
   for (const feeds of Map.groupBy(reading.feeds, ({ user }) => user).values()) {
     if (new Set(feeds.map(({ told }) => told.length)).size > 1) return false;

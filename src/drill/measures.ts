@@ -47,6 +47,8 @@ export interface Measures {
   readonly longestGapMs: Readonly<Record<string, number>>;
   /** From the end of the last fault until every region had applied all that any region had by then; null: never seen. */
   readonly catchUpMs: number | null;
+  /** The longest time in the fault phase without a look at the regions: no instant that was seen so is more exact. */
+  readonly lookedEveryMs: number;
 }
 
 export interface Measured {
@@ -83,6 +85,7 @@ export function measure(measured: Measured): Measures {
     latencies: phases.slice(0, 3).flatMap((phase) => latenciesIn(phase, operations)),
     longestGapMs: gapsOf(measured),
     catchUpMs: catchUp(measured),
+    lookedEveryMs: lookedEvery(measured),
   };
 }
 
@@ -151,12 +154,25 @@ function gapsOf({ operations, phases, regions }: Measured): Record<string, numbe
     regions.map((region) => {
       const acknowledged = operations
         .filter((op) => op.region === region && acknowledgedWrites(op).length > 0)
-        .map(({ end }) => end / 1e6)
-        .filter((atMs) => atMs > phase.fromMs && atMs < phase.toMs)
-        .toSorted((a, b) => a - b);
-      const times = [phase.fromMs, ...acknowledged, phase.toMs];
-      return [region, Math.max(...times.slice(1).map((atMs, n) => atMs - (times[n] ?? atMs)))];
+        .map(({ end }) => end / 1e6);
+      return [region, longestGap(acknowledged, phase)];
     }),
+  );
+}
+
+/** Between two instants in a phase, or one and an end of it. */
+function longestGap(instants: readonly number[], { fromMs, toMs }: Phase): number {
+  const within = instants.filter((atMs) => atMs > fromMs && atMs < toMs).toSorted((a, b) => a - b);
+  const times = [fromMs, ...within, toMs];
+  return Math.max(...times.slice(1).map((atMs, n) => atMs - (times[n] ?? atMs)));
+}
+
+function lookedEvery({ sightings, phases }: Measured): number {
+  const phase = phases.find(({ name }) => name === "fault");
+  if (phase === undefined) return 0;
+  return longestGap(
+    sightings.map(({ atMs }) => atMs),
+    phase,
   );
 }
 

@@ -1,6 +1,7 @@
 /**
- * Looks at `GET /v1/regions` once a second, from one region after the other: who leads which log by whose word, how far behind
- * each region is, and what a fault makes of it. That answer is cached for a second: finer instants come from clients.
+ * Looks at `GET /v1/regions` again and again, from every region in its own time: who leads which log by whose word, how far behind
+ * each region is, and what a fault makes of it. An answer is kept for a second for those who look from the same region, so that
+ * looking from each in turn sees more than looking often; where a fault makes one look slow, the others are not held up by it.
  */
 import { HEADER } from "../api/header.ts";
 import { Regions } from "../api/schema/region.ts";
@@ -9,6 +10,7 @@ import type { Caller } from "./caller.ts";
 import { pause } from "./device.ts";
 
 type Overview = z.infer<typeof Regions>["regions"];
+export type CostView = NonNullable<Overview[number]["costs"]>[number];
 
 export interface LogView {
   readonly partition: number;
@@ -19,12 +21,16 @@ export interface LogView {
   readonly applied: string;
   readonly lagMs: number | null;
   readonly state: string;
+  /** Absent: not told. */
+  readonly checksum?: string | undefined;
 }
 
 export interface RegionView {
   readonly region: string;
   readonly reachable: boolean;
   readonly logs: readonly LogView[];
+  /** Empty: not told. */
+  readonly costs: readonly CostView[];
 }
 
 export interface Sighting {
@@ -34,7 +40,8 @@ export interface Sighting {
   readonly regions: readonly RegionView[];
 }
 
-const EVERY_MS = 1_000;
+/** From one region. */
+const EVERY_MS = 1_500;
 
 /** `from`: where to look from; unless given, where this process is. undefined: there was no answer. */
 export async function look(caller: Caller, from?: string): Promise<readonly RegionView[] | undefined> {
@@ -46,13 +53,14 @@ export async function look(caller: Caller, from?: string): Promise<readonly Regi
 }
 
 function viewsOf(overview: Overview): RegionView[] {
-  return overview.map(({ region, reachable, logs }) => ({
+  return overview.map(({ region, reachable, logs, costs }) => ({
     region,
     reachable,
+    costs: costs ?? [],
     logs: logs
       .filter(({ namespace }) => namespace === "default")
-      .map(({ partition, origin, leader, epoch, head, applied, lagMs, state }) => {
-        return { partition, origin, leader, epoch, head, applied, lagMs, state };
+      .map(({ partition, origin, leader, epoch, head, applied, lagMs, state, checksum }) => {
+        return { partition, origin, leader, epoch, head, applied, lagMs, state, checksum };
       }),
   }));
 }
@@ -63,7 +71,7 @@ export class Watch {
   readonly #regions: readonly string[];
   readonly #nowMs: () => number;
   #stopped = false;
-  #running: Promise<void> = Promise.resolve();
+  #running: Promise<unknown> = Promise.resolve();
 
   constructor(caller: Caller, regions: readonly string[], nowMs: () => number) {
     this.#caller = caller;
@@ -72,7 +80,8 @@ export class Watch {
   }
 
   start(): void {
-    this.#running = this.#run();
+    const apartMs = EVERY_MS / this.#regions.length;
+    this.#running = Promise.all(this.#regions.map((from, n) => this.#follow(from, n * apartMs)));
   }
 
   async stop(): Promise<void> {
@@ -80,10 +89,10 @@ export class Watch {
     await this.#running;
   }
 
-  async #run(): Promise<void> {
-    for (let n = 0; !this.#stopped; n++) {
+  async #follow(from: string, afterMs: number): Promise<void> {
+    await pause(afterMs);
+    while (!this.#stopped) {
       const began = this.#nowMs();
-      const from = this.#regions[n % this.#regions.length] ?? "";
       const regions = await look(this.#caller, from);
       if (regions !== undefined) this.sightings.push({ atMs: this.#nowMs(), from, regions });
       await pause(Math.max(50, EVERY_MS - (this.#nowMs() - began)));

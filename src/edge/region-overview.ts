@@ -38,6 +38,7 @@ export async function regionOverview(edge: Edge, from: RegionIndex, filter: Over
         reachable: own.some(({ status }) => status !== null),
         faults: (faults[at] ?? []).map((fault) => faultBody(edge.regions, fault)),
         logs: own.flatMap((answer) => logsOf(edge, answer, hasForgotten(answer, answers))),
+        ...(edge.deployment.drills ? { costs: own.flatMap(costOf) } : {}),
       };
     }),
   };
@@ -104,6 +105,10 @@ function hasForgotten({ replica, status }: Answered, answers: readonly Answered[
   );
 }
 
+function costOf({ replica: { namespace, partition }, status }: Answered) {
+  return status?.cost === undefined ? [] : [{ namespace, partition, ...status.cost }];
+}
+
 /** Logs never opened are not listed. */
 function logsOf(
   { regions }: Edge,
@@ -112,7 +117,18 @@ function logsOf(
 ) {
   const opened = status?.logs.filter(({ epoch }) => epoch !== 0) ?? [];
   return opened.map(
-    ({ origin, leader, epoch, head, applied, committed, lagMs, state, failbackInMs }: LogStatus) => ({
+    ({
+      origin,
+      leader,
+      epoch,
+      head,
+      applied,
+      committed,
+      checksum,
+      lagMs,
+      state,
+      failbackInMs,
+    }: LogStatus) => ({
       namespace,
       origin: regions.idOf(origin),
       partition,
@@ -121,6 +137,7 @@ function logsOf(
       head: String(head),
       applied: String(applied),
       committed: String(committed),
+      ...(checksum === undefined ? {} : { checksum }),
       lagMs,
       state: isAmnesiac ? "amnesiac" : state,
       ...(failbackInMs === undefined ? {} : { failbackInMs }),

@@ -13,6 +13,19 @@ export interface ReplicaStatus {
   /** Regions whose replicas have lost their memory, as far as this one has noticed. Absent: none. */
   readonly forgetful?: readonly RegionIndex[];
   readonly logs: readonly LogStatus[];
+  /** What the replica's object has cost; the shell knows, where drills are on. Absent: it was not counted. */
+  readonly cost?: ReplicaCost;
+}
+
+/** Of one instance of an object, since it began: whoever adds up has to look at each of them. */
+export interface ReplicaCost {
+  readonly since: number;
+  /** Calls of every kind, alarms among them. */
+  readonly requests: number;
+  readonly rowsRead: number;
+  readonly rowsWritten: number;
+  /** Sent, received and deleted messages, by 64 kB begun. */
+  readonly queueOperations: number;
 }
 
 export interface LogStatus {
@@ -23,6 +36,8 @@ export interface LogStatus {
   readonly applied: number;
   readonly committed: number;
   readonly base: number;
+  /** The chain hash at `head`, in hexadecimal: whoever has other entries has another one. Missing from code of before it: unknown. */
+  readonly checksum?: string;
   /** Upper bound on how far behind this replica is; null where unknown. 0 at the leader. */
   readonly lagMs: number | null;
   /**

@@ -1,4 +1,5 @@
 /** How a replica stands, for people and drills. Logs that were never opened are not listed. */
+import { toHex } from "../lib/bytes.ts";
 import type { Context } from "./context.ts";
 import type { Follower } from "./follower.ts";
 import type { Leaderships } from "./leaderships.ts";
@@ -43,6 +44,7 @@ function logStatus(context: Context, log: Log, parts: Parameters<typeof statusOf
     applied: log.applied,
     committed: log.commit,
     base: log.base.s,
+    checksum: toHex(log.chain),
     lagMs: leadership !== null ? 0 : (parts.followers.get(log.o)?.stalenessMs() ?? null),
     state: stateOf(context, log, parts),
     ...(failbackInMs === null ? {} : { failbackInMs }),

@@ -1,4 +1,5 @@
 /** The bases and the end of a snapshot as JSON text, chains in hexadecimal: read by eye when a restore is stuck. */
+import { toHex } from "../lib/bytes.ts";
 import type { SnapshotBase } from "../replication/message.ts";
 import type { Position } from "../replication/position.ts";
 import type { RestoreRow } from "../replication/storage.ts";
@@ -16,10 +17,6 @@ export function decodeRestore(bases: string, until: string): { bases: SnapshotBa
     bases: stored.map((base) => ({ ...base, chain: fromHex(base.chain) })),
     until: JSON.parse(until) as Position[],
   };
-}
-
-function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
 function fromHex(text: string): Uint8Array {

@@ -33,7 +33,11 @@ function wrote(
 function sighting(atMs: number, state: string, epoch = "16"): Sighting {
   const log = { partition: 3, origin: "weur", epoch, head: "9", applied: "9", lagMs: 0, state };
   const leader = epoch === "16" ? "weur" : "enam";
-  return { atMs, from: "apac", regions: [{ region: "apac", reachable: true, logs: [{ ...log, leader }] }] };
+  return {
+    atMs,
+    from: "apac",
+    regions: [{ region: "apac", reachable: true, logs: [{ ...log, leader }], costs: [] }],
+  };
 }
 
 function aDrill(): { history: History; sightings: Sighting[] } {

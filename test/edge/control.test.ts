@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
-import type { LogStatus } from "../../src/replication/request.ts";
+import type { ReplicaName } from "../../durable-objects/replica-name.ts";
+import type { LogStatus, ReplicaStatus } from "../../src/replication/request.ts";
 import { bench, problemOf } from "./support/deployment.ts";
 import { APAC, item, unavailable, WEUR, type Answerer } from "./support/fake-regions.ts";
 
@@ -17,17 +18,15 @@ const log = (origin: number, more: Partial<LogStatus> = {}): LogStatus => ({
   ...more,
 });
 
-const status: Answerer = ({ to }) => ({
-  kind: "status",
-  status: {
-    region: to.region,
-    partition: to.partition,
-    storeId: "s",
-    incarnation: 1,
-    restoring: false,
-    logs: [log(0), log(1, { epoch: 0 })],
-  },
+const told = ({ region, partition }: ReplicaName): ReplicaStatus => ({
+  region,
+  partition,
+  storeId: "s",
+  incarnation: 1,
+  restoring: false,
+  logs: [log(0), log(1, { epoch: 0 })],
 });
+const status: Answerer = ({ to }) => ({ kind: "status", status: told(to) });
 
 interface Overview {
   readonly regions: readonly {
@@ -61,6 +60,22 @@ describe("GET /v1/regions", () => {
     });
     expect(regions.asked).toHaveLength(24);
     expect(regions.asked.every(({ timeoutMs }) => timeoutMs <= 1_500)).toBe(true);
+  });
+
+  it("tells checksums where replicas do, and what they cost where they count it", async () => {
+    const cost = { since: 5, requests: 4, rowsRead: 3, rowsWritten: 2, queueOperations: 1 };
+    const { send } = bench(({ to }) => ({
+      kind: "status",
+      status: { ...told(to), cost, logs: [log(0, { checksum: "ab" })] },
+    }));
+    const { regions: list } = (await (await send("GET", "/v1/regions?partition=3")).json()) as Overview;
+    expect(list[0]).toMatchObject({
+      logs: [{ checksum: "ab" }, { checksum: "ab" }],
+      costs: [
+        { namespace: "default", partition: 3, ...cost },
+        { namespace: "other", partition: 3, ...cost },
+      ],
+    });
   });
 
   it("shows who has lost its memory, also when only another region has noticed", async () => {

@@ -1,11 +1,15 @@
 import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
+import { CostMeter } from "../../durable-objects/cost-meter.ts";
 import { ObjectSqlDriver } from "../../durable-objects/sql-driver.ts";
 
-function withDriver(name: string, check: (driver: ObjectSqlDriver) => void): Promise<void> {
-  return runInDurableObject(env.REGION.getByName(name), (_, state) =>
-    check(new ObjectSqlDriver(state.storage)),
+function withDriver(
+  name: string,
+  check: (driver: ObjectSqlDriver, storage: DurableObjectStorage) => void,
+): Promise<void> {
+  return runInDurableObject(env.REGION.getByName(name), (_, { storage }) =>
+    check(new ObjectSqlDriver(storage), storage),
   );
 }
 
@@ -18,6 +22,18 @@ test("values come back as they went in", () =>
       ["ø", Number.MAX_SAFE_INTEGER, Uint8Array.of(0, 255), "integer"],
       ["none", -1, null, "integer"],
     ]);
+  }));
+
+test("the meter counts the rows of every statement, as the platform bills them", () =>
+  withDriver("default/3/weur", (_, storage) => {
+    const meter = new CostMeter();
+    const driver = new ObjectSqlDriver(storage, meter);
+    driver.run(`CREATE TABLE probe(n INTEGER PRIMARY KEY)`);
+    const before = meter.cost;
+    driver.run(`INSERT INTO probe VALUES(1), (2), (3)`);
+    driver.rows(`SELECT n FROM probe`);
+    expect(meter.cost.rowsWritten - before.rowsWritten).toBe(3);
+    expect(meter.cost.rowsRead - before.rowsRead).toBeGreaterThanOrEqual(3);
   }));
 
 test("a view is stored as what it shows, not as what it looks into", () =>

@@ -1,7 +1,7 @@
 /** Regions and how far their logs are. */
 import { z } from "zod";
 import { Fault } from "./fault.ts";
-import { Count, Region } from "./scalar.ts";
+import { Count, Instant, Region } from "./scalar.ts";
 
 /** Beside its origin. */
 export const LogName = { namespace: z.string(), partition: z.int() };
@@ -16,6 +16,10 @@ const LogState = z
     head: Count,
     applied: Count,
     committed: Count,
+    checksum: z.string().optional().meta({
+      description:
+        "Chained over the log's entries through `head`. Regions at the same epoch and head hold the same if and only if it is the same",
+    }),
     lagMs: z.number().nullable().meta({ description: "Upper bound on how far behind; null: unknown" }),
     state: z.string().meta({
       description:
@@ -28,6 +32,19 @@ const LogState = z
   })
   .meta({ id: "LogState" });
 
+const ReplicaCost = z
+  .object({
+    ...LogName,
+    since: Instant.meta({ description: "When the object began: a later one counts from 0 again" }),
+    requests: z.int().meta({ description: "Calls of the object, alarms among them" }),
+    rowsRead: z.int(),
+    rowsWritten: z.int(),
+    queueOperations: z.int().meta({
+      description: "Messages sent, received and deleted, each for every 64 kB begun",
+    }),
+  })
+  .meta({ id: "ReplicaCost" });
+
 export const Regions = z
   .object({
     regions: z.array(
@@ -37,6 +54,10 @@ export const Regions = z
         reachable: z.boolean(),
         faults: z.array(Fault),
         logs: z.array(LogState),
+        costs: z.array(ReplicaCost).optional().meta({
+          description:
+            "Only where drills are on: what each replica that answers has cost since its object last began, in the units of the platform's bill",
+        }),
       }),
     ),
   })

@@ -40,7 +40,7 @@ export const COLORS = {
   failed: "#c9372c",
   unknown: "#d98a00",
   text: "#3b4046",
-  faint: "#8a9199",
+  faint: "#5c656e",
   grid: "#e6e9ec",
   fault: "#c9372c",
   takeover: "#5b3cc4",
@@ -64,12 +64,13 @@ export function timeChart(chart: TimeChart): string {
     );
   });
   const drawn = curves.map((curve) => curvePath(curve, x, y, y(0)));
-  return svg(HEIGHT, [
+  const title = `${chart.title} (${chart.unit})`;
+  return svg(HEIGHT, title, [
     ...bandsAndMarks(bands, marks, x, HEIGHT),
     ...rows,
     ...drawn,
     ...timeAxis(lengthMs, x, HEIGHT),
-    text(MARGIN.left, 16, `${chart.title} (${chart.unit})`, { weight: 600 }),
+    text(MARGIN.left, 16, title, { weight: 600 }),
     ...legend(curves),
   ]);
 }
@@ -141,15 +142,16 @@ export function text(x: number, y: number, words: string, looks: TextLooks = {})
   return `<text x="${x}" y="${y}" text-anchor="${anchor}" fill="${color}" font-weight="${weight}">${escapeXml(words)}</text>`;
 }
 
-export function svg(height: number, parts: readonly string[]): string {
+/** `name`: what it shows, for those who do not see it. */
+export function svg(height: number, name: string, parts: readonly string[]): string {
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" font-family="system-ui, sans-serif" font-size="12">` +
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escapeXml(name)}" font-family="system-ui, sans-serif" font-size="12">` +
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>${parts.join("")}</svg>`
   );
 }
 
 /** Pictures one below the other, as one. */
-export function stack(pictures: readonly string[]): string {
+export function stack(name: string, pictures: readonly string[]): string {
   let height = 0;
   const placed = pictures.map((picture) => {
     const top = height;
@@ -157,7 +159,7 @@ export function stack(pictures: readonly string[]): string {
     height += own;
     return picture.replace("<svg ", `<svg y="${top}" width="${WIDTH}" height="${own}" `);
   });
-  return svg(height, placed);
+  return svg(height, name, placed);
 }
 
 export function escapeXml(raw: string): string {

@@ -1,6 +1,6 @@
 /** The report as one page that needs nothing else: no script, no font, no picture from anywhere. The verdict comes first. */
 import { escapeXml as escape } from "./chart.ts";
-import { lagPicture, latencyPicture, leadersPicture, throughputPictures } from "./pictures.ts";
+import { lagPictures, latencyPicture, leadersPicture, throughputPictures } from "./pictures.ts";
 import type { Report } from "./report.ts";
 import { figures } from "./summary.ts";
 
@@ -33,7 +33,7 @@ ${brokenSection(report)}
     .join("")}</table></section>
 <section><h2>What happened</h2>
 <p class="key">Red: a fault was in force. Dashed: another region was first seen to lead a log.</p>
-${[...throughputPictures(report), lagPicture(report), leadersPicture(report), latencyPicture(report)]
+${[...throughputPictures(report), ...lagPictures(report), leadersPicture(report), latencyPicture(report)]
   .map((picture) => `<figure>${picture}</figure>`)
   .join("\n")}
 </section>

@@ -44,26 +44,34 @@ export function throughputPictures(report: Report): string[] {
   });
 }
 
-export function lagPicture(report: Report): string {
+/** In entries, and in time. */
+export function lagPictures(report: Report): string[] {
   const { series } = report;
-  return timeChart({
-    title: "Replication lag",
-    unit: "log entries that a region had not applied; a gap: it could not be asked",
-    lengthMs: series.lengthMs,
-    curves: series.lag.map(({ region, points }) => ({
-      name: region,
-      color: colorOf(region, report.regions),
-      shape: "line",
-      points: points.map(({ atMs, entries }) => ({ atMs, value: entries })),
-    })),
-    bands: bandsOf(report),
-    marks: marksOf(report),
-  });
+  const pictures = [
+    ["entries", "log entries that a region had not applied; a gap: it could not be asked"],
+    ["ms", "ms that what a region shows may be old; a gap: it cannot say"],
+  ] as const;
+  return pictures.map(([member, unit]) =>
+    timeChart({
+      title: "Replication lag",
+      unit,
+      lengthMs: series.lengthMs,
+      curves: series.lag.map(({ region, points }) => ({
+        name: region,
+        color: colorOf(region, report.regions),
+        shape: "line",
+        points: points.map((point) => ({ atMs: point.atMs, value: point[member] })),
+      })),
+      bands: bandsOf(report),
+      marks: marksOf(report),
+    }),
+  );
 }
 
 /** The picture for whoever looks at one only: throughput and errors in every region, and who led. */
 export function frontPicture(report: Report): string {
-  return stack([...throughputPictures(report), leadersPicture(report)]);
+  const name = `${report.scenario}: what clients got in each region, and who led`;
+  return stack(name, [...throughputPictures(report), leadersPicture(report)]);
 }
 
 /** A row for each log, in the colour of whoever led it. */
@@ -83,11 +91,12 @@ export function leadersPicture(report: Report): string {
     });
     return [text(MARGIN.left - 8, top + 13, log, { anchor: "end", color: COLORS.faint }), ...bars];
   });
-  return svg(height, [
+  const title = "Who led which log (partition/region)";
+  return svg(height, title, [
     ...rows,
     ...bandsAndMarks(bandsOf(report), [], x, height),
     ...timeAxis(series.lengthMs, x, height),
-    text(MARGIN.left, 16, "Who led which log (partition/region)", { weight: 600 }),
+    text(MARGIN.left, 16, title, { weight: 600 }),
     ...legend(regions.map((region) => ({ name: region, color: colorOf(region, regions) }))),
   ]);
 }
@@ -135,7 +144,7 @@ export function latencyPicture(report: Report): string {
     ];
   });
   const title = "Latency of what was answered (ms; median, 95th and 99th percentile)";
-  return svg(height, [...rows, ...bars, text(MARGIN.left, 16, title, { weight: 600 })]);
+  return svg(height, title, [...rows, ...bars, text(MARGIN.left, 16, title, { weight: 600 })]);
 }
 
 function bandsOf({ faults, series }: Report): Band[] {

@@ -8,7 +8,7 @@ import { acknowledgedWrites } from "../../checker/touch.ts";
 import type { DrillResult } from "../drill.ts";
 import { WORKLOADS } from "../scenario.ts";
 import { showAction } from "../plan.ts";
-import { seriesOf } from "./series.ts";
+import { seriesOf, worstLag } from "./series.ts";
 
 export interface Circumstances {
   readonly target: string;
@@ -29,10 +29,25 @@ const INJECTION =
   "a link or a machine were lost. The platform below (Cloudflare's network, Durable Objects, Queues, or the local runtime) was well all the time, " +
   "and this drill says nothing about how it fails.";
 
+const NOT_TOLD = {
+  objectRequests: "not known",
+  rowsRead: "not known",
+  rowsWritten: "not known",
+  queueOperations: "not known",
+} as const;
+
 const LOST_NAMED_MAX = 100;
 const VIOLATIONS_NAMED_MAX = 50;
 
 export function reportOf(result: DrillResult, circumstances: Circumstances) {
+  const series = seriesOf(
+    result.recorder.history.operations(),
+    result.sightings,
+    result.regions,
+    new Set(result.members.map(({ partition }) => partition)),
+    result.phases.at(-1)?.toMs ?? 0,
+  );
+  const fault = result.phases.find(({ name }) => name === "fault");
   const { scenario, judgement, measures, recorder, final, takeovers } = result;
   const operations = recorder.history.operations();
   const { divergent } = final;
@@ -127,20 +142,15 @@ export function reportOf(result: DrillResult, circumstances: Circumstances) {
     refusedStaleWrites: divergent.known ? divergent.writes.length - Number(judgement.divergent) : "not known",
     latency: measures.latencies,
     longestGapMs: measures.longestGapMs,
+    /** In the fault phase. */
+    lag: worstLag(series, fault?.fromMs ?? 0, fault?.toMs ?? 0),
     catchUpMs: measures.catchUpMs,
+    /** How exact the instants are that come from looking at the regions: the longest time between two looks in the fault phase. */
+    lookedEveryMs: measures.lookedEveryMs,
     convergedMs: final.convergedMs ?? null,
-    cost: {
-      requests: result.requests,
-      rows: "not known: the public surface does not tell rows",
-      queueOperations: "not known: the public surface does not tell queue operations",
-    },
-    series: seriesOf(
-      operations,
-      result.sightings,
-      result.regions,
-      new Set(result.members.map(({ partition }) => partition)),
-      result.phases.at(-1)?.toMs ?? 0,
-    ),
+    /** Of the whole store, whoever else used it. */
+    cost: { requests: result.requests, ...(result.cost ?? NOT_TOLD) },
+    series,
     workloads: scenario.workloads ?? Object.fromEntries(WORKLOADS.map((name) => [name, 1])),
     notes: result.notes,
   };

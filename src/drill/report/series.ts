@@ -14,11 +14,25 @@ export interface Series {
     readonly failed: readonly number[];
     readonly unknown: readonly number[];
   }[];
-  /** Log entries that a region had not applied and some region had; null: it could not be asked. */
-  readonly lag: readonly {
-    readonly region: string;
-    readonly points: readonly { readonly atMs: number; readonly entries: number | null }[];
-  }[];
+  readonly lag: readonly { readonly region: string; readonly points: readonly LagPoint[] }[];
+}
+
+export interface LagPoint {
+  readonly atMs: number;
+  /** Log entries that the region had not applied and some region had; null: it could not be asked. */
+  readonly entries: number | null;
+  /** How old what it shows may be, of the log that is furthest behind, as it says itself; null: it cannot say. */
+  readonly ms: number | null;
+}
+
+/** How far a region was behind at worst. */
+export interface WorstLag {
+  readonly region: string;
+  readonly entries: number;
+  readonly ms: number;
+  /** How often it was looked at, and how often of these it could not say how far it is behind. */
+  readonly looks: number;
+  readonly unknown: number;
 }
 
 export function seriesOf(
@@ -45,9 +59,23 @@ export function seriesOf(
       points: sightings.map((sighting) => ({
         atMs: Math.round(sighting.atMs),
         entries: entriesBehind(sighting, region, partitions),
+        ms: msBehind(sighting, region, partitions),
       })),
     })),
   };
+}
+
+export function worstLag({ lag }: Series, fromMs: number, toMs: number): WorstLag[] {
+  return lag.map(({ region, points }) => {
+    const within = points.filter(({ atMs }) => atMs >= fromMs && atMs < toMs);
+    return {
+      region,
+      entries: Math.max(0, ...within.map(({ entries }) => entries ?? 0)),
+      ms: Math.max(0, ...within.map(({ ms }) => ms ?? 0)),
+      looks: within.length,
+      unknown: within.filter(({ ms }) => ms === null).length,
+    };
+  });
 }
 
 function zeros(length: number): number[] {
@@ -69,4 +97,14 @@ function entriesBehind(
   const applied = new Map(view.logs.map((log) => [`${log.partition}/${log.origin}`, BigInt(log.applied)]));
   const behind = [...heads].map(([name, head]) => Number(head - (applied.get(name) ?? 0n)));
   return behind.reduce((sum, entries) => sum + Math.max(0, entries), 0);
+}
+
+function msBehind({ regions }: Sighting, region: string, partitions: ReadonlySet<number>): number | null {
+  const view = regions.find((each) => each.region === region);
+  if (view?.reachable !== true) return null;
+  const lags = view.logs.filter(({ partition }) => partitions.has(partition)).map(({ lagMs }) => lagMs);
+  return lags.reduce<number | null>(
+    (most, ms) => (most === null || ms === null ? null : Math.max(most, ms)),
+    0,
+  );
 }

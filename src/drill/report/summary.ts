@@ -3,6 +3,7 @@ import { styleText } from "node:util";
 import { showDuration } from "../duration.ts";
 import type { Spread } from "../measures.ts";
 import type { Report } from "./report.ts";
+import type { WorstLag } from "./series.ts";
 
 const VIOLATIONS_SHOWN = 4;
 const MESSAGE_MAX = 600;
@@ -61,7 +62,10 @@ export function figures(report: Report): (readonly [string, string])[] {
     ["stale writes refused", String(report.refusedStaleWrites)],
     ["faults", faults.map(({ text }) => text).join(", ") || "none"],
     ["takeovers", String(report.takeovers.length)],
-    ["detected after", showSpread(report.detectionMs)],
+    [
+      "detected after",
+      `${showSpread(report.detectionMs)}${report.detectionMs === null ? "" : ` (exact to ${showDuration(report.lookedEveryMs)})`}`,
+    ],
     ["taken over after", showSpread(report.takeoverMs)],
     ["first write after", showSpread(report.firstWriteMs)],
     ["RTO by concern", rto.join("; ") || "no write was waiting"],
@@ -81,15 +85,18 @@ export function figures(report: Report): (readonly [string, string])[] {
         .map(([name, count]) => `${name} ${count}`)
         .join(", ") || "nothing",
     ],
+    ["furthest behind", report.lag.map((lag) => lagText(lag)).join("; ")],
     [
       "caught up after",
-      report.catchUpMs === null ? "not seen" : `${showDuration(report.catchUpMs)} (looked once a second)`,
+      report.catchUpMs === null
+        ? "not seen"
+        : `${showDuration(report.catchUpMs)} (exact to ${showDuration(report.lookedEveryMs)})`,
     ],
     [
       "all regions agreed",
       report.convergedMs === null ? "never" : `${showDuration(report.convergedMs)} after the load`,
     ],
-    ["cost", `${requests.sent} requests; rows and queue operations are not told by the public surface`],
+    ["cost", costText(report)],
     ["added distances", distancesText(report)],
     ["overridden", overriddenText(report)],
   ];
@@ -105,6 +112,19 @@ function divergentText({
   return count === 0
     ? "none"
     : `${count}, ${acknowledged} of them acknowledged; read them at /v1/users/{user}/divergent`;
+}
+
+function lagText({ region, entries, ms, looks, unknown }: WorstLag): string {
+  const silent = unknown === 0 ? "" : `, not known at ${unknown} of ${looks} looks`;
+  return `${region} ${entries} entries, ${showDuration(ms)}${silent}`;
+}
+
+function costText({ cost, own }: Report): string {
+  const { requests, objectRequests, rowsRead, rowsWritten, queueOperations } = cost;
+  if (typeof rowsRead === "string")
+    return `${requests} requests; the deployment does not tell rows and queue operations`;
+  const whose = own ? "" : ", others' use of the store included";
+  return `${requests} requests; at least ${objectRequests} calls of objects, ${rowsRead} rows read, ${rowsWritten} written, ${queueOperations} queue operations${whose}`;
 }
 
 function distancesText({ distances, distancesSource }: Report): string {
