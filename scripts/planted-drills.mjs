@@ -2,24 +2,26 @@
  * Whether the drills would notice: one rule of the store at a time is broken on purpose in a build of its own, and a drill against
  * that build has to fail, naming the check that the rule is there for. Minutes for each; not part of the tests.
  *
- *   npm run drill:planted [-- <name>...]
+ *   npm run drill:planted [-- <name>... [--seed N]...]
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { build } from "esbuild";
-import { drill } from "../src/drill/command.ts";
+import { parseDocument } from "yaml";
+import { drill, showScenario } from "../src/drill/command.ts";
 import { startDrillStore } from "./drill-store.mjs";
-import { handedOver } from "./own-node.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** What breaks is a matter of timing: a drill that saw no chance to notice is run again. */
-const SEEDS = [1, 2, 3];
+const SEEDS = ["1", "2", "3"];
 
 /**
  * @typedef {object} Planted
  * @property {string} scenario that gives the broken rule an occasion
+ * @property {Readonly<Record<string, unknown>>} [changes] members of the scenario that are something else here
  * @property {string} code run before the Worker's own
  * @property {readonly string[]} found checks of which one has to fail: the rule serves the promises that they are there for
  */
@@ -28,8 +30,9 @@ const SEEDS = [1, 2, 3];
 const PLANTED = {
   "acknowledges-before-storing": {
     scenario: "isolate-leader",
+    changes: { concerns: { local: 1, one: 1, majority: 3 } },
     code: `RULES.concernMet = () => true;`,
-    found: ["durability", "leaders"],
+    found: ["durability"],
   },
   "skips-the-fence": {
     scenario: "isolate-leader",
@@ -37,8 +40,14 @@ const PLANTED = {
     found: ["leaders", "cross-device visibility", "linearizability (strong, user)"],
   },
   "forgets-session-positions": {
-    scenario: "partition-two",
-    code: `RULES.judge = () => "contained";`,
+    scenario: "slow-region",
+    code: `
+      const ask = Journey.prototype.ask;
+      Journey.prototype.ask = function (to, request, timeoutMs) {
+        const isSession = request.op === "read" && request.level === "session";
+        const session = { ...request.session, positions: [], others: [] };
+        return ask.call(this, to, isSession ? { ...request, session } : request, timeoutMs);
+      };`,
     found: ["session guarantees"],
   },
   "drops-divergent-writes": {
@@ -53,10 +62,14 @@ const PLANTED = {
   },
   "answers-from-a-stale-replica": {
     scenario: "isolate-leader",
+    // The replica at hand, as if the level were `eventual`, whatever the leader has acknowledged.
     code: `
-      const read = Reader.prototype.read;
-      Reader.prototype.read = function (id, request) {
-        return read.call(this, id, request.level === "user" ? { ...request, level: "eventual" } : request);
+      const ask = Journey.prototype.ask;
+      Journey.prototype.ask = function (to, request, timeoutMs) {
+        const isDevice = request.op === "read" && request.level === "leader";
+        return isDevice
+          ? ask.call(this, this.from, { ...request, level: "eventual" }, timeoutMs)
+          : ask.call(this, to, request, timeoutMs);
       };`,
     found: ["cross-device visibility", "linearizability (strong, user)"],
   },
@@ -67,10 +80,15 @@ const PLANTED = {
   },
 };
 
-if (!handedOver()) await main(process.argv.slice(2));
+await main(process.argv.slice(2));
 
-/** @param {readonly string[]} names */
-async function main(names) {
+/** @param {string[]} args */
+async function main(args) {
+  const { values, positionals: names } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { seed: { type: "string", multiple: true } },
+  });
   const chosen = Object.entries(PLANTED).filter(([name]) => names.length === 0 || names.includes(name));
   if (chosen.length === 0) {
     console.error(`there are ${Object.keys(PLANTED).join(", ")}`);
@@ -80,8 +98,8 @@ async function main(names) {
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const missed = [];
   for (const [name, planted] of chosen) {
-    const said = await tryOut(name, planted, folder);
-    console.log(`${said === null ? "MISSED" : "found "}  ${name}${said === null ? "" : `: ${said}`}`);
+    const said = await tryOut(name, planted, folder, values.seed ?? SEEDS);
+    console.log(said === null ? `MISSED  ${name}` : `found   ${name}: ${said}`);
     if (said === null) missed.push(name);
   }
   process.exit(missed.length === 0 ? 0 : 1);
@@ -91,16 +109,21 @@ async function main(names) {
  * @param {string} name
  * @param {Planted} planted
  * @param {string} folder
+ * @param {readonly string[]} seeds
  * @returns {Promise<string | null>} what the drill said; null: it did not notice
  */
-async function tryOut(name, { scenario, code: rule, found }, folder) {
+async function tryOut(name, { scenario, changes = {}, code: rule, found }, folder, seeds) {
   const worker = join(folder, `${name}.mjs`);
   writeFileSync(worker, await brokenWorker(rule));
-  for (const seed of SEEDS) {
+  const text = parseDocument(showScenario(scenario));
+  for (const [member, value] of Object.entries(changes)) text.set(member, value);
+  const file = join(folder, `${name}.yaml`);
+  writeFileSync(file, String(text));
+  for (const seed of seeds) {
     const out = join(folder, `${name}-${seed}`);
     const code = await drill(
-      scenario,
-      { seed: String(seed), out },
+      file,
+      { seed, out },
       { startStore: (settings) => startDrillStore(settings, worker), version: `planted: ${name}` },
     );
     // No drill, no proof: the next seed begins anew.
@@ -109,7 +132,7 @@ async function tryOut(name, { scenario, code: rule, found }, folder) {
     /** @type {{ checks: { checker: string, ok: boolean | "undecided", violations: { message: string }[] }[] }} */
     const report = JSON.parse(readFileSync(join(out, "report.json"), "utf8"));
     const check = report.checks.find(({ checker, ok }) => found.includes(checker) && ok === false);
-    if (check !== undefined) return `${check.checker}: ${check.violations[0]?.message}`;
+    if (check !== undefined) return `seed ${seed}, ${check.checker}: ${check.violations[0]?.message}`;
   }
   return null;
 }
@@ -123,10 +146,10 @@ async function tryOut(name, { scenario, code: rule, found }, folder) {
 async function brokenWorker(code) {
   const contents = `
     import { RULES } from "./src/replication/rules.ts";
-    import { Reader } from "./src/replication/reader.ts";
+    import { Journey } from "./src/edge/journey.ts";
     export { default } from "./src/worker.ts";
     export * from "./src/worker.ts";
-    void Reader;
+    void [RULES, Journey];
     ${code}`;
   const { outputFiles } = await build({
     absWorkingDir: ROOT,
