@@ -92,6 +92,7 @@ export class Acquaintances {
   /** For the row of a led log. */
   rows(o: RegionIndex): VoterRow[] {
     return [...this.#known]
+      .toSorted(([a], [b]) => a - b)
       .filter(([, { storeId }]) => storeId !== "")
       .map(([region, { storeId, inc, tails }]) => ({
         region,

@@ -268,8 +268,7 @@ export class Candidate {
     };
     storage.putLeadership(row);
     if (stays) storage.setMeta(staysKey(log.o), e);
-    this.#legacy = null;
-    this.#ballot = 0;
+    this.#end();
     this.#attempts = 0;
     this.#onOpened(row);
   }
@@ -279,13 +278,20 @@ export class Candidate {
     const { region, voters } = this.#context.config;
     const spread = 1 + voters.indexOf(region) / voters.length;
     const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(this.#attempts, 10)) * spread;
-    this.#ballot = 0;
-    this.#legacy = null;
-    this.#adopting = false;
-    this.#graceUntil = Infinity;
+    this.#end();
     this.#notBefore = this.#context.now + Math.ceil(pauseMs);
     this.#attempts += 1;
     this.#context.changed = true;
+  }
+
+  /** Nothing of a campaign that is over is kept. */
+  #end(): void {
+    this.#ballot = 0;
+    this.#legacy = null;
+    this.#promises = [];
+    this.#unanswered = 0;
+    this.#adopting = false;
+    this.#graceUntil = Infinity;
   }
 }
 
