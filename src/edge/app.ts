@@ -123,5 +123,11 @@ function nothingHere(exchange: Exchange): Response {
   if (path.startsWith("/v1/") && hasBadSegment(path)) {
     throw invalid('the path has a segment that is empty, "." or ".."');
   }
+  if (path === "/" && ["GET", "HEAD"].includes(exchange.request.method)) return toDocs(exchange);
   return problemAnswer(exchange, "not-found", "there is nothing at this path; /docs lists what there is");
+}
+
+/** For whoever opens the address that `npm start` prints. No operation: nothing is asked for. */
+function toDocs(exchange: Exchange): Response {
+  return new Response(null, { status: 302, headers: { ...exchange.baseHeaders(), Location: "/docs" } });
 }

@@ -112,9 +112,16 @@ describe("methods", () => {
     expect(await problemOf(response)).toMatchObject({ type: "/problems/method-not-allowed", definite: true });
   });
 
+  it.each(["GET", "HEAD"])("%s / leads to the documentation", async (method) => {
+    const response = await both().send(method, "/");
+    expect(response.status).toBe(302);
+    expect(response.headers.get("Location")).toBe("/docs");
+    expect(await response.text()).toBe("");
+  });
+
   it.each([
     ["GET", "/nothing"],
-    ["GET", "/"],
+    ["POST", "/"],
   ])("%s %s is not here", async (method, path) => {
     const response = await both().send(method, path);
     expect(response.status).toBe(404);
