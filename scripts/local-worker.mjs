@@ -11,6 +11,22 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../wrangler.toml", import.meta.url));
 
+/**
+ * How a module for the platform's runtime is bundled, in memory, whatever it begins with.
+ *
+ * @type {import("esbuild").BuildOptions & { write: false }}
+ */
+export const WORKER_BUILD = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  write: false,
+  format: "esm",
+  target: "es2024",
+  conditions: ["workerd", "worker", "browser"],
+  external: ["cloudflare:*", "node:*"],
+  logLevel: "warning",
+};
+
 /** What may be set in the environment beside the variables that wrangler.toml names. */
 const OPTIONAL_SETTINGS = [
   "AUTH_SECRET",
@@ -123,17 +139,10 @@ function keepSignals() {
 export async function builtWorker({ minify = false } = {}) {
   const { build } = await import("esbuild");
   const { outputFiles } = await build({
-    absWorkingDir: ROOT,
+    ...WORKER_BUILD,
     entryPoints: ["src/worker.ts"],
-    bundle: true,
-    write: false,
-    format: "esm",
-    target: "es2024",
-    conditions: ["workerd", "worker", "browser"],
-    external: ["cloudflare:*", "node:*"],
     minify,
     sourcemap: minify ? false : "inline",
-    logLevel: "warning",
   });
   return /** @type {{ text: string }} */ (outputFiles[0]).text;
 }

@@ -13,6 +13,7 @@ import { build } from "esbuild";
 import { parseDocument } from "yaml";
 import { drill, showScenario } from "../src/drill/command.ts";
 import { startDrillStore } from "./drill-store.mjs";
+import { WORKER_BUILD } from "./local-worker.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 /** What breaks is a matter of timing: a drill that saw no chance to notice is run again. */
@@ -152,15 +153,8 @@ async function brokenWorker(code) {
     void [RULES, Journey];
     ${code}`;
   const { outputFiles } = await build({
-    absWorkingDir: ROOT,
+    ...WORKER_BUILD,
     stdin: { contents, resolveDir: ROOT, loader: "ts" },
-    bundle: true,
-    write: false,
-    format: "esm",
-    target: "es2024",
-    conditions: ["workerd", "worker", "browser"],
-    external: ["cloudflare:*", "node:*"],
-    logLevel: "warning",
   });
   const [output] = outputFiles;
   if (output === undefined) throw new Error("nothing was built");
