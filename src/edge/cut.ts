@@ -11,8 +11,8 @@
  * does not. Values are bounded: each replica is told its share of what may be on the way to us, and answers sizes alone
  * where its values are more; then the sum decides whether it is asked once more, or whether the answer is too large.
  */
-import { lackingOf, neededOf, type CutPart } from "../replication/cut.ts";
-import { leaderOf, samePosition, type Position, type RegionIndex } from "../replication/position.ts";
+import { lackingOf, neededOf, partOf, type CutPart } from "../replication/cut.ts";
+import { leaderOf, type Position, type RegionIndex } from "../replication/position.ts";
 import type { ClientReply, LostPosition, ReadLevel, ReadManyRequest } from "../replication/request.ts";
 import { Journey, type Outcome } from "./journey.ts";
 import { askLeaderOf, type Hop } from "./leader-route.ts";
@@ -358,21 +358,12 @@ function bytesOf(answers: readonly CutAnswer[]): number {
 
 /** What of a reply is an answer; the rest was asked elsewhere. */
 function answerOf(group: Group, reply: ItemsReply, here: readonly number[]): CutAnswer {
-  const { many } = reply;
   return {
     reads: here.map((n) => group.reads[n] ?? 0),
     partition: group.partition,
     reply: { ...reply, items: here.flatMap((n) => reply.items[n] ?? []) },
     near: group.near,
     bytesMax: group.bytesMax,
-    part: {
-      partition: group.partition,
-      reach: many.reach,
-      homes: many.homes,
-      shown: many.shown,
-      others: many.shownOthers,
-      held: group.needs.filter((need) => !many.lostNeeds.some((lost) => samePosition(lost, need))),
-      lost: many.lostNeeds,
-    },
+    part: partOf(group.partition, reply.many, group.needs),
   };
 }

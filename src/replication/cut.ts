@@ -11,16 +11,8 @@
  *   reached weur up to 6          shows apac 9, which was written by somebody who had seen 1/weur 7
  *        └─ lacks 1/weur 7: asked again, and answers once it has applied it
  */
-import type { CrossPosition, Position, RegionIndex } from "./position.ts";
-
-/** How far one replica had applied one log. */
-export interface LogReach {
-  readonly o: RegionIndex;
-  readonly applied: number;
-  readonly commit: number;
-  /** The latest epochs, ascending: older ones may be left out. */
-  readonly epochs: readonly { readonly e: number; readonly start: number }[];
-}
+import { samePosition, type CrossPosition, type Position, type RegionIndex } from "./position.ts";
+import type { LogReach, ManyFacts } from "./reply-part.ts";
 
 /** One replica's part of a cut. */
 export interface CutPart {
@@ -33,6 +25,19 @@ export interface CutPart {
   /** What it was asked to have before it answered, and had; and what of that it knew to be lost. */
   readonly held: readonly Position[];
   readonly lost: readonly Position[];
+}
+
+/** What an answer is of a cut, when it was asked for with these needs. */
+export function partOf(partition: number, many: ManyFacts, needs: readonly Position[]): CutPart {
+  return {
+    partition,
+    reach: many.reach,
+    homes: many.homes,
+    shown: many.shown,
+    others: many.shownOthers,
+    held: needs.filter((need) => !many.lostNeeds.some((lost) => samePosition(lost, need))),
+    lost: many.lostNeeds,
+  };
 }
 
 /** How many of a log's epochs an answer tells: a position of an older one is for the replica to judge. */

@@ -8,7 +8,8 @@
  */
 import type { Settled } from "./anchor.ts";
 import type { Context } from "./context.ts";
-import { REACH_EPOCHS, type LogReach } from "./cut.ts";
+import { REACH_EPOCHS } from "./cut.ts";
+import type { LogReach } from "./reply-part.ts";
 import { Shown } from "./facts.ts";
 import { homesOf } from "./home.ts";
 import type { Leadership } from "./leader.ts";

@@ -1,6 +1,5 @@
 /** What replies are made of: what they say of themselves, and items, receipts, lost writes and places as they show them. */
 import type { ChangeKind } from "./change.ts";
-import type { LogReach } from "./cut.ts";
 import type { Concern, ItemBefore, ItemImage } from "./entry.ts";
 import type { CrossPosition, Position, RegionIndex } from "./position.ts";
 import type { SessionPosition } from "./session-part.ts";
@@ -58,6 +57,15 @@ export type ReadOutcome =
   | { readonly kind: "unknown-user" }
   /** Nobody does, for certain. */
   | { readonly kind: "no-user" };
+
+/** How far one replica had applied one log. */
+export interface LogReach {
+  readonly o: RegionIndex;
+  readonly applied: number;
+  readonly commit: number;
+  /** The latest epochs, ascending: older ones may be left out. */
+  readonly epochs: readonly { readonly e: number; readonly start: number }[];
+}
 
 /** What an answer about several users can say of itself. */
 export interface ManyFacts {

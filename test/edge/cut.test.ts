@@ -1,7 +1,7 @@
 /** POST /v1/read: how many calls, which are repeated, and what the answer says. */
 import { describe, expect, it } from "vitest";
 import { partitionOf } from "../../src/deployment/deployment.ts";
-import type { LogReach } from "../../src/replication/cut.ts";
+import type { LogReach } from "../../src/replication/request.ts";
 import type { ClientReply, ManyFacts, ReadManyRequest, ReadOutcome } from "../../src/replication/request.ts";
 import { bearer, SECRET } from "./support/bearer.ts";
 import { bench, deployment, problemOf, type Send } from "./support/deployment.ts";

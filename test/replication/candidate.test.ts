@@ -1,7 +1,7 @@
 /** Becoming the leader of a log (R1, R3, R6). */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Effect } from "../../src/replication/effect.ts";
-import type { Append, PeerReply, PreVoteReply, Promise_, PullOk } from "../../src/replication/message.ts";
+import type { Append, PeerReply, PreVoteReply, Promise_ } from "../../src/replication/message.ts";
 import { entryCodec } from "../../src/wire/entry-codec.ts";
 import { callsIn, Cluster, Node, START, Story, writeOf } from "./harness.ts";
 
@@ -101,19 +101,6 @@ beforeEach(() => {
   campaign = new Campaign(node);
 });
 afterEach(() => node.close());
-
-function pulled(story: Story, after: number, through: number, fields: Partial<PullOk> = {}): PullOk {
-  return {
-    type: "pull-ok",
-    e: story.last.e,
-    prev: story.tailAt(after),
-    entries: story.entries.slice(after, through),
-    chain: story.chainAt(through),
-    commit: 0,
-    last: story.last,
-    ...fields,
-  };
-}
 
 describe("a campaign", () => {
   test("begins when somebody waits for a leader of the region's own log, with a ballot that is durable first", () => {
@@ -253,9 +240,9 @@ describe("R3: the log it adopts", () => {
   test("is the greatest of the promised ones, fetched whole before anything is opened", () => {
     campaign.want().holding(1, story().fork(2)).holding(2, story());
     expect(campaign.asked(2, "pull")?.message).toMatchObject({ last: NOTHING, epochs: [] });
-    campaign.answer(2, "pull", pulled(story(), 0, 2, { last: story().last }));
+    campaign.answer(2, "pull", story().pulled(0, 2, { last: story().last }));
     expect(campaign.appends).toEqual([]);
-    campaign.answer(2, "pull", pulled(story(), 2, 3));
+    campaign.answer(2, "pull", story().pulled(2, 3));
     expect(node.log(0)).toMatchObject({ head: 4, applied: 4, epoch: campaign.appends[0]!.e });
     expect(node.storage.item("anna", "y", false)).toMatchObject({ s: 3 });
   });
@@ -271,7 +258,7 @@ describe("R3: the log it adopts", () => {
     node.peer(0, story().append());
     const newer = story().fork(1).open(18).put("anna", "z", "3");
     campaign.want().holding(1, newer).answer(2, "prepare", null);
-    campaign.answer(1, "pull", pulled(newer, 1, 3));
+    campaign.answer(1, "pull", newer.pulled(1, 3));
     expect(node.log(0)).toMatchObject({ head: 4 });
     expect(node.storage.cutPlaces().map(({ s }) => s)).toEqual([2, 3]);
     expect(node.storage.item("anna", "x", false)).toBeNull();
@@ -289,9 +276,9 @@ describe("R3: the log it adopts", () => {
 
   test("nor another one than was promised", () => {
     for (const wrong of [
-      pulled(story().open(32), 0, 4),
-      pulled(story(), 3, 3),
-      pulled(story(), 0, 0),
+      story().open(32).pulled(0, 4),
+      story().pulled(3, 3),
+      story().pulled(0, 0),
       { type: "need-snapshot", base: { e: 16, s: 2 } } as const,
       { type: "unsupported" } as const,
     ]) {
@@ -309,7 +296,7 @@ describe("R3: the log it adopts", () => {
   test("is not opened when another ballot was promised while it was fetched", () => {
     campaign.want().holding(1, story()).answer(2, "prepare", null);
     node.peer(2, { type: "prepare", o: 0, b: 50, transfer: false });
-    campaign.answer(1, "pull", pulled(story(), 0, 3));
+    campaign.answer(1, "pull", story().pulled(0, 3));
     expect(campaign.appends).toEqual([]);
     expect(node.log(0).head).toBe(0);
   });

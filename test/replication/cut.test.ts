@@ -1,13 +1,7 @@
 /** When are the answers of several replicas one cut? */
 import { describe, expect, test } from "vitest";
-import {
-  fateOf,
-  isLostIn,
-  lackingOf,
-  neededOf,
-  type CutPart,
-  type LogReach,
-} from "../../src/replication/cut.ts";
+import { fateOf, isLostIn, lackingOf, neededOf, type CutPart } from "../../src/replication/cut.ts";
+import type { LogReach } from "../../src/replication/request.ts";
 import type { CrossPosition, Position } from "../../src/replication/position.ts";
 
 /** Log 0 is weur's (epoch 16), log 2 apac's (epoch 18). */

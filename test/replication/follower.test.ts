@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { AssertionFailed } from "../../src/lib/assert.ts";
-import type { Pull, PullOk } from "../../src/replication/message.ts";
+import type { Pull } from "../../src/replication/message.ts";
 import { callsIn, Cluster, Node, START, Story } from "./harness.ts";
 
 let node: Node;
@@ -222,19 +222,6 @@ describe("fetching", () => {
   const pullsIn = (effects: ReturnType<Node["step"]>) =>
     callsIn(effects).filter(({ message }) => message.type === "pull");
 
-  function answer(story: Story, after: number, through: number, fields: Partial<PullOk> = {}): PullOk {
-    return {
-      type: "pull-ok",
-      e: story.last.e,
-      prev: story.tailAt(after),
-      entries: story.entries.slice(after, through),
-      chain: story.chainAt(through),
-      commit: 0,
-      last: story.last,
-      ...fields,
-    };
-  }
-
   test("a gap that reordering does not close is pulled after a while, from the leader", () => {
     const story = told();
     node.peer(0, story.append(0, 1));
@@ -261,7 +248,7 @@ describe("fetching", () => {
         type: "answer",
         call: pull!.call,
         from: 0,
-        message: answer(story, after, after + 1),
+        message: story.pulled(after, after + 1),
       });
       if (after < 3) [pull] = pullsIn(effects);
       else expect(callsIn(effects)).toMatchObject([{ to: 0, message: { type: "progress", match: 4 } }]);
@@ -299,14 +286,14 @@ describe("fetching", () => {
     node.peer(0, told().append());
     const newer = told().fork(2).open(34).put("anna", "c", "3").put("anna", "d", "4");
     const [pull] = pullsIn(node.step({ type: "batch", id: 1, messages: [newer.doorbell()] }));
-    node.step({ type: "answer", call: pull!.call, from: 0, message: answer(newer, 2, 5, { commit: 4 }) });
+    node.step({ type: "answer", call: pull!.call, from: 0, message: newer.pulled(2, 5, { commit: 4 }) });
     expect(node.log(0)).toMatchObject({ head: 5, epoch: 34, committed: 4, leader: 2 });
     expect(node.storage.cutPlaces().length).toBe(2);
 
     newer.put("anna", "e", "5");
     const [again] = pullsIn(node.step({ type: "batch", id: 2, messages: [newer.doorbell()] }));
     const old = told().put("anna", "x", "9").put("anna", "y", "9").put("anna", "z", "9");
-    node.step({ type: "answer", call: again!.call, from: 0, message: answer(old, 2, 7) });
+    node.step({ type: "answer", call: again!.call, from: 0, message: old.pulled(2, 7) });
     expect(node.log(0)).toMatchObject({ head: 5, epoch: 34 });
   });
 
@@ -324,7 +311,7 @@ describe("fetching", () => {
     const [pull] = pullsIn(
       node.step({ type: "batch", id: 1, messages: [{ ...story.doorbell(), last: { e: 16, s: 99 } }] }),
     );
-    node.step({ type: "answer", call: pull!.call, from: 0, message: answer(story, 4, 4) });
+    node.step({ type: "answer", call: pull!.call, from: 0, message: story.pulled(4, 4) });
     expect(pullsIn(node.step({ type: "wake" }, node.now + 10_000))).toEqual([]);
   });
 });

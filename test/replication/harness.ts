@@ -25,6 +25,7 @@ import type {
   EpochStart,
   PeerReply,
   PeerRequest,
+  PullOk,
 } from "../../src/replication/message.ts";
 import type { Epoch, Position, RegionIndex, Tail } from "../../src/replication/position.ts";
 import { Replica } from "../../src/replication/replica.ts";
@@ -249,6 +250,20 @@ export class Story {
   get last(): Tail {
     const raw = this.entries.at(-1);
     return raw === undefined ? { e: 0, s: 0 } : { e: raw.e, s: raw.s };
+  }
+
+  /** As a replica that has it answers a pull. */
+  pulled(after: number, through: number, fields: Partial<PullOk> = {}): PullOk {
+    return {
+      type: "pull-ok",
+      e: this.last.e,
+      prev: this.tailAt(after),
+      entries: this.entries.slice(after, through),
+      chain: this.chainAt(through),
+      commit: 0,
+      last: this.last,
+      ...fields,
+    };
   }
 
   open(e: Epoch): this {

@@ -2,8 +2,8 @@
  * A simulated edge that reads a cut: the rounds of src/edge/cut.ts in simulated time. What has to be asked again, and with what, is
  * the same rule of the core in both.
  */
-import { isLostIn, neededOf, type CutPart } from "../../src/replication/cut.ts";
-import { samePosition, type Position } from "../../src/replication/position.ts";
+import { isLostIn, neededOf, partOf, type CutPart } from "../../src/replication/cut.ts";
+import type { Position } from "../../src/replication/position.ts";
 import type { ClientReply, ManyFacts, ReadManyRequest, SessionPart } from "../../src/replication/request.ts";
 import type { Cluster } from "./cluster.ts";
 import { NEAR_WAIT_MS, PAUSE_MS, type Edge } from "./edge.ts";
@@ -209,20 +209,11 @@ function failedWith(failure: Gathered["failed"][number]): Gathered {
 }
 
 function answerOf(group: Group, reply: ItemsReply, here: readonly number[]): CutAnswer {
-  const { many } = reply;
   return {
     partition: group.partition,
     reads: here.map((n) => group.reads[n] as CutRead),
     reply: { ...reply, items: here.flatMap((n) => reply.items[n] ?? []) },
     near: group.near,
-    part: {
-      partition: group.partition,
-      reach: many.reach,
-      homes: many.homes,
-      shown: many.shown,
-      others: many.shownOthers,
-      held: group.needs.filter((need) => !many.lostNeeds.some((lost) => samePosition(lost, need))),
-      lost: many.lostNeeds,
-    },
+    part: partOf(group.partition, reply.many, group.needs),
   };
 }
