@@ -10,6 +10,8 @@ import { core } from "./parts/core.ts";
 import { cost } from "./parts/cost.ts";
 import { cut } from "./parts/cut.ts";
 import { feed } from "./parts/feed.ts";
+import { geography } from "./parts/geography.ts";
+import { handOff } from "./parts/hand-off.ts";
 import { lag } from "./parts/lag.ts";
 import { list } from "./parts/list.ts";
 import { memory } from "./parts/memory.ts";
@@ -32,7 +34,9 @@ const PARTS: Readonly<Record<string, Part>> = {
   cut,
   "catch-up": catchUp,
   memory,
+  geography,
   takeover,
+  "hand-off": handOff,
   transfer,
 };
 

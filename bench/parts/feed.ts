@@ -40,7 +40,7 @@ export async function feed(settings: Settings): Promise<readonly Figure[]> {
     await sleep(1_000);
     await poll.stop();
     socket.stop();
-    const { lagMs } = await runtime.tally();
+    const lagMs = (await runtime.tally()).lags.map(({ ms }) => ms);
     return figuresOf({ lagMs, poll: poll.deliveredMs, socket: socket.deliveredMs });
   } finally {
     load.close();

@@ -25,7 +25,7 @@ export async function lag(settings: Settings): Promise<readonly Figure[]> {
       await runtime.reset();
       const { perSecond } = await load.pace(seconds, WRITES_PER_SECOND, make);
       await sleep(1_000);
-      return { lagMs: (await runtime.tally()).lagMs, perSecond };
+      return { lagMs: (await runtime.tally()).lags.map(({ ms }) => ms), perSecond };
     };
     const usual = await measure();
     await runtime.get(`/bench/queue-late?ms=${QUEUE_LATE_MS}`);

@@ -2,6 +2,7 @@
 import { Connection, headerOf, requestBytes, type Answer } from "../load/connection.ts";
 import { sleep } from "../runtime/meter.ts";
 import { HOST, type Runtime } from "../runtime/runtime.ts";
+import { median } from "../statistics.ts";
 
 const EVERY_MS = 100;
 const GIVE_UP_MS = 20_000;
@@ -16,8 +17,9 @@ export class Writer {
   #region = "weur";
   #writing: Promise<void> | null = null;
   #stopped = true;
-  /** Writes tried. */
+  /** Writes tried, and those of them that were not acknowledged. */
   count = 0;
+  failed = 0;
   leader: string | undefined;
   epoch = "";
 
@@ -59,10 +61,17 @@ export class Writer {
     }
   }
 
+  /** The longest time between two acknowledgements, the second of them after `since`, less the median time between two. */
+  pauseSince(since: number): number {
+    const gaps = this.#acknowledged.map((at, n, all) => ({ at, gap: at - (all[n - 1] ?? at) })).slice(1);
+    const usual = median(gaps.map(({ gap }) => gap));
+    return Math.max(0, ...gaps.filter(({ at }) => at > since).map(({ gap }) => gap - usual));
+  }
+
   async #write(): Promise<void> {
     while (!this.#stopped) {
       const from = performance.now();
-      await this.#put();
+      if (!(await this.#put())) this.failed += 1;
       await sleep(Math.max(0, EVERY_MS - (performance.now() - from)));
     }
   }
@@ -160,6 +169,18 @@ export class Reader {
       connection.close();
     }
   }
+}
+
+/** Users at home in weur, each in a partition of its own. */
+export async function settledUsers(runtime: Runtime, count: number): Promise<string[]> {
+  const users = new Map<number, string>();
+  for (let n = 0; users.size < count; n++) {
+    const user = `user-${n}`;
+    const home = await call(runtime, "PUT", `/v1/users/${user}/home`, { region: "weur" });
+    const { partition } = JSON.parse(home.body.toString()) as { partition: number };
+    if (!users.has(partition)) users.set(partition, user);
+  }
+  return [...users.values()];
 }
 
 export async function call(runtime: Runtime, method: string, path: string, body?: object): Promise<Answer> {

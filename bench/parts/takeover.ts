@@ -11,7 +11,7 @@ import { sleep } from "../runtime/meter.ts";
 import { startRuntime, type Runtime } from "../runtime/runtime.ts";
 import { quantile } from "../statistics.ts";
 import type { Settings } from "./part.ts";
-import { call, Reader, Writer } from "./takeover-clients.ts";
+import { call, Reader, settledUsers, Writer } from "./takeover-clients.ts";
 
 const PART = "takeover";
 const REGIONS = ["weur", "enam", "apac"] as const;
@@ -91,16 +91,8 @@ class Drill {
       dataRoot: settings.data,
       vars: { DRILLS: "on", COOLDOWN_MS: "0", PARTITIONS: "5", ANCHORS: "weur,enam,apac,weur,enam", ...vars },
     });
-    const writers: Writer[] = [];
-    const taken = new Set<number>();
-    for (let n = 0; writers.length < USERS; n++) {
-      const user = `user-${n}`;
-      const home = await call(runtime, "PUT", `/v1/users/${user}/home`, { region: "weur" });
-      const { partition } = JSON.parse(home.body.toString()) as { partition: number };
-      if (taken.has(partition)) continue;
-      taken.add(partition);
-      writers.push(new Writer(runtime.url, user, concern));
-    }
+    const users = await settledUsers(runtime, USERS);
+    const writers = users.map((user) => new Writer(runtime.url, user, concern));
     return new Drill(runtime, writers);
   }
 

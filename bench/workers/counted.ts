@@ -169,7 +169,8 @@ function arrived(entry: string, region: string, now: number): number {
     if (committedAt.size < WATCHED_MAX) committedAt.set(entry, now);
   } else {
     const from = committedAt.get(entry);
-    if (from !== undefined && tally.lagMs.length < WATCHED_MAX) tally.lagMs.push(now - from);
+    if (from !== undefined && tally.lags.length < WATCHED_MAX)
+      tally.lags.push({ from: leaders.get(`${partition}:${o}`) ?? "", to: region, ms: now - from });
   }
   return now;
 }

@@ -26,8 +26,8 @@ export interface Tally {
   asks: number;
   /** Rows written by transactions that logged entries of this region's own leading, by how many entries they logged. */
   readonly acknowledging: { rows: number; entries: number }[];
-  /** Milliseconds from the leader's commit to the follower's application. */
-  readonly lagMs: number[];
+  /** From the leader's commit to the follower's application, by the ids of the two regions. */
+  readonly lags: { from: string; to: string; ms: number }[];
   firstPullAt: number;
   firstSnapshotAt: number;
   snapshotDoneAt: number;
@@ -45,7 +45,7 @@ export function newTally(): Tally {
     peerCalls: 0,
     asks: 0,
     acknowledging: [],
-    lagMs: [],
+    lags: [],
     firstPullAt: 0,
     firstSnapshotAt: 0,
     snapshotDoneAt: 0,
