@@ -3,6 +3,10 @@
  * are a published measurement. Everything is counted beyond the round trips that it cannot do without, so that one figure speaks of
  * all regions; what each way took is in the detail.
  *
+ * A write that needs nobody is measured beside: what it takes, this machine adds to everything. A leader that has heard nobody
+ * for longer than a lease asks the nearest voter before it answers a read too: a second device's first GET after silence takes that
+ * round trip as well, which is shown and has no target.
+ *
  * Users in partitions of their own, so that nobody's silence is broken by somebody else, a third of them at home in each
  * region. Requests come one at a time: this is about waiting, not about load.
  */
@@ -47,13 +51,15 @@ export async function geography(settings: Settings): Promise<readonly Figure[]> 
     const users = await inThreeHomes(runtime);
     for (const { user, home } of users) await put(runtime, user, home);
     const writes: Wait[] = [];
+    const writesUnderLease: Wait[] = [];
     const reads: Wait[] = [];
     const readsAfterSilence: Wait[] = [];
     for (let round = 0; round < rounds; round++) {
       await sleep(SILENCE_MS);
       for (const each of users) writes.push(await writeAtHome(runtime, each));
       for (const each of users) {
-        await put(runtime, each.user, each.home);
+        const ms = await put(runtime, each.user, each.home);
+        writesUnderLease.push({ way: each.home, ms, neededMs: 0 });
         for (const region of elsewhere(each)) reads.push(await readFrom(runtime, each, region));
       }
       await sleep(SILENCE_MS);
@@ -62,12 +68,17 @@ export async function geography(settings: Settings): Promise<readonly Figure[]> 
         readsAfterSilence.push(await readFrom(runtime, each, region));
       }
     }
+    settings.note(
+      `beyond: PUT ${shown(writes)}; GET ${shown(reads)}; GET after silence ${shown(readsAfterSilence)}`,
+    );
     const usual = await lags(runtime, users, seconds);
     await runtime.get(`/bench/queue-late?ms=${QUEUE_LATE_MS}`);
+    settings.note(`lag beyond: ${shown(usual)}`);
     const late = await lags(runtime, users, seconds);
     const late5 = `, queues ${QUEUE_LATE_MS / 1_000} s late`;
     return [
       figure("PUT after 10 s of silence, beyond the nearest voter's round trip: median", writes, 0.5, 10),
+      figure("PUT right after that, which needs nobody: median", writesUnderLease, 0.5),
       figure("second device's GET, beyond home's round trip: median", reads, 0.5, 5),
       figure("the same after 10 s of silence: median", readsAfterSilence, 0.5),
       figure("lag beyond one round trip: p99", usual, 0.99, 50),
@@ -162,6 +173,11 @@ async function lags(runtime: MeteredRuntime, users: readonly User[], seconds: nu
     ms,
     neededMs: measuredRoundTripMs(from, to) ?? 0,
   }));
+}
+
+function shown(waits: readonly Wait[]): string {
+  const { p50, p90, p99, max } = percentiles(waits.map(({ ms, neededMs }) => ms - neededMs));
+  return `${[p50, p90, p99, max].map((ms) => Math.round(ms)).join("/")} ms`;
 }
 
 function figure(name: string, waits: readonly Wait[], q: number, most?: number): Figure {
