@@ -53,16 +53,3 @@ export function requireAtLeast(verdict: Verdict, floors: Readonly<Record<string,
 export function combineVerdicts(verdicts: readonly Verdict[]): CombinedVerdict {
   return { ok: verdicts.length > 0 && verdicts.every((verdict) => verdict.ok === true), verdicts };
 }
-
-/** A few lines for people: the verdict first, then what failed. */
-export function describeVerdict({ ok, verdicts }: CombinedVerdict, violationsMax = 5): string {
-  const lines = verdicts.flatMap((verdict) => {
-    const mark = verdict.ok === true ? "ok" : verdict.ok === false ? "FAILED" : "UNDECIDED";
-    const counts = Object.entries(verdict.counted).map(([what, count]) => `${what} ${count}`);
-    const shown = verdict.violations.slice(0, violationsMax).map((violation) => `    ${violation.message}`);
-    const rest = verdict.violations.length - shown.length;
-    const more = rest > 0 ? [`    and ${rest} more`] : [];
-    return [`  ${verdict.checker}: ${mark} (${counts.join(", ")})`, ...shown, ...more];
-  });
-  return [ok ? "ok" : "FAILED", ...lines].join("\n");
-}

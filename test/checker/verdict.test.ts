@@ -10,7 +10,7 @@ import { formatHistory, parseHistory } from "../../src/checker/history-lines.ts"
 import { checkLinearizability } from "../../src/checker/linearizability.ts";
 import type { Json } from "../../src/checker/operation.ts";
 import { checkSessions } from "../../src/checker/sessions.ts";
-import { combineVerdicts, describeVerdict, requireAtLeast, verdictOf } from "../../src/checker/verdict.ts";
+import { combineVerdicts, requireAtLeast, verdictOf } from "../../src/checker/verdict.ts";
 import { entry, Story } from "./story.ts";
 
 describe("verdicts", () => {
@@ -31,23 +31,6 @@ describe("verdicts", () => {
     expect(verdictOf("search", [{ message: "wrong", ops: [1] }], {}, 1).ok).toBe(false);
     expect(combineVerdicts([good]).ok).toBe(true);
     expect(combineVerdicts([]).ok).toBe(false);
-  });
-
-  it("reads verdict first", () => {
-    const bad = verdictOf(
-      "search",
-      Array.from({ length: 7 }, (_, at) => ({ message: `wrong ${at}`, ops: [at] })),
-      { items: 3 },
-    );
-    expect(describeVerdict(combineVerdicts([good, bad]), 1)).toBe(
-      [
-        "FAILED",
-        "  reads: ok (reads 12)",
-        "  search: FAILED (items 3)",
-        "    wrong 0",
-        "    and 6 more",
-      ].join("\n"),
-    );
   });
 });
 
