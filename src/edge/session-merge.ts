@@ -78,7 +78,7 @@ export function partFor(view: SessionView | null, partition: number): SessionPar
 }
 
 /** What an answer showed, as additions to a view. */
-export function shownBy(facts: Facts, partition: number): SeenPosition[] {
+export function shownBy(facts: Pick<Facts, "shown" | "shownOthers">, partition: number): SeenPosition[] {
   return [
     ...facts.shown.map((position) => ({ ...position, p: partition })),
     ...facts.shownOthers.map((position) => ({ ...position, durable: false })),

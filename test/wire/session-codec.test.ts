@@ -1,16 +1,15 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { SessionTokenSchema } from "../../src/wire/gen/ithaca_pb.ts";
-import type { SeenPosition, SessionToken } from "../../src/wire/session-codec.ts";
+import type { SessionToken } from "../../src/wire/session-codec.ts";
 import {
   decodeSessionToken,
   encodeSessionToken,
   SESSION_TOKEN_VERSION,
 } from "../../src/wire/session-codec.ts";
-import { mergeSeen } from "../../src/wire/session-merge.ts";
 import { UndecodableError } from "../../src/wire/undecodable-error.ts";
-import { seenPosition, sessionToken } from "./arbitraries.ts";
+import { sessionToken } from "./arbitraries.ts";
 import { hex, readByReference } from "./reference.ts";
 
 const TOKEN: SessionToken = {
@@ -49,7 +48,7 @@ test("the format does not change unnoticed", () => {
 
 test("what newer code added passes through older code", () => {
   const held = decodeSessionToken(newerToken());
-  const positions = mergeSeen(held.positions, [{ p: 7, o: 2, e: 34, s: 9, durable: true }]);
+  const positions = [...held.positions, { p: 7, o: 2, e: 34, s: 9, durable: true }];
   const again = readByReference(SessionTokenSchema, encodeSessionToken({ ...held, positions }));
 
   expect(again.version).toBe(2);
@@ -75,37 +74,4 @@ test("no prefix of a token decodes, nor does garbage", () => {
       expect(() => decodeSessionToken(garbage)).toThrow(UndecodableError);
     }),
   );
-});
-
-describe("merging", () => {
-  const at = (e: number, s: number, durable = false): SeenPosition => ({ p: 1, o: 0, e, s, durable });
-
-  test("within an epoch the later place covers the earlier", () => {
-    expect(mergeSeen([at(16, 5, true)], [at(16, 9)])).toEqual([at(16, 9)]);
-    expect(mergeSeen([at(16, 9)], [at(16, 5, true)])).toEqual([at(16, 9)]);
-  });
-
-  test("a place that was seen committed stays so", () => {
-    expect(mergeSeen([at(16, 5, true)], [at(16, 5)])).toEqual([at(16, 5, true)]);
-    expect(mergeSeen([at(16, 5)], [at(16, 5, true)])).toEqual([at(16, 5, true)]);
-  });
-
-  test("places of different epochs are both kept", () => {
-    expect(mergeSeen([at(33, 9)], [at(16, 5)])).toEqual([at(16, 5), at(33, 9)]);
-  });
-
-  test("order and repetition make no difference", () => {
-    // Few logs, so that positions meet.
-    const position = fc
-      .tuple(seenPosition, fc.nat({ max: 2 }), fc.nat({ max: 3 }))
-      .map(([seen, e, s]) => ({ ...seen, p: 0, o: 0, e, s }));
-    const positions = fc.array(position, { maxLength: 8 });
-    fc.assert(
-      fc.property(positions, positions, (a, b) => {
-        const merged = mergeSeen(a, b);
-        expect(mergeSeen(b, a)).toEqual(merged);
-        expect(mergeSeen(merged, a)).toEqual(merged);
-      }),
-    );
-  });
 });
