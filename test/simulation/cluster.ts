@@ -46,6 +46,8 @@ export interface Observer {
   threw(host: Host, event: Event, error: unknown): void;
   /** An instance that was replaced is about to say what only the present one may say. */
   haunted?(host: Host, what: string): void;
+  /** It is about to lose its instance. */
+  died?(host: Host): void;
 }
 
 export class Cluster implements Surroundings {
@@ -152,6 +154,21 @@ export class Cluster implements Surroundings {
 
   turned(host: Host, event: Event, effects: readonly Effect[], now: number): void {
     for (const observer of this.#observers) observer.turned(host, event, effects, now);
+  }
+
+  died(host: Host): void {
+    for (const observer of this.#observers) observer.died?.(host);
+  }
+
+  /** Something has just happened at which this object may die, once the turn is over that is under way. */
+  aimAt(host: Host): void {
+    const { aimed } = this.faults.crash;
+    if (aimed === 0 || !this.random.chance(aimed)) return;
+    this.timeline.after(0, () => {
+      // Unless the faults are over.
+      const { aimed: still, downMs } = this.faults.crash;
+      if (still > 0 && host.isAwake) host.crash("at a moment aimed at", this.random.between(...downMs));
+    });
   }
 
   haunted(host: Host, what: string): void {

@@ -10,7 +10,7 @@ import { CALM } from "./faults.ts";
 import { scheduleNamed, type Schedule } from "./schedule.ts";
 import { type Scene, userOf } from "./scene.ts";
 import type { Position } from "../../src/replication/position.ts";
-import { all, type Task } from "./task.ts";
+import { all, runTask, type Task } from "./task.ts";
 
 const HOME = 0;
 const BOUND_MS = DEFAULT_TIMING.clockBoundMs;
@@ -223,6 +223,30 @@ function* memoryLost(scene: Scene): Task<void> {
     scene.fail("L2 a log gets a leader", `nobody leads the log of region ${voter}, which has forgotten`);
 }
 
+/**
+ * A leader's instance is replaced right after it sent entries out, over links so slow that a follower's answer tells of a time after that.
+ * Who has been replaced knows then that they are committed, and tells so, and must not tell that its log was complete at that
+ * time: the present instance may have written more.
+ */
+function* replacedAtWork(scene: Scene): Task<void> {
+  yield* scene.settle();
+  const { leaseUntil } = scene.mirror(HOME).standing;
+  const isFresh = (): boolean => scene.mirror(HOME).standing.leaseUntil > leaseUntil;
+  // Of a lease that has just begun none is asked for, whose grant would be written down.
+  yield* scene.keepWriting(HOME, isFresh);
+  yield* scene.pause(3 * SLOW_MS);
+  const { s } = scene.mirror(HOME).last;
+  runTask(scene.write(HOME, "majority"));
+  yield* scene.until(() => scene.mirror(HOME).last.s > s);
+  scene.restart(HOME);
+  yield* scene.pause(4 * SLOW_MS);
+  // The present instance learns of it as any other does.
+  yield* scene.write(HOME, "majority", { leftMs: 10 * SLOW_MS });
+}
+
+/** One way, and longer than a clock may be wrong. */
+const SLOW_MS = BOUND_MS + 50;
+
 export const CLOCKS_AT_THEIR_BOUNDS: Schedule = {
   ...STAGE,
   name: "clocks-at-their-bounds",
@@ -242,10 +266,22 @@ export const BUILT_ON_THE_LOST: Schedule = {
   script: builtOnTheLost,
 };
 
+export const REPLACED_AT_WORK: Schedule = {
+  ...STAGE,
+  name: "replaced-at-work",
+  faults: {
+    ...STAGE.faults,
+    network: { ...STAGE.faults.network, delayMs: [SLOW_MS, SLOW_MS] },
+    crash: { ...STAGE.faults.crash, lingers: 1 },
+  },
+  timing: { ...STAGE.timing, ...LONG_LEASE, probeMs: DEFAULT_TIMING.probeMs },
+  script: replacedAtWork,
+};
 export const MEMORY_LOST: Schedule = { ...STAGE, name: "memory-lost", script: memoryLost };
 
 const DIRECTED: readonly Schedule[] = [
   MEMORY_LOST,
+  REPLACED_AT_WORK,
   CLOCKS_AT_THEIR_BOUNDS,
   GRANTED_TWICE,
   OPENED_FOR_NOBODY,

@@ -49,6 +49,8 @@ export interface CrashFaults {
   readonly betweenEffects: number;
   /** Factor on `betweenEffects` in turns that wrote a promise or an OPEN: where bugs were found before. */
   readonly delicate: number;
+  /** Per occasion that is aimed at (an OPEN, each step of a move): a side that has a part in it dies in that moment. */
+  readonly aimed: number;
   /** Per second and object: crash or eviction while idle. */
   readonly idlePerSecond: number;
   readonly downMs: Range;
@@ -137,6 +139,7 @@ export const CALM: Faults = {
     beforeCommit: 0,
     betweenEffects: 0,
     delicate: 1,
+    aimed: 0,
     idlePerSecond: 0,
     downMs: [0, 0],
     lingers: 0,

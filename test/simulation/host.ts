@@ -59,6 +59,7 @@ export interface Surroundings {
   turned(host: Host, event: Event, effects: readonly Effect[], now: number): void;
   /** An instance that was replaced says what only the present one may say. */
   haunted(host: Host, what: string): void;
+  died(host: Host): void;
   /** The replica threw: always a finding. */
   threw(host: Host, event: Event, error: unknown): void;
 }
@@ -264,6 +265,7 @@ export class Host implements Endpoint {
     const { timeline, transcript, tally, random } = this.#world;
     transcript.line(timeline.now, `${this.name} crashes ${why}, down ${downMs} ms`);
     tally.add("crashes");
+    if (this.isAwake) this.#world.died(this);
     this.generation++;
     this.awayAt = timeline.now + downMs;
     // Replaced while it works: it is not told.

@@ -115,12 +115,13 @@ export class Invariants implements Observer {
   readonly #delicate = new Map<Host, "a promise" | "an OPEN">();
   readonly sinks = new SinkWatch();
   readonly #handOffs = new HandOffWatch();
-  readonly #moves = new MoveWatch();
+  readonly #moves: MoveWatch;
 
   constructor(cluster: Cluster, ghost: Ghost, clocksKept: boolean) {
     this.#cluster = cluster;
     this.#ghost = ghost;
     this.#clocksKept = clocksKept;
+    this.#moves = new MoveWatch(ghost, (host) => cluster.aimAt(host));
   }
 
   /** Called before the request's turn. */
@@ -159,7 +160,10 @@ export class Invariants implements Observer {
         if (log.known(e, s)?.entry.kind === EntryKind.open && !log.isCommitted(e, s))
           tally.add("rare: uncommitted OPEN cut off");
       }
-      if (opened !== undefined) this.#delicate.set(host, "an OPEN");
+      if (opened !== undefined) {
+        this.#delicate.set(host, "an OPEN");
+        this.#cluster.aimAt(host);
+      }
       if (appended.length > 0 && event.type === "answer" && event.message.type === "pull-ok")
         tally.add("gaps repaired by pull");
       if (appended.length > 0 && event.type === "batch") tally.add("entries by queue", appended.length);
@@ -198,6 +202,10 @@ export class Invariants implements Observer {
     this.#turns.set(host, turns);
     if (turns % STATE_EVERY === 0) this.checkState(host);
     this.#judgeDeadlines(host);
+  }
+
+  died(host: Host): void {
+    this.#moves.died(host, this.#cluster.tally);
   }
 
   haunted(host: Host, what: string): void {

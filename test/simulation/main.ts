@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { mutantNamed } from "./mutants.ts";
 import { directedNamed } from "./directed.ts";
 import { scheduleNamed, scheduleOf } from "./schedule.ts";
+import { shapedNamed } from "./shaped.ts";
 import { simulate } from "./simulation.ts";
 import { Tally } from "./tally.ts";
 
@@ -47,7 +48,7 @@ for (let seed = first; seed < first + count; seed++) {
       ? mutant.schedule
       : name === undefined
         ? scheduleOf(seed)
-        : (directedNamed(name) ?? scheduleNamed(name));
+        : (directedNamed(name) ?? shapedNamed(name) ?? scheduleNamed(name));
   const result = simulate({
     seed,
     schedule,

@@ -4,12 +4,15 @@
  *
  * Counts, too, at which step of a move a leader that had a part in it died.
  */
+import type { Event } from "../../src/replication/effect.ts";
 import { type Entry, EntryKind } from "../../src/replication/entry.ts";
 import { leaderOf, samePosition, type Position } from "../../src/replication/position.ts";
 import { position } from "./describe.ts";
 import type { Ghost, Known } from "./ghost.ts";
+import type { Host } from "./host.ts";
 import { isLeaver } from "./leaver-name.ts";
 import { storyBefore } from "./story.ts";
+import type { Tally } from "./tally.ts";
 import type { Turn } from "./turn.ts";
 
 const STEPS: ReadonlySet<number> = new Set([
@@ -25,7 +28,13 @@ interface Move {
   readonly to: number;
   readonly out: Known;
   answer: Known | null;
+  step: Step;
+  /** The home was told that the answer is committed. */
+  told: boolean;
 }
+
+/** 1: OUT written; 2: committed; 3: answered by IN, 4: by REFUSE; 5: the answer is committed, and the home was not told; 0: over. */
+type Step = 0 | 1 | 2 | 3 | 4 | 5;
 
 /** Real times at which writes were taken that were acknowledged later, of one user under one version of their home. */
 interface Taken {
@@ -39,9 +48,16 @@ export class MoveWatch {
   /** By partition and user. */
   readonly #movers = new Set<string>();
   readonly #taken = new Map<string, Map<number, Taken>>();
+  readonly #ghost: Ghost;
+  /** Something has happened at which this object may well die. */
+  readonly #aimAt: (host: Host) => void;
+
+  constructor(ghost: Ghost, aimAt: (host: Host) => void) {
+    this.#ghost = ghost;
+    this.#aimAt = aimAt;
+  }
 
   watch(turn: Turn): void {
-    if (turn.event.type === "start") this.#died(turn);
     for (const { o, appended } of turn.deltas) {
       const log = turn.ghost.log(turn.host.partition, o);
       for (const { e, s } of appended) {
@@ -50,6 +66,38 @@ export class MoveWatch {
       }
     }
     if (turn.clocksKept) this.#acknowledged(turn);
+    for (const move of this.#all(turn.host.partition)) {
+      if (move.step === 0) continue;
+      const { answer } = move;
+      if (answer !== null && homeOf(move) === turn.host.region)
+        move.told ||= commitToldBy(turn.event, move.to) >= answer.entry.s;
+      const step = this.#stepOf(move, turn.host.partition, turn.peers);
+      if (step === move.step) continue;
+      move.step = step;
+      for (const side of [homeOf(move), move.to]) if (step !== 0) this.#aimAt(turn.peers[side]!);
+    }
+  }
+
+  /** A leader that has a part in a move dies. */
+  died(host: Host, tally: Tally): void {
+    for (const move of this.#all(host.partition)) {
+      if (move.step === 0 || (homeOf(move) !== host.region && move.to !== host.region)) continue;
+      const side = move.to === host.region ? "target" : "home";
+      tally.add(`rare: the ${side} of a move dies at step ${move.step}`);
+    }
+  }
+
+  #stepOf({ out, answer, from, told }: Move, partition: number, peers: readonly Host[]): Step {
+    const home = peers[homeOf({ out })]!;
+    const { e, s } = out.entry;
+    if (answer === null) {
+      if (isCommitted(this.#ghost, partition, out.entry)) return 2;
+      // Cut off: there never was a move.
+      return this.#ghost.mirror(home, from).rows.get(s)?.e === e ? 1 : 0;
+    }
+    if (!isCommitted(this.#ghost, partition, answer.entry))
+      return answer.entry.kind === EntryKind.handoffIn ? 3 : 4;
+    return told ? 0 : 5;
   }
 
   #written(turn: Turn, known: Known): void {
@@ -69,7 +117,16 @@ export class MoveWatch {
     const { from, to, out } = handoff;
     if (kind === EntryKind.handoffOut) {
       tally.add("moves begun");
-      this.#all(host.partition).push({ user: entry.user, from, to, out: known, answer: null });
+      this.#all(host.partition).push({
+        user: entry.user,
+        from,
+        to,
+        out: known,
+        answer: null,
+        step: 1,
+        told: false,
+      });
+      for (const side of [turn.host.region, to]) this.#aimAt(turn.peers[side]!);
       return this.#txn(turn, known);
     }
     if (out === undefined) return turn.fail("I24 moves", `${placeOf(entry)} names no OUT`);
@@ -169,30 +226,24 @@ export class MoveWatch {
     }
   }
 
-  /** Step 1: OUT written; 2: committed; 3: answered by IN, 4: by REFUSE; 5: the answer is committed and not heard of everywhere. */
-  #died(turn: Turn): void {
-    const { host, ghost, tally } = turn;
-    for (const move of this.#all(host.partition)) {
-      if (leaderOf(move.out.entry.e) !== host.region && move.to !== host.region) continue;
-      const side = move.to === host.region ? "target" : "home";
-      const answered = move.answer?.entry;
-      if (answered !== undefined && isCommitted(ghost, host.partition, answered)) {
-        const heard = ghost.mirror(host, answered.o).applied >= answered.s;
-        if (!heard) tally.add(`moves: the ${side} restarts at step 5`);
-      } else if (answered !== undefined)
-        tally.add(`moves: the ${side} restarts at step ${answered.kind === EntryKind.handoffIn ? 3 : 4}`);
-      else
-        tally.add(
-          `moves: the ${side} restarts at step ${isCommitted(ghost, host.partition, move.out.entry) ? 2 : 1}`,
-        );
-    }
-  }
-
   #all(partition: number): Move[] {
     const moves = this.#moves.get(partition) ?? [];
     this.#moves.set(partition, moves);
     return moves;
   }
+}
+
+/** A commit position of log `o` that comes with the event; 0: none. */
+function commitToldBy(event: Event, o: number): number {
+  if (event.type === "peer" && event.message.type === "append" && event.message.o === o)
+    return event.message.commit;
+  // It does not say of which log it is: only counted, so that is near enough.
+  return event.type === "answer" && event.message.type === "pull-ok" ? event.message.commit : 0;
+}
+
+/** Who led the log that the user left. */
+function homeOf({ out }: Pick<Move, "out">): number {
+  return leaderOf(out.entry.e);
 }
 
 function before(ghost: Ghost, partition: number, known: Known): Known | undefined {

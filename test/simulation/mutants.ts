@@ -16,9 +16,11 @@ import {
   GRANTED_TWICE,
   MEMORY_LOST,
   OPENED_FOR_NOBODY,
+  REPLACED_AT_WORK,
 } from "./directed.ts";
 import type { Distortion } from "./host.ts";
 import { type Schedule, scheduleNamed } from "./schedule.ts";
+import { RESTARTS } from "./shaped.ts";
 
 export interface Mutant {
   readonly name: string;
@@ -88,21 +90,6 @@ const oneByOne: Schedule = {
     network: { ...takeovers.faults.network, cutsPerSecond: 0.4 },
   },
   workload: { ...WORKLOAD, thinkMs: [5, 250], opsPerDevice: 30, concerns: { local: 3, majority: 1 } },
-};
-
-/** Objects that die right after a promise, or right after they opened an epoch, more often than not. */
-export const RESTARTS: Schedule = {
-  ...leases,
-  name: "restarts",
-  faults: {
-    ...leases.faults,
-    crash: {
-      ...scheduleNamed("crashes").faults.crash,
-      betweenEffects: 0.006,
-      delicate: 80,
-      idlePerSecond: 0.05,
-    },
-  },
 };
 
 /** Users who read each other's items before they write: logs that depend on each other. */
@@ -290,6 +277,14 @@ const MUTANTS: readonly Mutant[] = [
     "zombies",
     {
       leaseAgeMs: () => 0,
+    },
+  ),
+  mutant(
+    "vouches-from-memory",
+    "a leader tells followers that its log is complete, replaced or not",
+    REPLACED_AT_WORK,
+    {
+      echo: (received) => received,
     },
   ),
   mutant(

@@ -55,6 +55,7 @@ const LOSSY: Faults = {
     beforeCommit: 0.003,
     betweenEffects: 0.012,
     delicate: 12,
+    aimed: 0,
     idlePerSecond: 0.05,
     downMs: [0, 1_500],
     lingers: 0,

@@ -1,12 +1,15 @@
 /** A few seeds of every schedule, each a whole life of a deployment; nothing may be wrong, and enough has to have happened. */
 import { expect, test } from "vitest";
 import { scheduleNamed, scheduleNames } from "./schedule.ts";
+import { INTERRUPTED, MOVE_DEATHS } from "./shaped.ts";
 import { simulate } from "./simulation.ts";
 import { Tally } from "./tally.ts";
 
 const SEEDS_EACH = 12;
 /** Runs that are three times as long as others. */
 const SEEDS_OF: Readonly<Record<string, number>> = { "hand-offs": 10, losses: 10 };
+/** Of moves whose sides die at each step. */
+const INTERRUPTED_SEEDS = 5;
 /** The seeds that the floors are for: `npm run sim` and `npm run sim:campaign` run more of them than there is time for here. */
 const SEEDS_OF_FLOORS = 30;
 /** Over so many seeds of a schedule. Without these an idle simulation would be the greenest of all. */
@@ -103,5 +106,17 @@ test.each(scheduleNames())("%s", { timeout: 180_000 }, (name) => {
     what,
     Math.max(1, Math.floor(floor * share)),
   ]);
+  expect(totals.short(Object.fromEntries(floors))).toEqual([]);
+});
+
+/** Each of them a hundred times: `npm run sim:campaign`. */
+test("either side of a move dies at each of its steps", { timeout: 180_000 }, () => {
+  const totals = new Tally();
+  for (let seed = 1; seed <= INTERRUPTED_SEEDS; seed++) {
+    const { problems, tally, transcript } = simulate({ seed, schedule: INTERRUPTED, keep: 40 });
+    expect(problems, `seed ${seed}; the end of it:\n${transcript.lines().join("\n")}`).toEqual([]);
+    totals.merge(tally);
+  }
+  const floors = MOVE_DEATHS.map((state): [string, number] => [state, 1]);
   expect(totals.short(Object.fromEntries(floors))).toEqual([]);
 });
