@@ -42,6 +42,10 @@ const PLANTED = {
   },
   "forgets-session-positions": {
     scenario: "slow-region",
+    changes: {
+      steps: [{ do: "delay", region: "leader", ms: 800 }],
+      workloads: { session: 6, register: 1, counter: 1, transfer: 1 },
+    },
     code: `
       const ask = Journey.prototype.ask;
       Journey.prototype.ask = function (to, request, timeoutMs) {

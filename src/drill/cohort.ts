@@ -18,6 +18,8 @@ export class NotReady extends Error {}
 
 const TRIES = 20;
 const PAUSE_MS = 250;
+const ERASING_TRIES = 4;
+const ERASING_MS = 15_000;
 
 export function memberNames(run: string, count: number): string[] {
   return Array.from({ length: count }, (_, n) => `${USER_PREFIX}${run}-u${n}`);
@@ -32,15 +34,28 @@ export function settleCohort(
   return Promise.all(users.map((user, n) => settle(caller, user, regions[n % regions.length] ?? "")));
 }
 
-/** Erases the drill's own users, in every region. Answers those that could not be erased. */
-export async function eraseCohort(caller: Caller, members: readonly Member[]): Promise<string[]> {
-  const erased = await Promise.all(
-    members.map(async ({ user }) => {
-      const reply = await caller.ask({ method: "DELETE", path: `/v1/users/${encodeURIComponent(user)}` });
-      return reply !== null && (reply.status === 202 || reply.status === 404);
-    }),
-  );
-  return members.flatMap(({ user }, n) => (erased[n] === true ? [] : [user]));
+/** Erases the drill's own users, in every region. Answers in words which could not be erased. */
+export async function eraseCohort(caller: Caller, users: readonly string[]): Promise<string[]> {
+  const problems: string[] = [];
+  // One after the other: each has three databases cleaned, which on one machine leaves no time for anything else.
+  for (const user of users) {
+    const problem = await erase(caller, user);
+    if (problem !== null) problems.push(`${user} could not be erased: ${problem}`);
+  }
+  return problems;
+}
+
+async function erase(caller: Caller, user: string): Promise<string | null> {
+  for (let tries = 1; ; tries++) {
+    const reply = await caller.ask({
+      method: "DELETE",
+      path: `/v1/users/${encodeURIComponent(user)}`,
+      timeoutMs: ERASING_MS,
+    });
+    if (reply?.status === 202 || reply?.status === 404) return null;
+    if (tries === ERASING_TRIES || reply === null) return sayProblem(reply);
+    await pause(PAUSE_MS * tries);
+  }
 }
 
 async function settle(caller: Caller, user: string, home: string): Promise<Member> {

@@ -6,7 +6,7 @@ import { formatHistory } from "../checker/history-lines.ts";
 import { Caller, jsonOf } from "./caller.ts";
 import { NotReady } from "./cohort.ts";
 import { runDrill, Stopped } from "./drill.ts";
-import { parseDuration } from "./duration.ts";
+import { parseDuration, showDuration } from "./duration.ts";
 import { FaultsRefused } from "./fault-board.ts";
 import { PlanError } from "./plan.ts";
 import { pageOf } from "./report/page.ts";
@@ -95,11 +95,16 @@ async function run(
   const scenario = adjusted(written, given);
   const seed = wholeNumber("--seed", given.seed, 0, 0xffff_ffff) ?? Math.floor(Math.random() * 1_000_000);
   const rate = wholeNumber("--rate", given.rate, 1, 10_000) ?? scenario.rate;
+  if (given.target !== undefined && !/^https?:$/u.test(URL.parse(given.target)?.protocol ?? ""))
+    throw new UsageError(`--target has to be the URL of a deployment, like https://…, not "${given.target}"`);
   const startedAt = new Date();
+  const began = performance.now();
   const own = given.target === undefined ? await around.startStore(scenario.store) : undefined;
   try {
+    if (signal.aborted) throw new Stopped("stopped");
     const target = own?.url ?? given.target ?? "";
     const caller = new Caller(target, given.token ?? process.env["ITHACA_TOKEN"]);
+    const storeMs = performance.now() - began;
     const progress = progressOn(process.stderr);
     progress.note(
       `${scenario.name} at ${target}${own === undefined ? "" : " (a store of its own)"}, seed ${seed}`,
@@ -115,6 +120,12 @@ async function run(
       progress,
       keep: given.keep ?? false,
       realLatency: given.latency === "real",
+      onArmed: () => {
+        const all = showDuration(performance.now() - began);
+        progress.note(
+          own === undefined ? `armed in ${all}` : `armed in ${all}, the store in ${showDuration(storeMs)}`,
+        );
+      },
     }).finally(() => progress.done());
     const circumstances: Circumstances = {
       target,

@@ -37,6 +37,8 @@ export interface DrillOptions {
   readonly keep: boolean;
   /** Regions are as far apart as they really are. */
   readonly realLatency: boolean;
+  /** The first operation is about to be sent. */
+  readonly onArmed?: () => void;
 }
 
 /** Told of what happens while it happens. */
@@ -105,7 +107,9 @@ class Drill {
   readonly #notes: string[] = [];
   readonly #undone: string[] = [];
   #regions: readonly string[] = [];
+  #users: readonly string[] = [];
   #members: readonly Member[] = [];
+  #settled: Promise<void> = Promise.resolve();
   #actions: readonly Action[] = [];
   /** Something was broken or lost, and can be looked at there. */
   #isEvidence = false;
@@ -128,7 +132,14 @@ class Drill {
     this.#regions = begun.map(({ region }) => region);
     // What the scenario names has to exist here, before anything is written.
     planOf(scenario, this.#regions, this.#random.fork("rehearsal"));
-    this.#members = await settleCohort(caller, memberNames(run, scenario.users), this.#regions);
+    this.#users = memberNames(run, scenario.users);
+    const settling = settleCohort(caller, this.#users, this.#regions);
+    // Whoever is erased has to be there first, or would come to be afterwards.
+    this.#settled = settling.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#members = await this.#guarded(settling);
     if (this.#options.realLatency) await this.#moveApart();
     const watch = new Watch(caller, this.#regions, () => this.#recorder.nowMs);
     this.#watch = watch;
@@ -144,6 +155,7 @@ class Drill {
     this.#load = load;
     watch.start();
     load.start();
+    this.#options.onArmed?.();
     await this.#phase("steady", scenario.phases.steady, () => this.#wait(scenario.phases.steady));
     const steering = new Steering({
       caller,
@@ -161,6 +173,8 @@ class Drill {
       await this.#guarded(load.stop());
       final = await this.#guarded(this.#readFinally());
     });
+    if (final !== undefined && isSilent(final))
+      throw new NotReady(`${caller.base} does not answer any more: nothing can be said of what was kept`);
     await watch.stop();
     let moved: readonly string[] = [];
     await this.#phase("quiet", scenario.phases.quiet, async () => {
@@ -189,16 +203,16 @@ class Drill {
     for (const board of [this.#board, this.#distances])
       for (const problem of await board.endAll()) this.#note(problem);
     const { alone, keep, caller } = this.#options;
-    if (alone || this.#members.length === 0) return;
+    if (alone || this.#users.length === 0) return;
     if (keep || this.#isEvidence) {
       this.#note(
-        `${this.#members.length} users of this drill are left as they are: ${this.#members[0]?.user} and so on`,
+        `${this.#users.length} users of this drill are left as they are: ${this.#users[0]} and so on`,
       );
       return;
     }
     // What is still on its way would bring somebody back who was erased.
-    await this.#load?.stop().catch(() => undefined);
-    for (const user of await eraseCohort(caller, this.#members)) this.#note(`${user} could not be erased`);
+    await Promise.all([this.#settled, this.#load?.stop().catch(() => undefined)]);
+    for (const problem of await eraseCohort(caller, this.#users)) this.#note(problem);
   }
 
   async #phase(name: PhaseName, forMs: number, body: () => Promise<unknown>): Promise<void> {
@@ -404,6 +418,11 @@ class Drill {
     this.#notes.push(line);
     this.#options.progress.note(line);
   }
+}
+
+/** Nobody was there to be asked: that is no finding about what they hold. */
+function isSilent({ replicas, feeds }: FinalReading): boolean {
+  return replicas.length === 0 && feeds.length === 0;
 }
 
 async function firstLook(caller: Caller): Promise<readonly RegionView[]> {

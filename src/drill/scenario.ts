@@ -35,11 +35,10 @@ export type WorkloadName = (typeof WORKLOADS)[number];
 export const FAULT_KINDS = FaultRequest.shape.kind.options;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
+const DURATION = { error: "has to be a duration like 500ms, 20s or 2m" };
 const Duration = z
-  .string()
-  .refine((text) => parseDuration(text) !== undefined, {
-    error: "has to be a duration like 500ms, 20s or 2m",
-  })
+  .string(DURATION)
+  .refine((text) => parseDuration(text) !== undefined, DURATION)
   .transform((text) => parseDuration(text) ?? 0);
 const Name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,40}$/u, {
   error: "has to be lower-case letters, digits and hyphens",
