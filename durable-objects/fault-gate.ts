@@ -7,8 +7,8 @@ import { judge, judgeQueued, type Crossing, type FaultRecord, type QueueVerdict 
 import type { FaultStore } from "./fault-store.ts";
 import type { Interference, QueuedMessage } from "./region-object.ts";
 
-/** A delivery that takes longer than its consumer waits would be delivered again. */
-const QUEUE_DELAY_MS_MAX = 20_000;
+/** A queue that is so late is late enough; a delivery that takes longer than its consumer waits would be delivered again. */
+const QUEUE_DELAY_MS_MAX = 5_000;
 
 export class FaultGate {
   /** Null where drills are off. */

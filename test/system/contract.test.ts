@@ -155,7 +155,7 @@ function sampleOf(id: string): Sample {
 
 describe("every path", () => {
   test("takes the methods that the document lists, says so, and no others", async () => {
-    for (const [template, listed] of paths()) {
+    await together([...paths()], HANDS, async ([template, listed]) => {
       const allowed = new Set([...listed, "OPTIONS", ...(listed.has("GET") ? ["HEAD"] : [])]);
       const path = example(template);
       for (const method of ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"]) {
@@ -168,12 +168,13 @@ describe("every path", () => {
       const options = await stage.ask({ method: "OPTIONS", path });
       expect([options.status, options.text], path).toEqual([204, ""]);
       expect(new Set(options.header("Allow").split(", ")), path).toEqual(allowed);
-    }
+    });
   });
 
   test("lets a script send every header that the document lists for it, and read every one that it answers", async () => {
     const origin = { Origin: "https://app.example" };
-    for (const operation of document.operations.filter(({ tag }) => !OTHER_FORMS.includes(tag))) {
+    const operations = document.operations.filter(({ tag }) => !OTHER_FORMS.includes(tag));
+    await together(operations, HANDS, async (operation) => {
       const { path } = sampleOf(operation.id);
       const method = operation.method.toUpperCase();
       const preflight = await stage.ask({
@@ -193,13 +194,15 @@ describe("every path", () => {
         );
         for (const name of ours) expect(exposed, operation.id).toContain(name.toLowerCase());
       }
-    }
+    });
   });
 
   test("answers HEAD as it answers GET, without the body", async () => {
-    for (const { id, method } of document.operations.filter(({ tag }) => !OTHER_FORMS.includes(tag))) {
-      // A socket has no other side to it than what is said over it.
-      if (method !== "get" || id === "openLive") continue;
+    // A socket has no other side to it than what is said over it.
+    const gets = document.operations.filter(
+      ({ id, method, tag }) => !OTHER_FORMS.includes(tag) && method === "get" && id !== "openLive",
+    );
+    await together(gets, HANDS, async ({ id }) => {
       const [get, head] = [
         await stage.ask(sampleOf(id)),
         await stage.ask({ ...sampleOf(id), method: "HEAD" }),
@@ -209,7 +212,7 @@ describe("every path", () => {
         [...reply.headers.keys()].filter((name) => !/length|encoding/.test(name));
       expect(names(head), id).toEqual(names(get));
       expect(head.header("Content-Type"), id).toBe(get.header("Content-Type"));
-    }
+    });
   });
 
   test("about a user answers the same in each of its forms", async () => {
@@ -218,7 +221,8 @@ describe("every path", () => {
       ["InNamespace", "/v1/ns/default/users/wilma"],
       ["OfMe", "/v1/me"],
     ] as const;
-    for (const operation of document.operations.filter(({ tag }) => OTHER_FORMS.includes(tag))) {
+    const operations = document.operations.filter(({ tag }) => OTHER_FORMS.includes(tag));
+    await together(operations, HANDS, async (operation) => {
       const [suffix, prefix] = forms.find(([suffix]) => operation.id.endsWith(suffix)) ?? [];
       expect(suffix, operation.id).toBeDefined();
       const sample = sampleOf(operation.id.replace(suffix ?? "", ""));
@@ -226,6 +230,6 @@ describe("every path", () => {
       const reply = await stage.askAs("own", { ...sample, path });
       expect(document.differences(operation, reply), operation.id).toEqual([]);
       expect(reply.text, operation.id).not.toContain("nothing at this path");
-    }
+    });
   });
 });

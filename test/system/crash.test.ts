@@ -4,15 +4,24 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Device, progress, settleAccounts } from "./support/load.ts";
-import { Deployment, freePort, removeFolder, temporaryFolder, type StartOptions } from "./support/process.ts";
+import {
+  buildWorker,
+  Deployment,
+  freePort,
+  removeFolder,
+  temporaryFolder,
+  type StartOptions,
+} from "./support/process.ts";
 import { until, type Store } from "./support/store.ts";
 
 const started: Deployment[] = [];
 const folders: string[] = [];
 let port: number;
+let worker: string;
 
 beforeAll(async () => {
   port = await freePort();
+  worker = await buildWorker(newFolder());
 });
 afterAll(async () => {
   for (const deployment of started) await deployment.killAll();
@@ -41,7 +50,7 @@ async function isHealthy(store: Store): Promise<boolean> {
 
 test("killed at any moment, it loses nothing it acknowledged, and does nothing twice", async () => {
   const data = newFolder();
-  let deployment = start({ data, port });
+  let deployment = start({ data, port, worker });
   const store = await deployment.ready();
   expect(store.url).toBe(`http://127.0.0.1:${port}`);
   await store.settle("writer", "weur");
@@ -57,7 +66,7 @@ test("killed at any moment, it loses nothing it acknowledged, and does nothing t
   // All of it, starter and runtime, at once.
   await progress(devices, 4);
   await deployment.killAll();
-  deployment = start({ data, port });
+  deployment = start({ data, port, worker });
   await deployment.ready();
 
   // The runtime alone: its starter brings it back.
@@ -72,7 +81,7 @@ test("killed at any moment, it loses nothing it acknowledged, and does nothing t
   expect(orphans).not.toEqual(before);
   deployment.signal("SIGKILL");
   await deployment.exited;
-  const next = start({ data, port });
+  const next = start({ data, port, worker });
   await next.ready();
   expect(deployment.runtimePids()).toEqual([]);
 
@@ -86,7 +95,7 @@ test("killed at any moment, it loses nothing it acknowledged, and does nothing t
   expect(existsSync(join(data, "run.json"))).toBe(false);
 
   // And over a clean end, too.
-  const last = start({ data, port });
+  const last = start({ data, port, worker });
   await last.ready();
   await settleAccounts(store, devices);
   last.signal("SIGINT");

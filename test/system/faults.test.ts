@@ -384,7 +384,7 @@ describe("the queues", () => {
     await set({ kind: "drop", region: "enam", probability: 1 });
     await set({ kind: "reorder", region: "weur", probability: 0.5 });
     await store.put("wilma", "warm", "the lease is fresh", { region: "weur", concern: "majority" });
-    // Direct calls take a minute now. A queue's delivery is never held up for more than 20 s.
+    // Direct calls take a minute now. A queue's delivery is never held up for more than 5 s.
     const delayed = Date.now();
     await set({ kind: "delay", region: "weur", ms: 60_000 });
     for (const key of items) {

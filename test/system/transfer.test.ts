@@ -4,29 +4,34 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Reply } from "./support/http.ts";
 import { send } from "./support/http.ts";
-import { Deployment, freePort, removeFolder, temporaryFolder } from "./support/process.ts";
+import { buildWorker, Deployment, freePort, removeFolder, temporaryFolder } from "./support/process.ts";
 import { pause, REGIONS, until, type Store } from "./support/store.ts";
 
 const NDJSON = { "Content-Type": "application/x-ndjson" };
 const encoder = new TextEncoder();
 
 let data: string;
+let built: string;
+let worker: string;
 let port: number;
 let deployment: Deployment;
 let store: Store;
 
 beforeAll(async () => {
   data = temporaryFolder();
+  built = temporaryFolder();
+  worker = await buildWorker(built);
   port = await freePort();
   await start();
 });
 afterAll(async () => {
   await deployment.killAll();
   removeFolder(data);
+  removeFolder(built);
 });
 
 async function start(): Promise<void> {
-  deployment = new Deployment({ data, port });
+  deployment = new Deployment({ data, port, worker });
   store = await deployment.ready();
 }
 

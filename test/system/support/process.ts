@@ -1,10 +1,11 @@
 /** `npm start` as a process of its own, in a process group of its own, so that all of it can be killed and nothing else. */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { builtWorker } from "../../../scripts/local-worker.mjs";
 import { Store, until } from "./store.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -107,6 +108,13 @@ export class Deployment {
       GONE_MS,
     );
   }
+}
+
+/** Today's Worker, built into that folder once for whoever starts it several times. */
+export async function buildWorker(folder: string): Promise<string> {
+  const path = join(folder, "worker.mjs");
+  writeFileSync(path, await builtWorker());
+  return path;
 }
 
 /** A port that nobody has now. */
