@@ -46,6 +46,7 @@ export interface Observer {
   threw(host: Host, event: Event, error: unknown): void;
   /** An instance that was replaced is about to say what only the present one may say. */
   haunted?(host: Host, what: string): void;
+  toldByReplaced?(host: Host, effects: readonly Effect[]): void;
   /** It is about to lose its instance. */
   died?(host: Host): void;
 }
@@ -177,6 +178,10 @@ export class Cluster implements Surroundings {
 
   clockReadings(): readonly number[] {
     return this.clocks.map((clock) => clock.read(this.timeline.now));
+  }
+
+  toldByReplaced(host: Host, effects: readonly Effect[]): void {
+    for (const observer of this.#observers) observer.toldByReplaced?.(host, effects);
   }
 
   threw(host: Host, event: Event, error: unknown): void {

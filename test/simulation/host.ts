@@ -59,6 +59,8 @@ export interface Surroundings {
   turned(host: Host, event: Event, effects: readonly Effect[], now: number): void;
   /** An instance that was replaced says what only the present one may say. */
   haunted(host: Host, what: string): void;
+  /** What it is about to say, right or wrong. */
+  toldByReplaced(host: Host, effects: readonly Effect[]): void;
   died(host: Host): void;
   /** The replica threw: always a finding. */
   threw(host: Host, event: Event, error: unknown): void;
@@ -303,10 +305,11 @@ export class Host implements Endpoint {
     const { timing } = this.config;
     const zombie = new Zombie(generation, this.#replica, this.#instance, {
       perform: (effect) => this.#performFor(effect, desk, generation),
-      turned: (event, wrong) => {
+      turned: (event, wrong, effects) => {
         tally.add("turns of replaced instances");
         transcript.line(timeline.now, `${this.name} (replaced) ${describeEvent(event)}`);
         if (wrong !== null) this.#world.haunted(this, wrong);
+        this.#world.toldByReplaced(this, effects);
       },
       over: (why) => {
         transcript.line(timeline.now, `${this.name} (replaced) ends: ${why}`);

@@ -212,6 +212,17 @@ export class Invariants implements Observer {
     this.#ghost.fail("a replaced instance does not lead", `${host.name} ${what}`);
   }
 
+  /** What it has counted is committed (I7), and others may say so after it, though no present instance has counted it. */
+  toldByReplaced(host: Host, effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.type !== "call" || effect.message.type !== "append") continue;
+      const { o, e, commit } = effect.message;
+      const log = this.#ghost.log(host.partition, o);
+      if (commit > log.commit && log.known(e, commit) !== undefined)
+        this.#ghost.claim(host.partition, o, commit, e, `${host.name}, which was replaced,`);
+    }
+  }
+
   threw(host: Host, event: Event, error: unknown): void {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#ghost.fail("a replica never throws", `${host.name} at ${describeEvent(event)}: ${stack}`);

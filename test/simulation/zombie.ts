@@ -84,7 +84,7 @@ export function replaceRows(to: SqlDriver, from: SqlDriver): void {
 export interface Haunts {
   readonly perform: (effect: Effect) => void;
   /** `wrong`: what it is about to say and must not; null: nothing. */
-  readonly turned: (event: Event, wrong: string | null) => void;
+  readonly turned: (event: Event, wrong: string | null, effects: readonly Effect[]) => void;
   readonly over: (why: string) => void;
   readonly now: () => number;
   /** How long after a replacement a lease in memory may run. */
@@ -131,7 +131,7 @@ export class Zombie {
       return;
     }
     const wrong = effects.map((effect) => this.#wrongWith(effect)).find((what) => what !== null);
-    this.#haunts.turned(event, wrong ?? null);
+    this.#haunts.turned(event, wrong ?? null, effects);
     for (const effect of effects) if (!this.#dead) this.#haunts.perform(effect);
   }
 
