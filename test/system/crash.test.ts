@@ -104,7 +104,7 @@ test("killed at any moment, it loses nothing it acknowledged, and does nothing t
   expect(await isHealthy(store)).toBe(false);
 });
 
-test("says why it does not start: the port is taken, the data is in use, the port is none", async () => {
+test("says why it does not start: the port is taken, the data is in use, the port or the latency is none", async () => {
   const holder = createServer();
   await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
   const address = holder.address();
@@ -122,13 +122,22 @@ test("says why it does not start: the port is taken, the data is in use, the por
   const nonsense = start({ data: newFolder(), port: 70_000 });
   expect((await nonsense.exited).code).toBe(1);
   expect(nonsense.output).toContain("70000");
+
+  const unheard = start({ data: newFolder(), port: 0, more: ["--latency", "wrong"] });
+  expect((await unheard.exited).code).toBe(1);
+  expect(unheard.output).toContain("argument 'wrong' is invalid. Allowed choices are real.");
 });
 
-test("npm start, on any free port, and gone when npm is", async () => {
+test("npm start, on any free port, with regions far apart, and gone when npm is", async () => {
   const data = newFolder();
-  const deployment = start({ data, port: 0, npm: true });
+  const deployment = start({ data, port: 0, npm: true, more: ["--latency", "real"] });
   const store = await deployment.ready();
+  expect(deployment.output).toContain("weur–enam 76 ms");
   expect((await store.put("reader", "of/the/readme", "x", { region: "weur" })).status).toBe(201);
+  const before = performance.now();
+  expect((await store.get("reader", "of/the/readme", { region: "apac" })).text).toBe("x");
+  expect(performance.now() - before).toBeGreaterThanOrEqual(240);
+  expect((await store.request("GET", "/v1/faults")).members["faults"]).toEqual([]);
 
   const second = start({ data, port: 0 });
   expect((await second.exited).code).toBe(1);

@@ -22,6 +22,8 @@ export interface StartOptions {
   readonly port: number;
   /** Through npm, as its reader would; otherwise the script that npm runs. */
   readonly npm?: boolean;
+  /** What follows on its command line. */
+  readonly more?: readonly string[];
   /** A Worker built before; otherwise today's. */
   readonly worker?: string;
 }
@@ -31,9 +33,9 @@ export class Deployment {
   readonly exited: Promise<Exit>;
   output = "";
 
-  constructor({ data, port, npm = false, worker }: StartOptions) {
-    const [command, parameters] = npm ? ["npm", ["start"]] : [process.execPath, ["scripts/start.mjs"]];
-    this.#child = spawn(command, parameters, {
+  constructor({ data, port, npm = false, more = [], worker }: StartOptions) {
+    const [command, ...parameters] = npm ? ["npm", "start", "--"] : [process.execPath, "scripts/start.mjs"];
+    this.#child = spawn(command ?? "", [...parameters, ...more], {
       cwd: ROOT,
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
