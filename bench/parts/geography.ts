@@ -56,10 +56,14 @@ export async function geography(settings: Settings): Promise<readonly Figure[]> 
     const readsAfterSilence: Wait[] = [];
     for (let round = 0; round < rounds; round++) {
       await sleep(SILENCE_MS);
-      for (const each of users) writes.push(await writeAtHome(runtime, each));
       for (const each of users) {
+        writes.push(await writeAtHome(runtime, each));
         const ms = await put(runtime, each.user, each.home);
         writesUnderLease.push({ way: each.home, ms, neededMs: 0 });
+      }
+      for (const each of users) {
+        // The first users' leases are over again.
+        await put(runtime, each.user, each.home);
         for (const region of elsewhere(each)) reads.push(await readFrom(runtime, each, region));
       }
       await sleep(SILENCE_MS);
