@@ -8,33 +8,20 @@
 import { encodeXdeps } from "../wire/xdeps-codec.ts";
 import { assert } from "../lib/assert.ts";
 import type { Context } from "./context.ts";
-import { EntryKind, OpKind, PROTOCOL_VERSION, type Entry, type Op, type RawEntry } from "./entry.ts";
+import { EntryKind, type Entry, type Op, type RawEntry } from "./entry.ts";
 import { redacted, type Erasures } from "./erasure.ts";
 import { moved, versionAt } from "./home.ts";
 import type { Log } from "./log.ts";
 import { idempotencyDigest, identityOf, isUsersWrite } from "./lost-write.ts";
 import type { IdempotencyRow, ItemRow, OwnerRow } from "./message.ts";
+import { decoded, strangeness, UNREADABLE_PV } from "./newer-code.ts";
 import { leaderOf, type Epoch } from "./position.ts";
 import type { UndoImage } from "./storage.ts";
 
 const NO_BYTES = new Uint8Array(0);
-const APPLICABLE_KINDS: ReadonlySet<number> = new Set([
-  EntryKind.open,
-  EntryKind.txn,
-  EntryKind.claim,
-  EntryKind.divergent,
-  EntryKind.handoffOut,
-  EntryKind.handoffIn,
-  EntryKind.handoffRefuse,
-  EntryKind.handoffAbort,
-  EntryKind.erase,
-  EntryKind.redacted,
-]);
-const APPLICABLE_OPS: ReadonlySet<number> = new Set(Object.values(OpKind));
-
 const UNREADABLE_KIND = 0;
 const UNREADABLE = {
-  pv: 0,
+  pv: UNREADABLE_PV,
   inc: 0,
   user: "",
   principal: "",
@@ -81,7 +68,7 @@ export class Applier {
     const undo = applied ? this.#apply(log, stored, bytes, raw.s > committed) : null;
     const commit = Math.max(log.commit, Math.min(committed, raw.s));
     // What does not decode belongs to somebody whom newer code may know.
-    const user = stored.pv === UNREADABLE.pv ? null : stored.user;
+    const user = stored.pv === UNREADABLE_PV ? null : stored.user;
     storage.insertEntry({
       o: log.o,
       e: raw.e,
@@ -186,7 +173,8 @@ export class Applier {
           o: log.o,
           e: row.e,
           s,
-          user: entry.pv === UNREADABLE.pv ? null : entry.user,
+          // What only newer code understands waits for that: this one would take it for nobody's.
+          user: strangeness(entry) === null ? entry.user : null,
           applied: row.applied,
           foundAt: now,
           entry: row.bytes,
@@ -315,15 +303,16 @@ export class Applier {
     if (entry.kind === EntryKind.divergent && divergent !== undefined) {
       const place = { o, e: divergent.e, s: divergent.s };
       if (storage.lostAt(user, place) !== null) return null;
-      const lost = codec.decode(divergent.entry);
+      // What newer code wrote is recorded like any: only what stands in it is not known here.
+      const lost = decoded(codec, divergent.entry);
       storage.putLost({
         ...place,
         user,
-        hlc: lost.hlc,
+        hlc: lost?.hlc ?? entry.hlc,
         recorded: { e: entry.e, s: entry.s },
         state: divergent.state,
         ...(divergent.by === undefined ? {} : { by: divergent.by }),
-        identity: identityOf(hash, lost.principal, lost.idempotency),
+        identity: lost === null ? NO_BYTES : identityOf(hash, lost.principal, lost.idempotency),
         record,
       });
       return { ...place, user, did: "record" };
@@ -404,9 +393,9 @@ export class Applier {
   }
 }
 
-/** What nobody was told of is not missed. What does not decode here may be somebody's. */
+/** What nobody was told of is not missed. What this code does not understand may be somebody's. */
 function isWorthKeeping(entry: Entry): boolean {
-  return entry.pv === UNREADABLE.pv || isUsersWrite(entry);
+  return strangeness(entry) !== null || isUsersWrite(entry);
 }
 
 /**
@@ -420,13 +409,4 @@ function markAfter({ after }: Op, before: ItemRow | null): Pick<ItemRow, "mark">
 
 function supersedes(before: ItemRow, o: number, s: number, ownerVersion: number): boolean {
   return before.o === o ? before.s >= s : before.ownerVersion > ownerVersion;
-}
-
-/** Why this code must not apply the entry; null: it may. */
-function strangeness(entry: Entry): string | null {
-  if (entry.pv === UNREADABLE.pv) return "an entry that does not decode";
-  if (entry.pv > PROTOCOL_VERSION) return `protocol version ${entry.pv}`;
-  if (!APPLICABLE_KINDS.has(entry.kind)) return `entry kind ${entry.kind}`;
-  const op = entry.ops.find(({ kind }) => !APPLICABLE_OPS.has(kind));
-  return op === undefined ? null : `op kind ${op.kind}`;
 }

@@ -17,6 +17,7 @@ import { EntryKind, type Entry, type EraseMark } from "./entry.ts";
 import { erasuresBefore } from "./home.ts";
 import type { Hlc } from "./hlc.ts";
 import type { ErasureRow } from "./message.ts";
+import { decoded } from "./newer-code.ts";
 import { samePosition, type Position } from "./position.ts";
 import type { ErasureWork } from "./storage.ts";
 
@@ -62,8 +63,9 @@ export class Erasures {
   covers(entry: Entry, cut = false): boolean {
     if (entry.user === "" || this.#rows.length === 0 || !this.#context.rules.redacts()) return false;
     // As old as what it records.
-    if (entry.divergent !== undefined)
-      return this.covers(this.#context.codec.decode(entry.divergent.entry), true);
+    const recorded =
+      entry.divergent === undefined ? null : decoded(this.#context.codec, entry.divergent.entry);
+    if (recorded !== null) return this.covers(recorded, true);
     // What follows an erasure in time is not older: that is nearly every entry.
     if (!cut && entry.hlc > this.#latest) return false;
     return this.#rows.some((row) => isOlder(entry, row) && this.#isOf(row, entry.user));
@@ -99,7 +101,8 @@ export class Erasures {
     }
     for (const place of storage.cutPlaces()) {
       const cut = place.user === null ? null : storage.divergentAt(place);
-      if (cut !== null && this.covers(codec.decode(cut.entry), true)) storage.deleteDivergent(place);
+      const entry = cut === null ? null : decoded(codec, cut.entry);
+      if (entry !== null && this.covers(entry, true)) storage.deleteDivergent(place);
     }
     // Nobody could read these, so that nobody can say whose they are.
     storage.deletePoison();

@@ -8,10 +8,18 @@
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { sameBytes } from "../lib/bytes.ts";
 import type { Context, Hash } from "./context.ts";
-import { EntryKind, OpKind, type Entry, type ItemBefore, type LostState } from "./entry.ts";
+import {
+  EntryKind,
+  OpKind,
+  type DivergentMark,
+  type Entry,
+  type ItemBefore,
+  type LostState,
+} from "./entry.ts";
 import { live } from "./items-seen.ts";
 import { wallOf } from "./hlc.ts";
 import type { LostRow } from "./message.ts";
+import { understood } from "./newer-code.ts";
 import { samePosition, type Position } from "./position.ts";
 import type { UndoImage } from "./storage.ts";
 
@@ -104,11 +112,16 @@ function isSameRequest(later: Entry, entry: Entry): boolean {
   return a.key === b.key && a.by === b.by && sameBytes(a.fingerprint, b.fingerprint);
 }
 
-/** The lost entry, out of what recorded it. */
-export function lostEntry({ codec }: Context, row: LostRow): Entry {
+/** What recorded a lost write, as it was applied. */
+export function recordOf({ codec }: Context, row: LostRow): DivergentMark {
   const mark = codec.decode(row.record).divergent;
   if (mark === undefined) throw new Error(`what recorded ${row.e}.${row.s} of log ${row.o} does not say it`);
-  return codec.decode(mark.entry);
+  return mark;
+}
+
+/** The lost entry, out of what recorded it; null: only newer code understands it. */
+export function lostEntry(context: Context, row: LostRow): Entry | null {
+  return understood(context.codec, recordOf(context, row).entry);
 }
 
 /** Where it is recorded. */

@@ -5,8 +5,9 @@ import type { Entry } from "./entry.ts";
 import type { Shown } from "./facts.ts";
 import { wallOf } from "./hlc.ts";
 import { live } from "./items-seen.ts";
-import { recordedAt } from "./lost-write.ts";
+import { recordedAt, recordOf } from "./lost-write.ts";
 import type { LostRow } from "./message.ts";
+import { understood } from "./newer-code.ts";
 import type { Position } from "./position.ts";
 import { viewOf } from "./item-view.ts";
 import type { DivergentRequest, LostOpView, LostWriteView } from "./request.ts";
@@ -40,33 +41,34 @@ export function lostWrites(
 }
 
 function viewed(context: Context, row: LostRow, at: number, shown: Shown): LostWriteView {
-  const { codec } = context;
-  const mark = codec.decode(row.record).divergent;
-  if (mark === undefined || row.state === "folded")
-    throw new Error(`${row.e}.${row.s} of log ${row.o} is no lost write to show`);
-  const lost = codec.decode(mark.entry);
+  const mark = recordOf(context, row);
+  if (row.state === "folded") throw new Error(`${row.e}.${row.s} of log ${row.o} is no lost write to show`);
+  const lost = understood(context.codec, mark.entry);
   shown.position(context, recordedAt(row));
   if (row.by !== undefined) shown.position(context, row.by);
   return {
     place: { o: row.o, e: row.e, s: row.s },
-    at: wallOf(lost.hlc),
+    at: wallOf(row.hlc),
     state: row.state,
     ...(row.by === undefined ? {} : { by: row.by }),
     supersededBy: mark.supersededBy,
     cutIn: mark.cutIn,
     cutAt: mark.cutAt,
-    ops: lost.ops.flatMap((op) => viewedOp(context, { lost, op, before: mark.before }, at, shown)),
+    // Of what newer code wrote it is known that it was lost, and not what it did.
+    ops: (lost?.ops ?? []).flatMap((op) =>
+      viewedOp(context, { user: row.user, op, before: mark.before }, at, shown),
+    ),
   };
 }
 
 function viewedOp(
   context: Context,
   {
-    lost,
+    user,
     op,
     before,
   }: {
-    readonly lost: Entry;
+    readonly user: string;
     readonly op: Entry["ops"][number];
     readonly before: readonly NonNullable<LostOpView["base"]>[];
   },
@@ -75,7 +77,7 @@ function viewedOp(
 ): LostOpView[] {
   const kind = changeKindOf(op);
   if (kind === null) return [];
-  const stored = context.storage.item(lost.user, op.key, true);
+  const stored = context.storage.item(user, op.key, true);
   if (stored !== null) shown.row(context, stored);
   const item = live(stored, at);
   if (item === null && stored !== null && !stored.tombstone) shown.expired(stored.expiresAt);

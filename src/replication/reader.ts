@@ -189,6 +189,7 @@ export class Reader {
     const lost = judgement === "lost" ? context.storage.lostAt(request.user, position) : null;
     const entry =
       lost !== null ? lostEntry(context, lost) : row === null ? null : context.codec.decode(row.bytes);
+    if (lost !== null && entry === null) return { kind: "refused", reason: "not-ready" };
     // What the leader did by itself nobody was given a receipt for.
     if (entry === null || entry.user !== request.user || !isUsersWrite(entry))
       return { kind: "refused", reason: "no-receipt" };

@@ -14,14 +14,7 @@
  */
 import type { Applier } from "./apply.ts";
 import type { Context } from "./context.ts";
-import {
-  EntryKind,
-  PROTOCOL_VERSION,
-  type DivergentMark,
-  type Entry,
-  type EntryCodec,
-  type ItemBefore,
-} from "./entry.ts";
+import { EntryKind, PROTOCOL_VERSION, type DivergentMark, type Entry, type ItemBefore } from "./entry.ts";
 import type { Erasures } from "./erasure.ts";
 import type { Follower } from "./follower.ts";
 import type { Leadership } from "./leader.ts";
@@ -29,6 +22,7 @@ import type { Leaderships } from "./leaderships.ts";
 import type { Log } from "./log.ts";
 import { fateOf, identityOf, isUsersWrite, itemsBefore } from "./lost-write.ts";
 import type { Cut, Cuts, PeerReply } from "./message.ts";
+import { understood } from "./newer-code.ts";
 import { compareTails, EMPTY_TAIL, type Epoch, type RegionIndex, type Tail } from "./position.ts";
 import type { CutPlace } from "./storage.ts";
 
@@ -194,7 +188,8 @@ export class Salvage {
     for (const place of places) {
       const row = storage.divergentAt(place);
       if (row === null || page.length === CUTS_MAX) break;
-      const entry = codec.decode(row.entry);
+      const entry = understood(codec, row.entry);
+      if (entry === null) continue;
       const known = row.applied ? itemsBefore(entry, row.undo) : [];
       const room = RECORD_BYTES_MAX - row.entry.length;
       const before = bytesOf(known) <= room ? known : [];
@@ -209,8 +204,9 @@ export class Salvage {
     const { context, applier, erasures, onWritten } = this.#parts;
     const { codec, hash, rules, storage } = context;
     const { log } = leadership;
-    const lost = codec.decode(cut.entry);
-    if (lost.o !== log.o || !isUsersWrite(lost) || erasures.covers(lost, true)) return;
+    const lost = understood(codec, cut.entry);
+    // Of newer code: it stays where it is until a leader understands it.
+    if (lost === null || lost.o !== log.o || !isUsersWrite(lost) || erasures.covers(lost, true)) return;
     if (log.judge(rules, lost.e, lost.s) !== "lost") return;
     if (!rules.recordsCut(storage.lostAt(lost.user, lost) !== null)) return;
     const mark: DivergentMark = {
@@ -250,7 +246,7 @@ export class Salvage {
     for (const place of places) {
       if (place.user !== null) continue;
       const row = storage.divergentAt(place);
-      const entry = row === null ? null : decoded(codec, row.entry);
+      const entry = row === null ? null : understood(codec, row.entry);
       // Of newer code: it waits for that.
       if (row === null || entry === null) continue;
       if (isUsersWrite(entry)) storage.putDivergent({ ...row, user: entry.user });
@@ -283,12 +279,4 @@ function isAbleToRecord({ opened, log }: Leadership): boolean {
 
 function bytesOf(items: readonly ItemBefore[]): number {
   return items.reduce((sum, { key, item }) => sum + key.length * 3 + (item?.value.length ?? 0) + 100, 0);
-}
-
-function decoded(codec: EntryCodec, bytes: Uint8Array): Entry | null {
-  try {
-    return codec.decode(bytes);
-  } catch {
-    return null;
-  }
 }

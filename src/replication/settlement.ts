@@ -31,6 +31,8 @@ export function decideSettlement(
     return { kind: "change", ops: [], status: 200, builtOn: [], resolve, after };
   }
   const lost = lostEntry(context, row);
+  // Whoever runs half of it again has not run it again.
+  if (lost === null) return { kind: "refused", reason: "not-ready" };
   const commands = lost.ops.flatMap((op) => commandOf(op, deciding.rules) ?? []);
   const decision = decideAgain(commands, deciding, expiriesOf(lost, deciding.at));
   if (decision.kind !== "change") return decision;

@@ -1,7 +1,7 @@
 /** What a failover cut off: brought into its log once, shown the same everywhere, and run again or given up, once. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Effect } from "../../src/replication/effect.ts";
-import { EntryKind } from "../../src/replication/entry.ts";
+import { EntryKind, type EntryCodec } from "../../src/replication/entry.ts";
 import type { Position } from "../../src/replication/position.ts";
 import type {
   ClientReply,
@@ -429,6 +429,78 @@ describe("what was cut off", () => {
       { e: 99, s: 1, user: null },
     ]);
     node.close();
+  });
+});
+
+describe("of newer code", () => {
+  /** Code for which this entry does not decode, or is of a kind that it does not know. */
+  const older = (strange: Position, how: "unreadable" | "unknown"): EntryCodec => ({
+    encode: (entry) => entryCodec.encode(entry),
+    decode: (bytes) => {
+      const entry = entryCodec.decode(bytes);
+      if (entry.e !== strange.e || entry.s !== strange.s) return entry;
+      if (how === "unreadable") throw new Error("no entry");
+      return { ...entry, kind: 99 };
+    },
+  });
+
+  test.each(["unreadable", "unknown"] as const)("it is kept where it was cut off while it is %s", (how) => {
+    settled();
+    const [lost] = lose([put("new", `"lost"`)]);
+    cluster.restart(0, { codec: older(lost!, how) });
+    heal();
+    expect(cluster.node(0).storage.cutPlaces()).toMatchObject([{ e: lost!.e, s: lost!.s, user: null }]);
+    expect(records(2)).toEqual([]);
+    cluster.restart(0);
+    stir(0);
+    expect(records(2)).toEqual([`${lost!.e}.${lost!.s}`]);
+    expect(texts(listed(0))).toEqual([["open", `put new: none -> "lost", now none`]]);
+    expect(cluster.node(0).storage.cutPlaces()).toEqual([]);
+  });
+
+  test.each(["unreadable", "unknown"] as const)("a leader for which it is %s leaves it there", (how) => {
+    settled();
+    const [lost] = lose([put("new", `"lost"`)]);
+    cluster.restart(2, { codec: older(lost!, how) });
+    heal();
+    expect(records(2)).toEqual([]);
+    expect(cluster.node(0).storage.cutPlaces()).toMatchObject([{ s: lost!.s, user: "anna" }]);
+    cluster.restart(2);
+    cluster.restart(0);
+    wrote(2, put("z", "1"), { concern: "all" });
+    cluster.run(2_000);
+    expect(records(2)).toEqual([`${lost!.e}.${lost!.s}`]);
+  });
+
+  test.each(["unreadable", "unknown"] as const)(
+    "what records it is applied by code for which it is %s",
+    (how) => {
+      settled();
+      const [lost] = lose([put("new", `"lost"`)]);
+      heal();
+      for (const region of [1, 2]) cluster.restart(region, { codec: older(lost!, how) });
+      // It is there, open, and nothing else is said of it.
+      expect(listed(1)).toMatchObject([{ place: lost, state: "open", ops: [] }]);
+      expect(receipt(lost!)).toMatchObject({ kind: "refused", reason: "not-ready" });
+      expect(settle(lost!, "replay")).toMatchObject({ kind: "refused", reason: "not-ready" });
+      expect(value("new")).toBeNull();
+      cluster.restart(2);
+      expect(settle(lost!, "replay", { concern: "all" })).toMatchObject({ kind: "written" });
+      expect([value("new"), value("new", 1)]).toEqual([`"lost"`, `"lost"`]);
+    },
+  );
+
+  test("a replica that only gets the record then has it like everybody", () => {
+    settled();
+    const [lost] = lose([put("new", `"lost"`)]);
+    cluster.crash(1);
+    heal();
+    cluster.restart(1, { codec: older(lost!, "unreadable") });
+    wrote(2, put("z", "1"), { concern: "all" });
+    expect(cluster.log(1, 0)).toMatchObject({ applied: cluster.log(2, 0).head, state: "following" });
+    expect(listed(1)).toMatchObject([{ place: lost, state: "open", ops: [] }]);
+    cluster.restart(1);
+    expect(texts(listed(1))).toEqual(texts(listed(2)));
   });
 });
 
