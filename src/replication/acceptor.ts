@@ -18,6 +18,7 @@ export function onPrepare(context: Context, from: RegionIndex, message: Prepare)
   const log = context.log(message.o);
   const stranger = message.storeId !== undefined && !knows(context, from, message.storeId);
   if (stranger) return { type: "nack", promised: log.promised, forgotten: true };
+  context.hear(message.forgotten);
   if (context.hasForgotten) return { type: "nack", promised: log.promised };
   if (leaderOf(message.b) !== from || !context.rules.acceptsPrepare(message.b, log.promised)) {
     return { type: "nack", promised: log.promised };

@@ -8,6 +8,8 @@
  *                                           an answer that takes a write says so, and any other is passed over
  *   a promise with a shorter log            it went back
  *
+ * It counts again once it calls its storage by the name under which it asked to be taken in again (recovery.ts).
+ *
  * Durable: it stands in the row that a leader writes with each lease, and when a voter was restarted. A voter that went back by
  * less than a restart, or was restarted as often since without saying anything, cannot be told from one that was restarted.
  */
@@ -40,6 +42,10 @@ export class Acquaintances {
   readonly #calls: () => number;
   readonly #known = new Map<RegionIndex, Acquaintance>();
   readonly #forgetful = new Set<RegionIndex>();
+  /** What those who do not know that they have forgotten call their storage. */
+  readonly #strange = new Map<RegionIndex, string>();
+  /** Who asked to be taken in again: the name that it will have. */
+  readonly #expected = new Map<RegionIndex, string>();
 
   constructor(storage: Storage, rules: Rules, calls: () => number) {
     this.#storage = storage;
@@ -55,6 +61,13 @@ export class Acquaintances {
     const forgetful = storage.meta("forgetful");
     if (typeof forgetful === "string" && forgetful !== "")
       for (const region of forgetful.split(",")) this.#forgetful.add(Number(region));
+    const expected = storage.meta("expected");
+    if (typeof expected === "string" && expected !== "")
+      for (const [region, storeId] of expected.split(",").map((each) => each.split(":"))) {
+        this.#expected.set(Number(region), storeId!);
+        // What was known of it may be older than that.
+        if (this.#known.get(Number(region))?.storeId !== storeId) this.#meet(Number(region), storeId!);
+      }
   }
 
   hasForgotten(region: RegionIndex): boolean {
@@ -67,11 +80,15 @@ export class Acquaintances {
 
   /** May what it says be counted? */
   counts(region: RegionIndex, said: Word, { o, asked, wrote, whole }: Hearing): boolean {
+    this.#welcome(region, said.storeId);
     const known = this.#of(region);
     const isLate = asked <= known.heardAt;
     const before = { storeId: known.storeId, inc: known.inc, tail: known.tails.get(o) ?? EMPTY_TAIL };
     if (this.#rules.hasForgotten(before, said, { proves: wrote && !isLate, whole })) this.#forget(region);
-    if (this.#forgetful.has(region)) return false;
+    if (this.#forgetful.has(region)) {
+      this.#strange.set(region, said.storeId);
+      return false;
+    }
     if (said.inc < known.inc) return isLate;
     const heard = said.inc > known.inc || compareTails(said.tail, before.tail) > 0;
     if (heard) known.heardAt = this.#calls();
@@ -83,10 +100,35 @@ export class Acquaintances {
 
   /** Is it the voter that it was, as far as it can be told without an answer? */
   recognizes(region: RegionIndex, said: Word): boolean {
+    this.#welcome(region, said.storeId);
     const { storeId, inc } = this.#of(region);
     const known = { storeId, inc, tail: EMPTY_TAIL };
     if (this.#rules.hasForgotten(known, said, { proves: false, whole: false })) this.#forget(region);
     return !this.#forgetful.has(region);
+  }
+
+  /** For a message to it: that it has lost its memory, if it still calls its storage so. */
+  reminder(region: RegionIndex): { readonly forgotten?: string } {
+    const forgotten = this.#forgetful.has(region) ? (this.#strange.get(region) ?? "") : "";
+    return forgotten === "" ? {} : { forgotten };
+  }
+
+  /** It has lost its memory and will be another one: what it said until now is forgotten here too. */
+  expect(region: RegionIndex, storeId: string): void {
+    this.#meet(region, storeId);
+    this.#expected.set(region, storeId);
+    this.#storage.setMeta("expected", [...this.#expected].map((each) => each.join(":")).join(","));
+  }
+
+  #meet(region: RegionIndex, storeId: string): void {
+    this.#known.set(region, { storeId, inc: 0, heardAt: this.#calls(), tails: new Map() });
+  }
+
+  /** It uses the new name only when it is back. */
+  #welcome(region: RegionIndex, storeId: string): void {
+    if (!this.#forgetful.has(region) || storeId === "" || this.#expected.get(region) !== storeId) return;
+    this.#forgetful.delete(region);
+    this.#storage.setMeta("forgetful", this.all().join(","));
   }
 
   /** For the row of a led log. */

@@ -104,7 +104,7 @@ export class Candidate {
 
   advance(): void {
     const { now } = this.#context;
-    if (this.campaigning && this.log.promised !== this.#ballot) this.#fail();
+    if (this.campaigning && (this.log.promised !== this.#ballot || this.#context.hasForgotten)) this.#fail();
     if (this.campaigning) {
       if (this.#graceUntil < Infinity && !this.#adopting) {
         if (now >= this.#graceUntil || this.#unanswered === 0) this.#adopt();
@@ -144,7 +144,7 @@ export class Candidate {
       this.#graceUntil = now;
       return;
     }
-    const prepare: Prepare = {
+    const prepare: Omit<Prepare, "forgotten"> = {
       type: "prepare",
       o: log.o,
       b: ballot,
@@ -154,7 +154,8 @@ export class Candidate {
     };
     for (const peer of peers) {
       const asked = this.#context.calls + 1;
-      this.#context.call(peer, prepare, (reply) => {
+      const message: Prepare = { ...prepare, ...this.#context.acquaintances.reminder(peer) };
+      this.#context.call(peer, message, (reply) => {
         if (this.#ballot !== ballot) return;
         this.#unanswered -= 1;
         this.#onPromise(peer, reply, asked);

@@ -77,7 +77,7 @@ export class Context {
 
   /** Somebody knew this replica before, and it does not know itself: it promises, grants and leads nothing (R8). */
   get hasForgotten(): boolean {
-    return (this.#forgot ??= this.storage.meta("forgot") !== null);
+    return (this.#forgot ??= typeof this.storage.meta("forgot") === "number");
   }
 
   forget(): void {
@@ -85,6 +85,28 @@ export class Context {
     this.#forgot = true;
     this.storage.setMeta("forgot", this.now);
     this.changed = true;
+  }
+
+  /** Somebody says that whoever calls its storage so has forgotten. */
+  hear(forgotten: string | undefined): void {
+    if (forgotten !== undefined && forgotten === this.identity) this.forget();
+  }
+
+  /** It knows again what it must know, and is known under another name. */
+  remember(storeId: string): void {
+    this.#forgot = false;
+    this.storage.setMeta("forgot", "");
+    this.storage.setMeta("storeId", storeId);
+    this.storeId = storeId;
+    this.changed = true;
+  }
+
+  /** A name for this storage that no other has or had. */
+  newStoreId(): string {
+    const { namespace, partition, region } = this.config;
+    const place = `${namespace}/${partition}/${region}/${this.now}/${this.storeId}/${this.incarnation}`;
+    const hash = this.hash(Uint8Array.from(place, (c) => c.codePointAt(0)! & 0xff));
+    return Array.from(hash.subarray(0, 8), (b) => b.toString(16).padStart(2, "0")).join("");
   }
 
   /** What this replica says of its storage to others. */

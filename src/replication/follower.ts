@@ -146,6 +146,7 @@ export class Follower {
       };
     log.promise({ promised: message.e, leaderE: message.e, leaderInc: message.inc });
     log.sinks.heard(message.sinks);
+    this.#context.hear(message.forgotten);
     const result = this.#accept(message);
     if (result.kind !== "ok") {
       this.heardOf({ e: message.e, s: message.prev.s + message.entries.length });

@@ -272,6 +272,22 @@ export class Leadership {
     if (peer !== undefined && !peer.distant && peer.next <= this.log.last.s) this.#send(peer);
   }
 
+  /** What it said before it lost its memory is void. */
+  meetAnew(region: RegionIndex): void {
+    const peer = this.peers.find((candidate) => candidate.region === region);
+    if (peer === undefined) return;
+    Object.assign(peer, {
+      match: null,
+      next: this.log.last.s + 1,
+      answered: 0,
+      grantedAt: 0,
+      toldCommit: -1,
+      toldSinks: 0,
+      inc: 0,
+    });
+    this.#context.changed = true;
+  }
+
   /** A peer says by itself how far it is (after a queue batch, or when it has caught up). */
   onProgress(from: RegionIndex, message: Progress): void {
     const peer = this.peers.find((candidate) => candidate.region === from);
@@ -354,6 +370,7 @@ export class Leadership {
       grant,
       pv: PROTOCOL_VERSION,
       sinks: peer.toldSinks < sinks ? log.sinks.marks() : [],
+      ...this.#context.acquaintances.reminder(peer.region),
     };
     const through = page?.entries.at(-1)?.s ?? prev;
     if (inline) peer.next = through + 1;
@@ -461,7 +478,9 @@ export class Leadership {
   #counts(peer: Peer, word: Word, hearing: Pick<Hearing, "asked" | "wrote">): boolean {
     const { acquaintances } = this.#context;
     const counts = acquaintances.counts(peer.region, word, { ...hearing, o: this.log.o, whole: false });
+    const isBack = peer.amnesiac && counts;
     peer.amnesiac = acquaintances.hasForgotten(peer.region);
+    if (isBack) this.meetAnew(peer.region);
     if (counts && word.inc > peer.inc) {
       // It may have forgotten what it was told last, or have become code that understands it.
       peer.toldSinks = 0;

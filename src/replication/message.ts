@@ -41,6 +41,8 @@ export interface Append {
   readonly pv: number;
   /** How far the log's sinks are, where that has changed since the peer was told: a successor goes on from there. */
   readonly sinks: readonly SinkMark[];
+  /** The receiver has lost its memory, if this is what it calls its storage (R8). */
+  readonly forgotten?: string;
 }
 
 /** Everything of the log through `s` was delivered to the sink, or is none of its business. */
@@ -149,6 +151,8 @@ export interface PreVoteReply {
 
 /** R1. */
 export interface Prepare {
+  /** As in an append. */
+  readonly forgotten?: string;
   readonly type: "prepare";
   readonly o: RegionIndex;
   readonly b: Epoch;
@@ -247,6 +251,23 @@ export interface Cut {
 /** All of them are in the log now, or need not be. */
 export interface CutsTaken {
   readonly type: "cuts-taken";
+}
+
+/** From a voter that has lost its memory and would be taken in again (R8). */
+export interface Return {
+  readonly type: "return";
+  /** What it will call its storage from then on. */
+  readonly storeId: string;
+}
+/** What a voter that has forgotten must have promised and have, before it may vote again. Of every log. */
+export interface Vouched {
+  readonly type: "vouched";
+  readonly logs: readonly Vouch[];
+}
+export interface Vouch {
+  readonly o: RegionIndex;
+  readonly promised: Epoch;
+  readonly last: Tail;
 }
 
 /** Begins, or continues after a restart of either side, a snapshot of everything that the answering replica holds. */
@@ -391,6 +412,7 @@ export type PeerRequest =
   | CloseNow
   | Progress
   | Cuts
+  | Return
   | SnapshotBegin
   | SnapshotChunk;
 export type PeerReply =
@@ -408,6 +430,7 @@ export type PeerReply =
   | NotLeader
   | ProgressOk
   | CutsTaken
+  | Vouched
   | SnapshotBegun
   | SnapshotRows
   | SnapshotUnknown

@@ -45,6 +45,7 @@ import { Moves } from "./move.ts";
 import { Outbox } from "./outbox.ts";
 import type { RegionIndex } from "./position.ts";
 import { Reader } from "./reader.ts";
+import { Recovery, vouchFor } from "./recovery.ts";
 import type { ClientReply, ClientRequest } from "./request.ts";
 import { RULES, type Rules } from "./rules.ts";
 import { Salvage } from "./salvage.ts";
@@ -85,6 +86,7 @@ export class Replica {
   readonly #compaction: Compaction;
   readonly #expiry: Expiry;
   readonly #salvage: Salvage;
+  readonly #recovery: Recovery;
   readonly #moves: Moves;
   readonly #writer: Writer;
   readonly #reader: Reader;
@@ -165,6 +167,12 @@ export class Replica {
       restoring: () => this.#receiver.restoring,
       onWritten: (leadership) => this.#outbox.onWritten(leadership),
     });
+    this.#recovery = new Recovery({
+      context,
+      applier: this.#applier,
+      followers: this.#followers,
+      restoring: () => this.#receiver.restoring,
+    });
     this.#moves = new Moves({
       context,
       applier: this.#applier,
@@ -214,6 +222,7 @@ export class Replica {
     context.begin(now);
     this.#feed.beginTurn();
     this.#leaderships.beginTurn();
+    this.#recovery.beginTurn();
     this.#handle(event);
     // Requests say what they need while they are asked, so they are asked in every turn.
     this.#waiters.poll();
@@ -256,6 +265,7 @@ export class Replica {
         this.#receiver.onAlarm();
         this.#expiry.onAlarm();
         this.#salvage.stir();
+        this.#recovery.stir();
         return this.#outbox.onAlarm();
       case "wake":
         this.#expiry.onWake();
@@ -267,19 +277,14 @@ export class Replica {
 
   /** R7: every instance has a number of its own, durable before it says anything. */
   #start(): void {
-    const { storage, config, hash, now } = this.#context;
+    const { storage, config } = this.#context;
     const incarnation = storage.meta("incarnation");
     this.#context.incarnation = (typeof incarnation === "number" ? incarnation : 0) + 1;
     storage.setMeta("incarnation", this.#context.incarnation);
     const storeId = storage.meta("storeId");
     if (typeof storeId === "string") this.#context.storeId = storeId;
     else {
-      const place = [...`${config.namespace}/${config.partition}/${config.region}/${now}`].map(
-        (c) => c.codePointAt(0)! & 0xff,
-      );
-      this.#context.storeId = Array.from(hash(Uint8Array.from(place)).subarray(0, 8), (b) =>
-        b.toString(16).padStart(2, "0"),
-      ).join("");
+      this.#context.storeId = this.#context.newStoreId();
       storage.setMeta("storeId", this.#context.storeId);
       storage.setMeta("region", config.region);
     }
@@ -305,6 +310,7 @@ export class Replica {
     this.#expiry.advance();
     this.#salvage.advance();
     this.#leaderships.advance();
+    this.#recovery.advance();
     this.#outbox.advance();
     for (const follower of this.#followers.values()) {
       if (this.#leaderships.of(follower.log.o) === null) follower.advance();
@@ -334,6 +340,8 @@ export class Replica {
         return { type: "progress-ok" };
       case "cuts":
         return this.#salvage.take(from, message);
+      case "return":
+        return vouchFor(this.#context, this.#leaderships, { from, message });
       case "snapshot-begin":
         return this.#receiver.restoring
           ? { type: "snapshot-unknown" }
@@ -517,6 +525,7 @@ export class Replica {
   #stir(): void {
     this.#receiver.stir();
     this.#salvage.stir();
+    this.#recovery.stir();
   }
 
   #follower(o: RegionIndex): Follower {

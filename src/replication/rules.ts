@@ -98,6 +98,12 @@ export interface Rules {
     said: Word,
     hearing: { readonly proves: boolean; readonly whole: boolean },
   ): boolean;
+  /** R8: of the other voters so many have said what a voter that has forgotten must know. One that is left out may be the one that it promised. */
+  mayReturn(answered: number, others: number): boolean;
+  /** R8: does its log reach as far as the furthest that it heard of? */
+  hasCaughtUp(last: Tail, furthest: Tail): boolean;
+  /** R8: what it has to hold as promised from then on. */
+  promisedAgain(promised: Epoch, heard: readonly Epoch[]): Epoch;
   /** R3: the log to adopt is the greatest one among a majority's. */
   bestPromise<P extends { readonly last: Tail }>(promises: readonly P[]): P;
   /** R4: the greatest seq on a majority, if it is of the leader's own epoch; else the old commit position. */
@@ -240,6 +246,12 @@ export const RULES: Rules = {
       (said.storeId !== known.storeId ||
         (proves && said.inc < known.inc) ||
         (proves && whole && compareTails(said.tail, known.tail) < 0))),
+
+  mayReturn: (answered, others) => answered >= others,
+
+  hasCaughtUp: (last, furthest) => compareTails(last, furthest) >= 0,
+
+  promisedAgain: (promised, heard) => Math.max(promised, ...heard),
 
   bestPromise: (promises) =>
     promises.reduce((best, next) => (compareTails(next.last, best.last) > 0 ? next : best)),

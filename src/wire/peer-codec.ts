@@ -13,9 +13,9 @@ import type {
   AppendMismatch,
   AppendOk,
   AppendStale,
-  Closed,
   CloseNow,
   CloseReply,
+  Closed,
   Cuts,
   CutsTaken,
   Nack,
@@ -23,9 +23,9 @@ import type {
   NotLeader,
   PeerReply,
   PeerRequest,
-  Prepare,
   PreVote,
   PreVoteReply,
+  Prepare,
   Probe,
   ProbeOk,
   Progress,
@@ -33,6 +33,7 @@ import type {
   Promise_,
   Pull,
   PullOk,
+  Return,
   SinkMark,
   SnapshotBegin,
   SnapshotBegun,
@@ -42,6 +43,8 @@ import type {
   Transfer,
   TransferReply,
   Unsupported,
+  Vouch,
+  Vouched,
 } from "../replication/message.ts";
 import { cutShape, rawEntryShape } from "./entry-codec.ts";
 import type { Envelope } from "./envelope.ts";
@@ -78,6 +81,12 @@ const sinkMarkShape = message<SinkMark>("SinkMark", {
   s: one(3, u53),
 });
 
+const vouchShape = message<Vouch>("Vouch", {
+  o: one(1, region),
+  promised: one(2, u53),
+  last: one(3, tailShape),
+});
+
 const promiseShape = tagged<Promise_>("Promise", "promise", {
   b: one(1, u53),
   last: one(2, tailShape),
@@ -105,6 +114,7 @@ const requestShape = choice<PeerRequest>("PeerRequest", {
       grant: one(9, flag),
       pv: one(10, positive),
       sinks: many(11, sinkMarkShape),
+      forgotten: maybe(12, text),
     }),
   ],
   pull: [
@@ -135,6 +145,7 @@ const requestShape = choice<PeerRequest>("PeerRequest", {
       transfer: one(3, flag),
       gaveUp: maybe(4, u53),
       storeId: maybe(5, text),
+      forgotten: maybe(6, text),
     }),
   ],
   transfer: [
@@ -166,6 +177,7 @@ const requestShape = choice<PeerRequest>("PeerRequest", {
     }),
   ],
   probe: [15, tagged<Probe>("Probe", "probe", { o: one(1, region) })],
+  return: [21, tagged<Return>("Return", "return", { storeId: one(1, text) })],
   cuts: [20, tagged<Cuts>("Cuts", "cuts", { o: one(1, region), cuts: many(2, cutShape) })],
 });
 
@@ -269,6 +281,7 @@ const replyShape = choice<PeerReply>("PeerReply", {
       open: one(3, tailShape),
     }),
   ],
+  vouched: [21, tagged<Vouched>("Vouched", "vouched", { logs: many(1, vouchShape) })],
   "cuts-taken": [20, tagged<CutsTaken>("CutsTaken", "cuts-taken", {})],
 });
 

@@ -60,6 +60,8 @@ describe("a log that is handed over", () => {
     settled();
     const { node } = cluster.hosts[1]!;
     node.driver.transaction(() => node.storage.setMeta("forgot", cluster.now));
+    // It would be taken in again if both others told it what it must know.
+    cluster.cut(1, 2);
     cluster.restart(1);
     const ask = handOff(0, 1);
     cluster.runUntil(() => ask.reply !== null);

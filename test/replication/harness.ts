@@ -1052,6 +1052,14 @@ export function describeMessage(message: PeerRequest | PeerReply | Batch): strin
       return `was cut off log of ${name(message.o)} here: ${message.cuts.map(({ entry }) => describeEntry(entryCodec.decode(entry))).join(", ")}`;
     case "cuts-taken":
       return "taken";
+    case "return":
+      return "I have lost my memory: what must I know?";
+    case "vouched":
+      return message.logs
+        .map(
+          ({ o, promised, last }) => `log of ${name(o)} promised ${epoch(promised)}, ends at ${place(last)}`,
+        )
+        .join("; ");
     case "snapshot-begin":
       return "begin a snapshot";
     case "snapshot-begun":

@@ -464,6 +464,97 @@ describe("R8: voters that have lost their memory", () => {
     node.close();
   });
 
+  /** Its storage is another one, and has nothing. */
+  function empty(region: number): void {
+    cluster.crash(region);
+    cluster.node(region).close();
+    const node = new Node({ region });
+    // Made now, and not when everything began.
+    node.driver.transaction(() => node.driver.run(`DELETE FROM meta`));
+    cluster.hosts[region] = { ...cluster.hosts[region]!, node };
+    cluster.restart(region);
+  }
+  const promisedBy = (region: number): number =>
+    cluster
+      .node(region)
+      .storage.acceptors()
+      .find(({ o }) => o === 0)?.promised ?? 0;
+
+  test("are taken in again once all others have told them what they must know, and they have it", () => {
+    settled();
+    cluster.home("ben", 1);
+    cluster.wrote(0, "anna", "a", "1", { concern: "all" });
+    cluster.wrote(1, "ben", "b", "1", { concern: "all" });
+    const before = cluster.node(1).status().storeId;
+    cluster.isolate(2);
+    cluster.wrote(0, "anna", "a", "2", { concern: "majority" });
+    empty(1);
+    cluster.wrote(0, "anna", "a", "3");
+    cluster.wrote(0, "anna", "a", "4");
+    cluster.run(3_000);
+    // The leader tells it; the third does not answer.
+    expect(cluster.node(0).status().forgetful).toEqual([1]);
+    expect(logOf(cluster.node(0).status(), 0).committed).toBeLessThan(cluster.log(0, 0).head);
+    expect(cluster.node(1).peer(2, { type: "prepare", o: 0, b: 50, transfer: false })).toMatchObject({
+      type: "nack",
+    });
+    cluster.heal();
+    cluster.wrote(0, "anna", "a", "5", { concern: "majority" });
+    cluster.run(6_000);
+    cluster.wrote(0, "anna", "a", "6", { concern: "all" });
+    expect(cluster.node(0).status().forgetful).toEqual([]);
+    expect(cluster.node(1).status().storeId).not.toBe(before);
+    expect(promisedBy(1)).toBe(promisedBy(0));
+    expect(cluster.node(1).state()).toEqual(cluster.node(0).state());
+    // It is needed, and counts.
+    cluster.crash(2);
+    cluster.wrote(0, "anna", "a", "7", { concern: "majority" });
+    cluster.restart(0);
+    cluster.run(5_000);
+    cluster.wrote(0, "anna", "a", "8", { concern: "majority" });
+    expect(cluster.quietAfter(7_200_000)).not.toBeNull();
+  });
+
+  test("hold every other one to have what they may have granted", () => {
+    settled();
+    cluster.wrote(0, "anna", "a", "1", { concern: "all" });
+    empty(1);
+    cluster.wrote(0, "anna", "a", "2");
+    cluster.wrote(0, "anna", "a", "3");
+    cluster.runUntil(() => cluster.node(1).storage.grants().length > 0);
+    const { grants } = { grants: cluster.node(1).storage.grants() };
+    expect(grants.filter(({ o }) => o === 0).map(({ grantee }) => grantee)).toEqual([0, 2]);
+    for (const { until } of grants) expect(until).toBe(cluster.now + 3_000 + 753);
+  });
+
+  test("that have forgotten too vouch for nobody", () => {
+    settled();
+    cluster.wrote(0, "anna", "a", "1", { concern: "all" });
+    for (const region of [1, 2]) {
+      const { node } = cluster.hosts[region]!;
+      node.driver.transaction(() => node.storage.setMeta("forgot", START));
+      cluster.restart(region);
+    }
+    cluster.run(30_000);
+    cluster.write(0, "anna", "a", "2");
+    cluster.run(30_000);
+    expect(cluster.peer(1, 2, { type: "return", storeId: "x" })).toMatchObject({ type: "nack" });
+    expect(cluster.peer(2, 0, { type: "prepare", o: 0, b: 48, transfer: false })).toMatchObject({
+      type: "nack",
+    });
+  });
+
+  test("are told that they are by the storage that they had: what comes late is not for the one that is back", () => {
+    const node = new Node({ region: 1 });
+    cluster = new Cluster();
+    const story = new Story(0).open(16).claim("anna", 0);
+    node.peer(0, story.append(0, 2, { forgotten: "another" }));
+    expect(node.peer(0, story.append(2, 2, { commit: 2 }))).toMatchObject({ storeId: node.status().storeId });
+    node.peer(0, story.append(2, 2, { forgotten: node.status().storeId }));
+    expect(node.peer(0, story.append(2, 2))).toMatchObject({ type: "append-ok", storeId: "" });
+    node.close();
+  });
+
   test("an answer that an instance gave before it was restarted, and that comes late, is no amnesia", () => {
     settled();
     cluster.hold = (parcel) => parcel.from === 1 && parcel.kind === "reply";

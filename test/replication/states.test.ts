@@ -140,6 +140,7 @@ const PEER_MESSAGES: { [T in PeerRequest["type"]]: (node: Node) => Extract<PeerR
   "close-now": () => ({ type: "close-now", o: 0 }),
   cuts: () => ({ type: "cuts", o: 0, cuts: [] }),
   progress: () => ({ type: "progress", o: 0, e: 16, match: 1, storeId: "x", inc: 1 }),
+  return: () => ({ type: "return", storeId: "another" }),
   "snapshot-begin": () => ({ type: "snapshot-begin", id: "s" }),
   "snapshot-chunk": () => ({
     type: "snapshot-chunk",
@@ -166,6 +167,7 @@ const PEER_ANSWERS: Record<PeerRequest["type"], Record<State, PeerReply["type"]>
   // Whoever leads keeps them, once it knows what was kept before.
   cuts: always("not-leader", { leading: "cuts-taken", waiting: "cuts-taken" }),
   progress: always("progress-ok"),
+  return: always("vouched"),
   // Half an image is given to nobody.
   "snapshot-begin": always("snapshot-begun", { restoring: "snapshot-unknown" }),
   "snapshot-chunk": always("snapshot-unknown"),

@@ -71,6 +71,10 @@ export function describeMessage(message: PeerRequest | PeerReply | Batch): strin
       return `close-now o${message.o}`;
     case "cuts":
       return `cuts o${message.o} ${message.cuts.length}`;
+    case "return":
+      return `return as ${message.storeId}`;
+    case "vouched":
+      return `vouched ${message.logs.map(({ o, promised, last }) => `o${o} b${promised} last ${tail(last)}`).join(", ")}`;
     case "cuts-taken":
     case "progress-ok":
     case "snapshot-unknown":

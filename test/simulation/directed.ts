@@ -198,7 +198,6 @@ function* memoryLost(scene: Scene): Task<void> {
   scene.cluster.tally.add(copy === null ? "memories lost" : "memories set back");
   scene.restart(HOME);
   scene.mend(HOME, rival);
-  scene.mend(HOME, voter);
   const back = scene.now + 30_000;
   let reply = yield* scene.write(HOME, "majority");
   while (reply?.kind !== "written" && scene.now < back) {
@@ -208,19 +207,96 @@ function* memoryLost(scene: Scene): Task<void> {
   if (!(yield* scene.forgetful(rival)).includes(voter))
     scene.fail("I30 lost memories are reported", `region ${rival} does not say that ${voter} has forgotten`);
   const led = (): boolean =>
-    scene.mirror(rival, voter).ownEpoch > 0 && scene.mirror(rival, voter).standing.opened;
+    [HOME, rival].some(
+      (region) => scene.mirror(region, voter).ownEpoch > 0 && scene.mirror(region, voter).standing.opened,
+    );
   const until = scene.now + 30_000;
   const user = userOf(voter);
   const isOver = (): boolean => led() || scene.now > until;
   // Set back, it takes itself for the leader until it is told, and would write where it had written before.
   const apart = copy === null ? [] : [HOME, rival];
   for (const region of apart) scene.cut(voter, region);
-  const others = [scene.keepWriting(rival, isOver, { suspects: voter, user })];
-  if (copy === null) others.push(scene.keepWriting(voter, isOver, { user }));
-  yield* all(others);
+  if (copy === null && scene.random.chance(0.5)) yield* scene.keepLooking(user, voter, isOver);
+  else yield* scene.keepWriting(rival, isOver, { suspects: voter, user });
   for (const region of apart) scene.mend(voter, region);
   if (!led())
     scene.fail("L2 a log gets a leader", `nobody leads the log of region ${voter}, which has forgotten`);
+  yield* takenInAgain(scene, voter, rival);
+}
+
+/** All reach each other: the voter is told what it must know, and counts again. Then the others cannot do without it. */
+function* takenInAgain(scene: Scene, voter: number, rival: number): Task<void> {
+  scene.mend(HOME, voter);
+  const until = scene.now + 60_000;
+  for (;;) {
+    yield* scene.write(HOME, "majority");
+    yield* scene.write(rival, "majority", { user: userOf(rival) });
+    const missing = [];
+    for (const region of [HOME, rival])
+      if ((yield* scene.forgetful(region)).includes(voter)) missing.push(region);
+    if (missing.length === 0) break;
+    if (scene.now > until)
+      return scene.fail(
+        "R8 a voter is taken in again",
+        `regions ${missing.join(", ")} do not count ${voter}`,
+      );
+    yield* scene.pause(200);
+  }
+  scene.cluster.tally.add("voters taken in again");
+  scene.cut(HOME, rival);
+  scene.cut(HOME, voter);
+  const before = scene.mirror(HOME).ownEpoch;
+  const successor = scene.random.chance(0.5) ? rival : voter;
+  const isTaken = (): boolean =>
+    scene.mirror(successor).ownEpoch > before && scene.mirror(successor).standing.opened;
+  const end = scene.now + 30_000;
+  yield* scene.keepWriting(successor, () => isTaken() || scene.now > end, { suspects: HOME });
+  if (!isTaken())
+    scene.fail("L2 a log gets a leader", `regions ${rival} and ${voter} are a majority, and nobody leads`);
+  scene.mend(HOME, rival);
+  scene.mend(HOME, voter);
+}
+
+/**
+ * A voter that comes back. It and the home hold an entry that is committed, it and the rival have promised a ballot that nobody opens; then it
+ * loses its memory. The home tells it, home and rival, who do not reach each other, tell it what it must know; and at the moment at
+ * which it counts again the home is gone, and the rival has nobody else.
+ */
+function* memoryRegained(scene: Scene): Task<void> {
+  const [voter, rival] = scene.random.shuffled([1, 2]) as [number, number];
+  for (const region of [HOME, voter, rival]) yield* scene.settle(region);
+  const copy = scene.random.chance(0.5) ? scene.copy(voter) : null;
+  for (let n = 0; n < 2; n++) {
+    scene.restart(voter);
+    yield* scene.write(HOME, "majority");
+    yield* scene.pause(scene.random.between(1_100, 1_400));
+  }
+  scene.cut(HOME, rival);
+  const written = yield* scene.write(HOME, "majority");
+  if (written?.kind !== "written") return scene.say("the home had no majority");
+  if (scene.random.chance(0.5)) yield* scene.depose([rival, voter]);
+  const { promised } = scene.mirror(voter).acceptor;
+  scene.rewind(voter, copy);
+  let over = false;
+  const isOver = (): boolean => over;
+  function* direct(): Task<void> {
+    const hasLearnt = yield* scene.until(() => scene.hasForgotten(voter), 20_000);
+    const isBack = yield* scene.until(() => !scene.hasForgotten(voter), 20_000);
+    if (!hasLearnt || !isBack) scene.fail("R8 a voter is taken in again", `region ${voter} is not`);
+    else scene.cluster.tally.add("voters taken in again");
+    if (scene.mirror(voter).acceptor.promised < promised)
+      scene.fail("R8 a promise is kept", `region ${voter} had promised ${promised} before it forgot`);
+    scene.cut(HOME, voter);
+    over = true;
+  }
+  yield* all([direct(), scene.keepWriting(HOME, isOver)]);
+  const isTaken = (): boolean => scene.mirror(rival).ownEpoch > 0 && scene.mirror(rival).standing.opened;
+  const until = scene.now + 30_000;
+  yield* scene.keepWriting(rival, () => isTaken() || scene.now > until, { suspects: HOME });
+  if (!isTaken())
+    scene.fail("L2 a log gets a leader", `regions ${rival} and ${voter} are a majority, and nobody leads`);
+  scene.mend(HOME, rival);
+  scene.mend(HOME, voter);
 }
 
 /**
@@ -278,10 +354,12 @@ export const REPLACED_AT_WORK: Schedule = {
   script: replacedAtWork,
 };
 export const MEMORY_LOST: Schedule = { ...STAGE, name: "memory-lost", script: memoryLost };
+export const MEMORY_REGAINED: Schedule = { ...STAGE, name: "memory-regained", script: memoryRegained };
 
 const DIRECTED: readonly Schedule[] = [
   MEMORY_LOST,
   REPLACED_AT_WORK,
+  MEMORY_REGAINED,
   CLOCKS_AT_THEIR_BOUNDS,
   GRANTED_TWICE,
   OPENED_FOR_NOBODY,

@@ -7,6 +7,7 @@ import type { PeerReply, PeerRequest } from "../../src/replication/message.ts";
 import { leaderOf } from "../../src/replication/position.ts";
 import { isRedactionOf } from "./erasures.ts";
 import { chainAfter } from "./ghost.ts";
+import { hasForgotten } from "./invariants-takeover.ts";
 import type { Mirror } from "./mirror.ts";
 import type { Turn } from "./turn.ts";
 import { USURPER } from "./usurper.ts";
@@ -214,10 +215,12 @@ export function leadersAreComplete(turn: Turn): void {
 /** I10: nothing committed is cut off; what was accepted goes only where a greater epoch is promised. I27: compaction stays below the commit. */
 export function nothingCommittedIsCut(turn: Turn): void {
   const { host, ghost } = turn;
+  // It gives up what it does not know to be committed, and is counted nowhere until it has it again.
+  const mayCut = hasForgotten(host);
   for (const { o, removed, baseBefore, baseAfter, acceptorAfter } of turn.deltas) {
     const log = ghost.log(host.partition, o);
     for (const { e, s } of removed) {
-      if (s <= baseAfter.s) continue;
+      if (s <= baseAfter.s || mayCut) continue;
       if (log.isCommitted(e, s))
         turn.fail("I10 nothing committed is cut", `${e}.${s} of log ${o} at ${host.name} is gone`);
       if (e >= acceptorAfter.promised && e > 0)

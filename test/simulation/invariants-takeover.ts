@@ -3,6 +3,7 @@
  * itself, was out of touch with that region, or because the log was handed to it.
  */
 import { leaderOf } from "../../src/replication/position.ts";
+import type { Host } from "./host.ts";
 import type { Network } from "./network.ts";
 import type { Turn } from "./turn.ts";
 
@@ -31,7 +32,7 @@ export function takeoversHaveAReason(turn: Turn, network: Network): void {
     if (leader === host.region || there === undefined || there.wasAwaySince(since)) continue;
     if (there.driver.rows(`SELECT 1 FROM restore LIMIT 1`).length > 0) continue;
     // It is there, and cannot lead (R8).
-    if (there.driver.rows(`SELECT 1 FROM meta WHERE k = 'forgot'`).length > 0) continue;
+    if (hasForgotten(there)) continue;
     const apart = peers.filter(
       (peer) => peer !== there && network.wereApartSince(peer.region, leader, since),
     );
@@ -42,4 +43,9 @@ export function takeoversHaveAReason(turn: Turn, network: Network): void {
     );
     return;
   }
+}
+
+/** It has lost its memory, has been told so, and is not taken in again. */
+export function hasForgotten({ driver }: Host): boolean {
+  return driver.rows(`SELECT 1 FROM meta WHERE k = 'forgot' AND v <> ''`).length > 0;
 }

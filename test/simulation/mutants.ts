@@ -15,6 +15,7 @@ import {
   CLOCKS_AT_THEIR_BOUNDS,
   GRANTED_TWICE,
   MEMORY_LOST,
+  MEMORY_REGAINED,
   OPENED_FOR_NOBODY,
   REPLACED_AT_WORK,
 } from "./directed.ts";
@@ -262,6 +263,22 @@ const MUTANTS: readonly Mutant[] = [
   mutant("counts-the-forgetful", "R8: a voter that has lost its memory is counted", MEMORY_LOST, {
     hasForgotten: () => false,
   }),
+  mutant(
+    "returns-behind",
+    "R8: a voter that has forgotten counts before it has what it had",
+    MEMORY_REGAINED,
+    {
+      hasCaughtUp: () => true,
+    },
+  ),
+  mutant(
+    "returns-free",
+    "R8: a voter that has forgotten counts with its promises forgotten",
+    MEMORY_REGAINED,
+    {
+      promisedAgain: (promised) => promised,
+    },
+  ),
   mutant("answers-unfenced", "an instance that was replaced answers as the leader that it was", "zombies", {
     fences: () => false,
   }),

@@ -11,6 +11,7 @@ import type { Cluster } from "./cluster.ts";
 import type { Edge } from "./edge.ts";
 import type { Ghost } from "./ghost.ts";
 import type { Host } from "./host.ts";
+import { hasForgotten } from "./invariants-takeover.ts";
 import { leaverName } from "./leaver-name.ts";
 import type { Mirror } from "./mirror.ts";
 import type { Random } from "./random.ts";
@@ -157,6 +158,26 @@ export class Scene {
     }
   }
 
+  /** A client of whom nobody knows where to go: it begins at home, goes where it is sent, and on from where it is not answered. */
+  *keepLooking(user: string, home: number, over: () => boolean): Task<void> {
+    let at = home;
+    let suspects: number | undefined;
+    while (!over()) {
+      const reply = yield* this.write(at, "local", {
+        user,
+        leftMs: COLD_MS,
+        ...(suspects === undefined ? {} : { suspects }),
+      });
+      const leader = reply !== null && "leader" in reply ? reply.leader : null;
+      if (leader !== null && leader !== at && leader !== suspects) at = leader;
+      else if (reply === null || reply.kind === "refused") {
+        suspects = at;
+        at = (at + 1) % this.#staff.edges.length;
+      }
+      yield* sleep(this.cluster.timeline, this.random.between(50, 150));
+    }
+  }
+
   /** A new instance, at once. */
   restart(region: number): void {
     this.host(region).crash("of the script", 0);
@@ -171,6 +192,11 @@ export class Scene {
     this.host(region).rewind(copy);
     this.#staff.ghost.forget(this.host(region));
     this.say(`region ${region} has lost its memory${copy === null ? "" : " of late"}`);
+  }
+
+  /** It has been told that it has lost its memory, and is not taken in again. */
+  hasForgotten(region: number): boolean {
+    return hasForgotten(this.host(region));
   }
 
   /** Regions that a region says have lost their memory. */

@@ -194,6 +194,7 @@ export const requests: {
       grant: fc.boolean(),
       pv: version,
       sinks: few(sinkMark),
+      forgotten: text,
     },
     {
       requiredKeys: ["type", "o", "e", "inc", "prev", "entries", "chain", "commit", "grant", "pv", "sinks"],
@@ -211,7 +212,15 @@ export const requests: {
   probe: fc.record({ type: is("probe"), o: region }),
   "pre-vote": fc.record({ type: is("pre-vote"), o: region, b: u53, last: tail, e: u53 }),
   prepare: fc.record(
-    { type: is("prepare"), o: region, b: u53, transfer: fc.boolean(), gaveUp: u53, storeId: text },
+    {
+      type: is("prepare"),
+      o: region,
+      b: u53,
+      transfer: fc.boolean(),
+      gaveUp: u53,
+      storeId: text,
+      forgotten: text,
+    },
     { requiredKeys: ["type", "o", "b", "transfer"] },
   ),
   transfer: fc.record(
@@ -225,6 +234,7 @@ export const requests: {
     o: region,
     cuts: few(fc.record({ entry: bytes, cutAt: u53, before: few(itemBefore) })),
   }),
+  return: fc.record({ type: is("return"), storeId: text }),
   "snapshot-begin": fc.record({ type: is("snapshot-begin"), id: text }),
   "snapshot-chunk": fc.record({ type: is("snapshot-chunk"), id: text, cursor: bytes, bytesMax: u53 }),
 };
@@ -384,6 +394,10 @@ export const replies: { readonly [K in PeerReply["type"]]: fc.Arbitrary<Extract<
   "close-reply": fc.record({ type: is("close-reply"), e: u53, last: tail, commit: u53, hlc: u53 }),
   "not-leader": fc.record({ type: is("not-leader"), leader: region, promised: u53 }),
   "cuts-taken": fc.record({ type: is("cuts-taken") }),
+  vouched: fc.record({
+    type: is("vouched"),
+    logs: few(fc.record({ o: region, promised: u53, last: tail })),
+  }),
   "progress-ok": fc.record({ type: is("progress-ok") }),
   "snapshot-begun": fc.record({ type: is("snapshot-begun"), id: text, from: few(snapshotBase) }),
   "snapshot-rows": fc.record({
