@@ -11,7 +11,7 @@
 import { parseArgs } from "node:util";
 import { BUILT_ON_THE_LOST, OPENED_FOR_NOBODY } from "./directed.ts";
 import { type Schedule, scheduleNamed, scheduleNames } from "./schedule.ts";
-import { INTERRUPTED, MOVE_DEATHS, RESTARTS } from "./shaped.ts";
+import { DYING_OPENERS, INTERRUPTED, MOVE_DEATHS, RESTARTS } from "./shaped.ts";
 import { simulate } from "./simulation.ts";
 import { Tally } from "./tally.ts";
 
@@ -21,7 +21,8 @@ const CLEAN_SEEDS = 10 * HARDEST;
 const RARE_MIN = 100;
 /** Which schedule is run until each of these has come up often enough in it. */
 const RARE: readonly (readonly [Schedule, readonly string[]])[] = [
-  [RESTARTS, ["rare: restart right after a promise", "rare: restart right after an OPEN"]],
+  [RESTARTS, ["rare: restart right after a promise"]],
+  [DYING_OPENERS, ["rare: restart right after an OPEN"]],
   [OPENED_FOR_NOBODY, ["rare: uncommitted OPEN cut off"]],
   [scheduleNamed("takeovers"), ["rare: uncommitted OPEN cut off"]],
   [BUILT_ON_THE_LOST, ["rare: applied over a lost dependency"]],

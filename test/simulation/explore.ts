@@ -21,10 +21,6 @@ const BROKEN: Readonly<Record<string, () => Pick<World, "rules" | "crashed">>> =
     const { rules } = mutantNamed("adopts-own-log");
     return { rules: { bestPromise: (promises) => rules.bestPromise(promises) } };
   },
-  "counts-old-epochs": () => {
-    const { rules } = mutantNamed("counts-old-epochs");
-    return { rules: { commitPosition: (...args) => rules.commitPosition(...args) } };
-  },
   "accepts-below-its-promise": () => ({ rules: { acceptsAppend: () => true } }),
   "forgets-its-promise": () => ({
     crashed: (driver) => driver.run(`UPDATE acceptor SET promised = leader_e`),

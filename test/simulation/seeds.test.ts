@@ -9,7 +9,7 @@ const SEEDS_EACH = 12;
 /** Runs that are three times as long as others. */
 const SEEDS_OF: Readonly<Record<string, number>> = { "hand-offs": 10, losses: 10 };
 /** Of moves whose sides die at each step. */
-const INTERRUPTED_SEEDS = 5;
+const INTERRUPTED_SEEDS = 3;
 /** The seeds that the floors are for: `npm run sim` and `npm run sim:campaign` run more of them than there is time for here. */
 const SEEDS_OF_FLOORS = 30;
 /** Over so many seeds of a schedule. Without these an idle simulation would be the greenest of all. */

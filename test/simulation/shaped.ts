@@ -11,10 +11,16 @@ export const RESTARTS: Schedule = {
       ...scheduleNamed("crashes").faults.crash,
       betweenEffects: 0.006,
       delicate: 80,
-      aimed: 0.8,
       idlePerSecond: 0.05,
     },
   },
+};
+
+/** Objects of which who has opened an epoch dies at once, four times of five. */
+export const DYING_OPENERS: Schedule = {
+  ...RESTARTS,
+  name: "dying-openers",
+  faults: { ...RESTARTS.faults, crash: { ...RESTARTS.faults.crash, aimed: 0.8 } },
 };
 
 /** Moves of which either side dies at each step, again and again. */
@@ -33,5 +39,5 @@ export const MOVE_DEATHS: readonly string[] = [1, 2, 3, 4, 5].flatMap((step) =>
 );
 
 export function shapedNamed(name: string): Schedule | undefined {
-  return [RESTARTS, INTERRUPTED].find((candidate) => candidate.name === name);
+  return [RESTARTS, DYING_OPENERS, INTERRUPTED].find((candidate) => candidate.name === name);
 }
