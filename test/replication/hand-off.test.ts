@@ -3,7 +3,16 @@ import { afterEach, describe, expect, test } from "vitest";
 import { EntryKind, type Entry } from "../../src/replication/entry.ts";
 import { entryCodec } from "../../src/wire/entry-codec.ts";
 import type { Promise_, Transfer } from "../../src/replication/message.ts";
-import { Cluster, Node, Story, valueIn, readOf, type ClusterOptions, type Sent } from "./harness.ts";
+import {
+  Cluster,
+  Node,
+  Story,
+  valueIn,
+  readOf,
+  type ClusterOptions,
+  type Sent,
+  settledCluster,
+} from "./harness.ts";
 
 const PROMISE: Promise_ = {
   type: "promise",
@@ -23,11 +32,7 @@ afterEach(() => cluster.close());
 
 /** Region 0 leads its log, holds a lease, and everybody has everything. */
 function settled(options: ClusterOptions = {}): void {
-  cluster = new Cluster(options);
-  cluster.home("anna", 0);
-  cluster.run(500);
-  cluster.wrote(0, "anna", "a", "before", { concern: "all" });
-  cluster.run(200);
+  cluster = settledCluster(options);
 }
 
 const handOff = (at: number, to: number, ms = 5_000) =>

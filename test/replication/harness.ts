@@ -1138,3 +1138,13 @@ function describe(parcel: Sent | undefined): string {
   const what = "message" in parcel ? describeMessage(parcel.message) : parcel.kind;
   return `${name(parcel.from)} → ${name(parcel.to)}: ${what}`;
 }
+
+/** Region 0 leads its log, where anna is at home, and holds a lease; everybody has everything. */
+export function settledCluster(options: ClusterOptions = {}): Cluster {
+  const cluster = new Cluster(options);
+  cluster.home("anna", 0);
+  cluster.run(500);
+  cluster.wrote(0, "anna", "a", "before", { concern: "all" });
+  cluster.run(200);
+  return cluster;
+}

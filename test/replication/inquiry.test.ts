@@ -1,18 +1,14 @@
 /** Whether a log needs another leader: probes, PreVote, the pause after a takeover, and the way there and back. */
 import { afterEach, describe, expect, test } from "vitest";
 import type { PreVote, PreVoteReply } from "../../src/replication/message.ts";
-import { callsIn, Cluster, type ClusterOptions, Node, Story, valueIn } from "./harness.ts";
+import { callsIn, Cluster, type ClusterOptions, Node, Story, valueIn, settledCluster } from "./harness.ts";
 
 let cluster: Cluster;
 afterEach(() => cluster.close());
 
 /** Region 0 leads its log, holds a lease, and everybody has everything. */
 function settled(options: ClusterOptions = {}): void {
-  cluster = new Cluster(options);
-  cluster.home("anna", 0);
-  cluster.run(500);
-  cluster.wrote(0, "anna", "a", "before", { concern: "all" });
-  cluster.run(200);
+  cluster = settledCluster(options);
 }
 
 const misses = (region: number, fields: object = {}) =>

@@ -3,7 +3,7 @@
  * wrong and whoever still listens. `quietAfter` is null while anything is under way or armed: a message, a wake, an alarm.
  */
 import { afterEach, describe, expect, test } from "vitest";
-import { Cluster, type ClusterOptions } from "./harness.ts";
+import { type Cluster, type ClusterOptions, settledCluster } from "./harness.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -14,11 +14,7 @@ let cluster: Cluster;
 afterEach(() => cluster.close());
 
 function settled(options: ClusterOptions = {}): void {
-  cluster = new Cluster(options);
-  cluster.home("anna", 0);
-  cluster.run(500);
-  cluster.wrote(0, "anna", "a", "before", { concern: "all" });
-  cluster.run(200);
+  cluster = settledCluster(options);
 }
 
 /** Somebody at each region's replica has a socket open for anna's changes. */
