@@ -9,6 +9,8 @@ if (!handedOver()) await main();
 
 async function main() {
   const { program } = await import("commander");
+  const { readOwnSource } = await import("../scripts/own-source.mjs");
+  readOwnSource();
   const { latencyOption } = await import("../scripts/latency-option.mjs");
   program.name("ithaca").description("A multi-region replicated store").showHelpAfterError();
 
