@@ -35,6 +35,41 @@ function begin(...given: string[]) {
   return { child, ended, said: () => text };
 }
 
+/** Lines that a checker of somebody else's would stumble over: it knows no more than what stands here. */
+function notAsOthersReadIt(text: string): string[] {
+  const busy = new Set<number>();
+  const ended = new Set<number>();
+  let before = 0;
+  return text
+    .trimEnd()
+    .split("\n")
+    .filter((line) => {
+      const {
+        process: who,
+        type,
+        op,
+        region,
+        time,
+        applied,
+      } = JSON.parse(line) as {
+        process: number;
+        type: "invoke" | "ok" | "fail" | "info";
+        op: string;
+        region: string;
+        time: number;
+        applied?: boolean;
+      };
+      const inOrder = time >= before && (type === "invoke") !== busy.has(who) && !ended.has(who);
+      before = time;
+      if (type === "invoke") busy.add(who);
+      else busy.delete(who);
+      // Nobody knows what became of it: the client goes on as somebody new.
+      if (type === "info") ended.add(who);
+      const told = typeof op === "string" && typeof region === "string";
+      return !inOrder || !told || (applied === false && type !== "ok");
+    });
+}
+
 async function faultsInForce(): Promise<unknown> {
   return (await runtime.store.request("GET", "/v1/faults")).members["faults"];
 }
@@ -66,9 +101,11 @@ test("it passes, says so first, and its report needs nothing else", async () => 
   expect(page).not.toMatch(/<script|<link|<img|<iframe|\bsrc=|\bhref=|url\(|@import/u);
   expect(page).toContain("<svg");
 
-  const { history, problems } = parseHistory(readFileSync(join(out, "history.jsonl"), "utf8"));
+  const text = readFileSync(join(out, "history.jsonl"), "utf8");
+  const { history, problems } = parseHistory(text);
   expect(problems).toStrictEqual([]);
   expect(history.operations().length).toBeGreaterThan(100);
+  expect(notAsOthersReadIt(text)).toStrictEqual([]);
 
   // Its users are gone, and every fault is.
   expect(await faultsInForce()).toStrictEqual([]);
