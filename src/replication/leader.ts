@@ -294,6 +294,8 @@ export class Leadership {
     if (peer === undefined || message.e !== this.e) return;
     const tail = { e: this.e, s: message.match };
     const word = { storeId: message.storeId, inc: message.inc, tail };
+    // It is there after all, whatever became of the calls before.
+    peer.retryAt = 0;
     if (this.#counts(peer, word, { asked: 0, wrote: false }) || peer.amnesiac)
       this.#matched(peer, message.match);
   }

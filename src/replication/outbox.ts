@@ -25,6 +25,8 @@ const REFUSALS_MAX = 6;
 interface Destination {
   /** An entry that is not acknowledged yet, and since when it was watched: how long acknowledgements take. */
   watched: { readonly s: number; readonly at: number } | null;
+  /** A commit position that it was not told yet, and since when it should have been. */
+  untold: { readonly s: number; readonly at: number } | null;
   /** Seq up to which its queue has been given entries, or a doorbell for them. */
   queuedThrough: number;
   /** Since when something is there that came after queuedThrough. */
@@ -85,11 +87,12 @@ export class Outbox {
     const { now, config } = this.#context;
     for (const leadership of this.#leaderships.all()) {
       for (const peer of leadership.peers) {
-        if (acknowledged(leadership, peer)) continue;
+        const { watched, untold } = this.#destination(leadership, peer);
+        if (acknowledged(leadership, peer) && !isCutOff(peer, untold)) continue;
         // Under load there is always something under way; what counts is how long it has been.
-        const watched = this.#destination(leadership, peer).watched;
-        if (watched !== null && now - watched.at < config.timing.retryMs[0]!) {
-          this.#context.alarmAt(watched.at + config.timing.retryMs[0]!);
+        const since = watched ?? untold;
+        if (since !== null && now - since.at < config.timing.retryMs[0]!) {
+          this.#context.alarmAt(since.at + config.timing.retryMs[0]!);
           continue;
         }
         const row = this.#rows.get(keyOf(leadership, peer));
@@ -136,8 +139,15 @@ export class Outbox {
     const { now, config, storage } = this.#context;
     const { log } = leadership;
     const destination = this.#destination(leadership, peer);
+    this.#watchNews(leadership, peer, destination);
     if (acknowledged(leadership, peer)) {
       destination.watched = null;
+      const { untold } = destination;
+      if (untold !== null && isCutOff(peer, untold)) {
+        const scheduled = this.#rows.has(keyOf(leadership, peer));
+        if (!scheduled) this.#context.alarmAt(untold.at + config.timing.retryMs[0]!);
+        return;
+      }
       if (this.#rows.delete(keyOf(leadership, peer))) storage.deleteOutbox(log.o, peer.region);
       return;
     }
@@ -163,11 +173,26 @@ export class Outbox {
     );
   }
 
+  /** The next append tells it of the commit, unless calls do not reach it: then that is a matter for the schedule. */
+  #watchNews({ log }: Leadership, peer: Peer, destination: Destination): void {
+    const { now } = this.#context;
+    if (peer.match === null || peer.toldCommit >= log.commit) destination.untold = null;
+    else if (destination.untold === null || peer.toldCommit >= destination.untold.s)
+      destination.untold = { s: log.commit, at: now };
+  }
+
   #destination(leadership: Leadership, peer: Peer): Destination {
     const key = keyOf(leadership, peer);
     let destination = this.#destinations.get(key);
     if (destination === undefined) {
-      destination = { watched: null, queuedThrough: 0, restSince: null, enqueuing: false, refusals: 0 };
+      destination = {
+        watched: null,
+        untold: null,
+        queuedThrough: 0,
+        restSince: null,
+        enqueuing: false,
+        refusals: 0,
+      };
       this.#destinations.set(key, destination);
     }
     return destination;
@@ -239,6 +264,11 @@ function framedWithin(entries: Batch["entries"], room: number): number {
   let bytes = 0;
   const over = entries.findIndex((raw) => (bytes += raw.bytes.length + FRAMING_BYTES) > room);
   return over === -1 ? entries.length : Math.max(1, over);
+}
+
+/** It waits for news of the commit, and calls do not reach it. */
+function isCutOff(peer: Peer, untold: Destination["untold"]): boolean {
+  return untold !== null && peer.failures > 0;
 }
 
 /** Settled means acknowledged, not sent. */

@@ -449,6 +449,7 @@ export class Cluster {
   turns = 0;
   readonly #options: ClusterOptions;
   readonly #cuts = new Map<string, CallFailure>();
+  readonly #refused = new Set<string>();
   readonly #asks = new Map<string, Ask>();
   readonly #questions = new Map<number, Sent>();
   /** Batches whose region cannot be reached: their queue keeps them. */
@@ -485,8 +486,15 @@ export class Cluster {
     this.#note(`      ${name(a)} and ${name(b)} cannot reach each other`);
   }
 
+  /** Calls from one to the other are refused; calls the other way arrive, and queues deliver. */
+  refuseCalls(from: RegionIndex, to: RegionIndex): void {
+    this.#refused.add(`${from}>${to}`);
+    this.#note(`      calls from ${name(from)} to ${name(to)} are refused`);
+  }
+
   heal(): void {
     this.#cuts.clear();
+    this.#refused.clear();
     this.#deliverQueued();
     this.#note(`      every region reaches every other`);
   }
@@ -770,7 +778,7 @@ export class Cluster {
   }
 
   #post(parcel: Parcel & { from: RegionIndex; to: RegionIndex; generation: number }, delayMs?: number): void {
-    const cut = parcel.kind === "request" || parcel.kind === "reply" ? this.#obstacle(parcel) : undefined;
+    const cut = parcel.kind === "request" || parcel.kind === "reply" ? this.#refusal(parcel) : undefined;
     if (cut !== undefined && (parcel.kind === "request" || parcel.kind === "reply")) {
       const caller = parcel.kind === "request" ? parcel.from : parcel.to;
       const timeoutMs =
@@ -790,6 +798,11 @@ export class Cluster {
     delayMs: number,
   ): Sent {
     return { ...parcel, dueAt: this.now + delayMs, order: ++this.#order };
+  }
+
+  #refusal(parcel: Parcel & { from: RegionIndex; to: RegionIndex }): CallFailure | undefined {
+    const refused = parcel.kind === "request" && this.#refused.has(`${parcel.from}>${parcel.to}`);
+    return refused ? "refused" : this.#obstacle(parcel);
   }
 
   #obstacle(parcel: { from: RegionIndex; to: RegionIndex }): CallFailure | undefined {

@@ -82,7 +82,24 @@ describe("the queue", () => {
     cluster.run(1_500);
     expect(cluster.log(2, 0)).toMatchObject({ head: 3, applied: 3 });
     expect(cluster.log(0, 0).peers).toMatchObject([{ match: 3 }, { match: 3 }]);
+  });
+
+  test("may bring entries before a majority has them: until the region knows of the commit, it is not settled", () => {
+    settled({ queueMs: 300 });
+    cluster.refuseCalls(0, 2);
+    cluster.hold = ({ kind, to }) => kind === "request" && to === 1;
+    cluster.write(0, "anna", "a", "1");
+    cluster.run(450);
+    cluster.hold = () => false;
+    cluster.release();
+    cluster.run(9_000);
+    expect(cluster.log(0, 0)).toMatchObject({ committed: 3, peers: [{ match: 3 }, { match: 3 }] });
+    expect(cluster.log(2, 0)).toMatchObject({ head: 3, committed: 2 });
+    cluster.heal();
+    cluster.run(40_000);
+    expect(cluster.log(2, 0)).toMatchObject({ head: 3, committed: 3 });
     expect(cluster.node(0).storage.outbox()).toEqual([]);
+    expect(cluster.quietAfter(3 * 3_600_000)).not.toBeNull();
   });
 
   test("that refuses is asked again, and in the end left alone", () => {
