@@ -6,11 +6,11 @@ import { assert } from "../lib/assert.ts";
 import { Acquaintances } from "./acquaintances.ts";
 import type { ReplicaConfig } from "./config.ts";
 import type { CallFailure, DeliveryEnd, Effect, SinkBatch } from "./effect.ts";
-import type { EntryCodec } from "./entry.ts";
+import type { Entry, EntryCodec } from "./entry.ts";
 import { tick, type Hlc } from "./hlc.ts";
 import type { Log } from "./log.ts";
 import type { PeerReply, PeerRequest } from "./message.ts";
-import type { RegionIndex } from "./position.ts";
+import type { Position, RegionIndex } from "./position.ts";
 import type { Rules } from "./rules.ts";
 import type { Storage } from "./storage.ts";
 
@@ -123,6 +123,12 @@ export class Context {
     const log = this.logs.get(o);
     assert(log !== undefined, `no log of origin ${o} in this configuration`);
     return log;
+  }
+
+  /** Null where the log no longer has it. */
+  entryAt({ o, e, s }: Position): Entry | null {
+    const row = this.storage.entry(o, s);
+    return row === null || row.e !== e ? null : this.codec.decode(row.bytes);
   }
 
   peers(): RegionIndex[] {

@@ -47,7 +47,7 @@ export class EarlierKeys {
       this.#users.set(owner.user, keys);
     }
     const place = keys.places.get(idOf(key, request.principal));
-    return place === undefined ? null : this.#entryAt(place);
+    return place === undefined ? null : this.#context.entryAt(place);
   }
 
   /** When the user left; 0 where the log no longer has it. */
@@ -77,18 +77,13 @@ export class EarlierKeys {
           entriesMax: PIECE_ENTRIES,
         });
         for (const { e, s } of found) {
-          const entry = this.#entryAt({ o: home, e, s });
+          const entry = this.#context.entryAt({ o: home, e, s });
           if (entry?.user === user) yield entry;
         }
         at = looked;
       }
       if ((storage.entry(home, after)?.hlc ?? 0) < since) return;
     }
-  }
-
-  #entryAt({ o, e, s }: Position): Entry | null {
-    const row = this.#context.storage.entry(o, s);
-    return row === null || row.e !== e ? null : this.#context.codec.decode(row.bytes);
   }
 }
 

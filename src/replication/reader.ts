@@ -19,6 +19,7 @@ import { lostWrites } from "./lost-writes.ts";
 import type { OwnerRow } from "./message.ts";
 import type { Moves } from "./move.ts";
 import type { RegionIndex } from "./position.ts";
+import { receiptOf } from "./receipt.ts";
 import type {
   ClientReply,
   DivergentRequest,
@@ -34,7 +35,6 @@ import type { StoredItem } from "./storage.ts";
 import type { Waiter } from "./waiters.ts";
 import { notLeader, sentOn } from "./redirect.ts";
 import { viewOf } from "./item-view.ts";
-import { receiptOf } from "./writer.ts";
 import { wallOf } from "./hlc.ts";
 
 /** Rows of one page of a list's scan: tombstones and expired items are skipped on the way. */

@@ -7,6 +7,7 @@
  */
 import { onPrepare, wordOf } from "./acceptor.ts";
 import { Applier } from "./apply.ts";
+import { Claims } from "./claim.ts";
 import { Compaction } from "./compaction.ts";
 import type { ReplicaConfig } from "./config.ts";
 import { Context, type Hash } from "./context.ts";
@@ -89,6 +90,7 @@ export class Replica {
   readonly #recovery: Recovery;
   readonly #moves: Moves;
   readonly #writer: Writer;
+  readonly #claims: Claims;
   readonly #reader: Reader;
   readonly #manyReader: ManyReader;
   readonly #feed: Feed;
@@ -181,15 +183,21 @@ export class Replica {
       onWritten: (leadership) => this.#outbox.onWritten(leadership),
       paused: () => this.#receiver.restoring,
     });
-    this.#writer = new Writer(
+    this.#writer = new Writer({
       context,
-      this.#applier,
-      this.#leaderships,
-      this.#followers,
-      (leadership) => this.#outbox.onWritten(leadership),
-      this.#erasures,
-      this.#moves,
-    );
+      applier: this.#applier,
+      leaderships: this.#leaderships,
+      followers: this.#followers,
+      onWritten: (leadership) => this.#outbox.onWritten(leadership),
+      moves: this.#moves,
+    });
+    this.#claims = new Claims({
+      context,
+      applier: this.#applier,
+      leaderships: this.#leaderships,
+      erasures: this.#erasures,
+      onWritten: (leadership) => this.#outbox.onWritten(leadership),
+    });
     this.#erasing = new EraseRequests({
       context,
       erasures: this.#erasures,
@@ -499,7 +507,7 @@ export class Replica {
       case "home":
         return this.#waiters.add(this.#reader.home(id, request));
       case "claim":
-        return this.#waiters.add(this.#writer.claim(id, request));
+        return this.#waiters.add(this.#claims.claim(id, request));
       case "move":
         return this.#waiters.add(this.#moves.move(id, request));
       case "erase":

@@ -7,14 +7,17 @@
  * what is there. What it had put to expire expires as long after it is run as it would have after it was written.
  */
 import { getTextEncoding } from "@bufbuild/protobuf/wire";
+import type { Acknowledgements } from "./acknowledgement.ts";
+import type { Attempt, Outcome } from "./attempt.ts";
 import type { Context } from "./context.ts";
-import { OpKind, type Entry, type Op } from "./entry.ts";
+import { OpKind, type Entry, type Op, type ResolveMark } from "./entry.ts";
+import { Shown } from "./facts.ts";
 import { wallOf } from "./hlc.ts";
 import type { Deciding } from "./items-seen.ts";
-import { lostEntry, recordedAt } from "./lost-write.ts";
+import { identityOf, lostEntry, recordedAt } from "./lost-write.ts";
 import type { LostRow } from "./message.ts";
 import { decideAgain, type Decision } from "./operations.ts";
-import type { ItemCommand, Settlement } from "./request.ts";
+import type { ItemCommand, Settlement, WriteRequest } from "./request.ts";
 import type { Rules } from "./rules.ts";
 
 /** `row`: the lost write, open. */
@@ -39,6 +42,51 @@ export function decideSettlement(
   const resolve = { ...place, how: "replayed" } as const;
   // What it writes comes of what its writer had seen then.
   return { ...decision, status: 200, builtOn: [...decision.builtOn, ...lost.xdeps], resolve, after };
+}
+
+/** There is no such lost write, or it was settled. Null: it is open. */
+export function settledBefore(
+  context: Context,
+  acknowledgements: Acknowledgements,
+  attempt: Attempt,
+  { action }: Settlement,
+  row: LostRow | null,
+): Outcome | null {
+  const { request, owner, leadership } = attempt;
+  const facts = acknowledgements.facts(attempt, new Shown());
+  if (row === null || row.state === "folded")
+    return acknowledgements.refuse(attempt, 0, { kind: "refused", reason: "no-divergent", facts });
+  const { state, by } = row;
+  if (state === "open") return null;
+  if (by === undefined || state !== (action === "replay" ? "replayed" : "discarded")) {
+    const judged = by?.o === leadership.log.o ? by.s : 0;
+    return acknowledgements.refuse(attempt, judged, {
+      kind: "refused",
+      reason: "settled",
+      state,
+      by: by ?? null,
+      facts,
+    });
+  }
+  const entry = context.entryAt(by);
+  const deps = [...(entry?.deps ?? []), owner, ...request.session.positions].filter(({ o }) => o !== by.o);
+  const at = wallOf(entry?.hlc ?? row.hlc);
+  return acknowledgements.logged(attempt, { position: by, status: 200, at, deps, replayed: true });
+}
+
+/** A request whose first attempt is among the lost writes: it is done now, and nobody has to decide about that any more. */
+export function settlingToo(
+  { hash, rules, storage }: Context,
+  { user, principal, idempotency }: WriteRequest,
+  decision: Decision,
+): Decision {
+  if (decision.kind !== "change" || idempotency === undefined || !rules.knowsRetries()) return decision;
+  const row = storage
+    .lostOfRequest(user, identityOf(hash, principal, idempotency))
+    .find(({ state }) => state === "open");
+  if (row === undefined) return decision;
+  const resolve: ResolveMark = { o: row.o, e: row.e, s: row.s, how: "replayed" };
+  return { ...decision, resolve, after: [recordedAt(row)] };
 }
 
 function commandOf(op: Op, rules: Rules): ItemCommand | null {
