@@ -83,6 +83,7 @@ export interface DrillResult {
 export class Stopped extends Error {}
 
 const BEAT_MS = 500;
+const FIRST_LOOKS = 3;
 
 export async function runDrill(options: DrillOptions): Promise<DrillResult> {
   const drill = new Drill(options);
@@ -426,7 +427,9 @@ function isSilent({ replicas, feeds }: FinalReading): boolean {
 }
 
 async function firstLook(caller: Caller): Promise<readonly RegionView[]> {
-  const reply = await look(caller);
+  let reply = await look(caller);
+  // A store that has just been started makes all its objects for the first answer.
+  for (let tries = 1; reply === undefined && tries < FIRST_LOOKS; tries++) reply = await look(caller);
   if (reply === undefined) throw new NotReady(`GET /v1/regions at ${caller.base} does not answer`);
   const silent = reply.filter(({ reachable }) => !reachable);
   if (silent.length > 0)

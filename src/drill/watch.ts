@@ -35,6 +35,8 @@ export interface RegionView {
 
 export interface Sighting {
   readonly atMs: number;
+  /** When it asked. */
+  readonly askedMs: number;
   /** Where the drill stood when it looked. */
   readonly from: string;
   readonly regions: readonly RegionView[];
@@ -94,7 +96,7 @@ export class Watch {
     while (!this.#stopped) {
       const began = this.#nowMs();
       const regions = await look(this.#caller, from);
-      if (regions !== undefined) this.sightings.push({ atMs: this.#nowMs(), from, regions });
+      if (regions !== undefined) this.sightings.push({ atMs: this.#nowMs(), askedMs: began, from, regions });
       await pause(Math.max(50, EVERY_MS - (this.#nowMs() - began)));
     }
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { History } from "../../src/checker/history.ts";
 import { checksumsOf } from "../../src/drill/checksums.ts";
 import { costOf } from "../../src/drill/cost.ts";
 import { seriesOf, worstLag } from "../../src/drill/report/series.ts";
@@ -77,28 +78,39 @@ describe("checksums", () => {
 });
 
 describe("replication lag", () => {
-  it("is the furthest that a region was behind, in entries and in time, and says when nobody could tell", () => {
-    const at = (atMs: number, ...regions: RegionView[]) => ({ atMs, from: "weur", regions });
-    const silent = { ...view("apac"), reachable: false };
+  it("is what a region had not applied, in entries, and since the oldest write of it was acknowledged", () => {
+    const history = new History();
+    const wrote = (seq: number, atMs: number) => {
+      const asked = { process: 1, op: "write", user: "alice", key: "a", region: "weur", value: seq } as const;
+      history.ok(history.invoke(asked, atMs * 1e6 - 1), { version: `weur.16.${seq}` }, atMs * 1e6);
+      return { user: "alice", key: "a", op: "put", position: `weur.16.${seq}`, value: seq } as const;
+    };
+    const kept = [wrote(7, 500), wrote(8, 900), wrote(9, 1_900)];
+    // Cut off by a failover: nothing to wait for.
+    wrote(12, 600);
+    const at = (atMs: number, ...regions: RegionView[]) => ({ atMs, askedMs: atMs, from: "weur", regions });
     const series = seriesOf(
-      [],
+      history.operations(),
       [
-        at(0, view("weur", {}), view("apac", { applied: "2", lagMs: 9_000 })),
-        at(
-          1_000,
-          view("weur", {}),
-          view("apac", { applied: "7", lagMs: 120 }, { partition: 4, lagMs: 5_000 }),
-        ),
-        at(2_000, view("weur", {}), silent),
-        at(3_000, view("weur", {}), view("apac", { applied: "9", lagMs: null })),
+        at(950, view("weur", { head: "8", applied: "8" }), view("apac", { head: "6", applied: "6" })),
+        at(1_000, view("weur", { head: "8", applied: "8" }), view("apac", { head: "7", applied: "7" })),
+        at(2_000, view("weur", {}), { ...view("apac"), reachable: false }),
+        at(3_000, view("weur", {}), view("apac", {}, { partition: 4, applied: "1", head: "99" })),
       ],
       ["weur", "apac"],
-      new Set([3]),
+      [{ user: "alice", home: "weur", partition: 3 }],
+      kept,
       4_000,
     );
+    expect(series.lag[1]?.points.map(({ entries, ms }) => [entries, ms])).toStrictEqual([
+      [2, 450],
+      [1, 100],
+      [null, null],
+      [0, 0],
+    ]);
     expect(worstLag(series, 1_000, 4_000)).toStrictEqual([
       { region: "weur", entries: 0, ms: 0, looks: 3, unknown: 0 },
-      { region: "apac", entries: 2, ms: 120, looks: 3, unknown: 2 },
+      { region: "apac", entries: 1, ms: 100, looks: 3, unknown: 1 },
     ]);
   });
 });

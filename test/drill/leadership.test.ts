@@ -35,6 +35,7 @@ function sighting(atMs: number, state: string, epoch = "16"): Sighting {
   const leader = epoch === "16" ? "weur" : "enam";
   return {
     atMs,
+    askedMs: atMs,
     from: "apac",
     regions: [{ region: "apac", reachable: true, logs: [{ ...log, leader }], costs: [] }],
   };

@@ -49,7 +49,7 @@ export function lagPictures(report: Report): string[] {
   const { series } = report;
   const pictures = [
     ["entries", "log entries that a region had not applied; a gap: it could not be asked"],
-    ["ms", "ms that what a region shows may be old; a gap: it cannot say"],
+    ["ms", "ms since the oldest write not applied was acknowledged"],
   ] as const;
   return pictures.map(([member, unit]) =>
     timeChart({

@@ -44,7 +44,8 @@ export function reportOf(result: DrillResult, circumstances: Circumstances) {
     result.recorder.history.operations(),
     result.sightings,
     result.regions,
-    new Set(result.members.map(({ partition }) => partition)),
+    result.members,
+    result.final.entries,
     result.phases.at(-1)?.toMs ?? 0,
   );
   const fault = result.phases.find(({ name }) => name === "fault");

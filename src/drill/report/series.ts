@@ -1,5 +1,9 @@
 /** What happened over time, in buckets of a second: operations per client region, and how far each region was behind. */
+import type { LogEntry } from "../../checker/authority.ts";
 import type { Operation } from "../../checker/operation.ts";
+import { acknowledgedWrites } from "../../checker/touch.ts";
+import { parseVersion } from "../../checker/version.ts";
+import type { Member } from "../cohort.ts";
 import type { Sighting } from "../watch.ts";
 
 const BUCKET_MS = 1_000;
@@ -21,7 +25,7 @@ export interface LagPoint {
   readonly atMs: number;
   /** Log entries that the region had not applied and some region had; null: it could not be asked. */
   readonly entries: number | null;
-  /** How old what it shows may be, of the log that is furthest behind, as it says itself; null: it cannot say. */
+  /** Age of the oldest acknowledged write of the drill that the region had not applied; 0: it had all of them. null: likewise. */
   readonly ms: number | null;
 }
 
@@ -30,7 +34,7 @@ export interface WorstLag {
   readonly region: string;
   readonly entries: number;
   readonly ms: number;
-  /** How often it was looked at, and how often of these it could not say how far it is behind. */
+  /** How often it was looked at, and how often of these it could not be asked. */
   readonly looks: number;
   readonly unknown: number;
 }
@@ -39,9 +43,12 @@ export function seriesOf(
   operations: readonly Operation[],
   sightings: readonly Sighting[],
   regions: readonly string[],
-  partitions: ReadonlySet<number>,
+  members: readonly Member[],
+  kept: readonly LogEntry[],
   lengthMs: number,
 ): Series {
+  const partitions = new Set(members.map(({ partition }) => partition));
+  const writes = writesByLog(operations, members, kept);
   const buckets = Math.ceil(lengthMs / BUCKET_MS);
   return {
     bucketMs: BUCKET_MS,
@@ -59,7 +66,7 @@ export function seriesOf(
       points: sightings.map((sighting) => ({
         atMs: Math.round(sighting.atMs),
         entries: entriesBehind(sighting, region, partitions),
-        ms: msBehind(sighting, region, partitions),
+        ms: msBehind(sighting, region, writes),
       })),
     })),
   };
@@ -99,12 +106,44 @@ function entriesBehind(
   return behind.reduce((sum, entries) => sum + Math.max(0, entries), 0);
 }
 
-function msBehind({ regions }: Sighting, region: string, partitions: ReadonlySet<number>): number | null {
+interface Written {
+  readonly seq: bigint;
+  /** When it was acknowledged. */
+  readonly atMs: number;
+}
+
+/** Acknowledged writes that are in the logs to stay: what a failover cut off is nothing to wait for. */
+function writesByLog(
+  operations: readonly Operation[],
+  members: readonly Member[],
+  kept: readonly LogEntry[],
+): Map<string, Written[]> {
+  const partitions = new Map(members.map(({ user, partition }) => [user, partition]));
+  const there = new Set(kept.map(({ user, position }) => `${user} ${position}`));
+  const logs = new Map<string, Written[]>();
+  for (const { op, user, version } of operations.flatMap(acknowledgedWrites)) {
+    const parsed = typeof version === "string" ? parseVersion(version) : undefined;
+    if (parsed === undefined || !there.has(`${user} ${version}`)) continue;
+    const name = `${partitions.get(user)}/${parsed.origin}`;
+    const written = logs.get(name) ?? [];
+    logs.set(name, written);
+    written.push({ seq: parsed.seq, atMs: op.end / 1e6 });
+  }
+  return logs;
+}
+
+function msBehind(
+  { regions, askedMs }: Sighting,
+  region: string,
+  writes: ReadonlyMap<string, readonly Written[]>,
+): number | null {
   const view = regions.find((each) => each.region === region);
   if (view?.reachable !== true) return null;
-  const lags = view.logs.filter(({ partition }) => partitions.has(partition)).map(({ lagMs }) => lagMs);
-  return lags.reduce<number | null>(
-    (most, ms) => (most === null || ms === null ? null : Math.max(most, ms)),
-    0,
+  const applied = new Map(view.logs.map((log) => [`${log.partition}/${log.origin}`, BigInt(log.applied)]));
+  const ages = [...writes].flatMap(([name, written]) =>
+    written
+      .filter(({ seq, atMs }) => seq > (applied.get(name) ?? 0n) && atMs < askedMs)
+      .map(({ atMs }) => askedMs - atMs),
   );
+  return ages.reduce((oldest, age) => Math.max(oldest, age), 0);
 }

@@ -115,7 +115,7 @@ function divergentText({
 }
 
 function lagText({ region, entries, ms, looks, unknown }: WorstLag): string {
-  const silent = unknown === 0 ? "" : `, not known at ${unknown} of ${looks} looks`;
+  const silent = unknown === 0 ? "" : `, silent at ${unknown} of ${looks} looks`;
   return `${region} ${entries} entries, ${showDuration(ms)}${silent}`;
 }
 
