@@ -13,9 +13,9 @@ import { redacted, type Erasures } from "./erasure.ts";
 import { moved, versionAt } from "./home.ts";
 import type { Log } from "./log.ts";
 import { idempotencyDigest, identityOf, isUsersWrite } from "./lost-write.ts";
-import type { IdempotencyRow, ItemRow, OwnerRow } from "./message.ts";
 import { decoded, strangeness, UNREADABLE_PV } from "./newer-code.ts";
 import { leaderOf, type Epoch } from "./position.ts";
+import type { IdempotencyRow, ItemRow, OwnerRow } from "./state-row.ts";
 import type { UndoImage } from "./storage.ts";
 
 const NO_BYTES = new Uint8Array(0);

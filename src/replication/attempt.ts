@@ -1,9 +1,9 @@
 /** One attempt of a write where its user's log is led, and what it has come to by now. */
 import type { Settled } from "./anchor.ts";
 import type { Leadership } from "./leader.ts";
-import type { OwnerRow } from "./message.ts";
 import type { Position } from "./position.ts";
 import type { ClientReply, ImportResult, WriteRequest } from "./request.ts";
+import type { OwnerRow } from "./state-row.ts";
 
 export interface Attempt {
   readonly request: WriteRequest;

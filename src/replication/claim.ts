@@ -11,10 +11,10 @@ import { homeReply } from "./facts.ts";
 import { firstVersion } from "./home.ts";
 import type { Leadership } from "./leader.ts";
 import type { Leaderships } from "./leaderships.ts";
-import type { OwnerRow } from "./message.ts";
 import type { Position } from "./position.ts";
 import { notLeader } from "./redirect.ts";
 import type { ClaimRequest, ClientReply } from "./request.ts";
+import type { OwnerRow } from "./state-row.ts";
 import type { Waiter } from "./waiters.ts";
 
 export class Claims {

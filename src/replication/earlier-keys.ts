@@ -8,10 +8,10 @@
 import type { Context } from "./context.ts";
 import type { Entry } from "./entry.ts";
 import { hlcAt, type Hlc } from "./hlc.ts";
-import type { OwnerRow, PastHome } from "./message.ts";
 import type { Position } from "./position.ts";
 import { ATTEMPTS_MS } from "./recent-keys.ts";
 import type { WriteRequest } from "./request.ts";
+import type { OwnerRow, PastHome } from "./state-row.ts";
 
 /** Entries of a log that are looked through in one piece. */
 const PIECE_ENTRIES = 1_024;

@@ -12,9 +12,9 @@ import { hlcAt, wallOf } from "./hlc.ts";
 import type { Leadership } from "./leader.ts";
 import type { Leaderships } from "./leaderships.ts";
 import { sentOn } from "./redirect.ts";
-import type { ErasureRow, OwnerRow } from "./message.ts";
 import type { Position, RegionIndex } from "./position.ts";
 import type { ClientReply, EraseRequest, ErasureRequest, ErasureState } from "./request.ts";
+import type { ErasureRow, OwnerRow } from "./state-row.ts";
 import type { Waiter } from "./waiters.ts";
 
 export class EraseRequests {

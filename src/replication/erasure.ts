@@ -16,9 +16,9 @@ import type { Context, Hash } from "./context.ts";
 import { EntryKind, type Entry, type EraseMark } from "./entry.ts";
 import { erasuresBefore } from "./home.ts";
 import type { Hlc } from "./hlc.ts";
-import type { ErasureRow } from "./message.ts";
 import { decoded } from "./newer-code.ts";
 import { samePosition, type Position } from "./position.ts";
+import type { ErasureRow } from "./state-row.ts";
 import type { ErasureWork } from "./storage.ts";
 
 /** Owners that are looked at in one piece. */

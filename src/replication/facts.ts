@@ -3,9 +3,9 @@ import { decodeXdeps } from "../wire/xdeps-codec.ts";
 import type { Context } from "./context.ts";
 import { wallOf } from "./hlc.ts";
 import type { Leadership } from "./leader.ts";
-import type { ItemRow, OwnerRow } from "./message.ts";
 import { type CrossPosition, type RegionIndex } from "./position.ts";
 import type { ClientReply, Facts, SessionPosition } from "./request.ts";
+import type { ItemRow, OwnerRow } from "./state-row.ts";
 
 export class Shown {
   readonly #positions = new Map<string, SessionPosition>();

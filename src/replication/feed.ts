@@ -20,11 +20,11 @@ import { factsOf, Shown } from "./facts.ts";
 import type { Follower } from "./follower.ts";
 import type { Leaderships } from "./leaderships.ts";
 import type { Log } from "./log.ts";
-import type { OwnerRow } from "./message.ts";
 import { Pollers } from "./pollers.ts";
 import type { Position, RegionIndex } from "./position.ts";
 import type { ChangesRequest, ClientReply, FeedPlace } from "./request.ts";
 import { coverage } from "./session.ts";
+import type { OwnerRow } from "./state-row.ts";
 import type { Waiter } from "./waiters.ts";
 
 interface Subscriber extends Subscription {

@@ -13,11 +13,11 @@ import { importedBy } from "./import.ts";
 import type { Leadership } from "./leader.ts";
 import type { Leaderships } from "./leaderships.ts";
 import { idempotencyDigest } from "./lost-write.ts";
-import type { IdempotencyRow } from "./message.ts";
 import type { Position, RegionIndex } from "./position.ts";
 import { RecentKeys } from "./recent-keys.ts";
 import { notLeader } from "./redirect.ts";
 import type { Command, WriteRequest } from "./request.ts";
+import type { IdempotencyRow } from "./state-row.ts";
 
 type Known = Pick<IdempotencyRow, "o" | "e" | "s" | "status" | "hlc" | "fingerprint">;
 

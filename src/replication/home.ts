@@ -7,8 +7,8 @@
  * these entries depends on the one before (see move.ts).
  */
 import { EntryKind, type Entry } from "./entry.ts";
-import type { OwnerRow, PastHome } from "./message.ts";
 import { samePosition, type Position, type RegionIndex } from "./position.ts";
+import type { OwnerRow, PastHome } from "./state-row.ts";
 
 /** Versions of one life: the first is its CLAIM's. */
 const MOVES_MAX = 2 ** 24;

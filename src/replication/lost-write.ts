@@ -18,9 +18,9 @@ import {
 } from "./entry.ts";
 import { live } from "./items-seen.ts";
 import { wallOf } from "./hlc.ts";
-import type { LostRow } from "./message.ts";
 import { understood } from "./newer-code.ts";
 import { samePosition, type Position } from "./position.ts";
+import type { LostRow } from "./state-row.ts";
 import type { UndoImage } from "./storage.ts";
 
 const NO_BYTES = new Uint8Array(0);

@@ -6,11 +6,11 @@ import type { Shown } from "./facts.ts";
 import { wallOf } from "./hlc.ts";
 import { live } from "./items-seen.ts";
 import { recordedAt, recordOf } from "./lost-write.ts";
-import type { LostRow } from "./message.ts";
 import { understood } from "./newer-code.ts";
 import type { Position } from "./position.ts";
 import { viewOf } from "./item-view.ts";
 import type { DivergentRequest, LostOpView, LostWriteView } from "./request.ts";
+import type { LostRow } from "./state-row.ts";
 
 export interface LostPage {
   readonly entries: readonly LostWriteView[];

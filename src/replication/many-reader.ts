@@ -14,7 +14,6 @@ import { Shown } from "./facts.ts";
 import { homesOf } from "./home.ts";
 import type { Leadership } from "./leader.ts";
 import type { Levels } from "./level.ts";
-import type { OwnerRow } from "./message.ts";
 import type { Moves } from "./move.ts";
 import type { Position, RegionIndex } from "./position.ts";
 import { viewOf } from "./item-view.ts";
@@ -24,6 +23,7 @@ import type { ClientReply, LostPosition, ManyFacts, ReadManyRequest, ReadOutcome
 import { coverage } from "./session.ts";
 import type { Waiter } from "./waiters.ts";
 import { live } from "./items-seen.ts";
+import type { OwnerRow } from "./state-row.ts";
 
 type ItemsReply = Extract<ClientReply, { kind: "items" }>;
 /** By read; null: not known here. */

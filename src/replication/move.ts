@@ -30,12 +30,12 @@ import { hlcAt } from "./hlc.ts";
 import type { Leadership } from "./leader.ts";
 import type { Leaderships } from "./leaderships.ts";
 import type { Log } from "./log.ts";
-import type { Moving, OwnerRow } from "./message.ts";
 import { samePosition, type Position, type RegionIndex } from "./position.ts";
 import { homeReply } from "./facts.ts";
 import { isToCome } from "./session.ts";
 import { sentOn } from "./redirect.ts";
 import type { ClientReply, MoveRequest } from "./request.ts";
+import type { Moving, OwnerRow } from "./state-row.ts";
 import type { Waiter } from "./waiters.ts";
 
 /** A target that is further behind than this is not there yet: the user would have to wait for it. */

@@ -16,7 +16,6 @@ import { homesOf } from "./home.ts";
 import type { Levels } from "./level.ts";
 import { isUsersWrite, lostEntry, recordedAt } from "./lost-write.ts";
 import { lostWrites } from "./lost-writes.ts";
-import type { OwnerRow } from "./message.ts";
 import type { Moves } from "./move.ts";
 import type { RegionIndex } from "./position.ts";
 import { receiptOf } from "./receipt.ts";
@@ -36,6 +35,7 @@ import type { Waiter } from "./waiters.ts";
 import { notLeader, sentOn } from "./redirect.ts";
 import { viewOf } from "./item-view.ts";
 import { wallOf } from "./hlc.ts";
+import type { OwnerRow } from "./state-row.ts";
 
 /** Rows of one page of a list's scan: tombstones and expired items are skipped on the way. */
 const SCAN_ROWS = 1_001;

@@ -1,9 +1,9 @@
 /** Where a request is sent on to when another region leads the log that it needs. */
 import type { Context } from "./context.ts";
 import type { Way } from "./leaderships.ts";
-import type { OwnerRow } from "./message.ts";
 import type { Position } from "./position.ts";
 import type { Redirect } from "./request.ts";
+import type { OwnerRow } from "./state-row.ts";
 
 export type Elsewhere = Extract<Way, { kind: "elsewhere" }>;
 

@@ -8,7 +8,7 @@ import { guardMs, type Timing } from "./config.ts";
 import { lackingOf, type CutPart } from "./cut.ts";
 import { OpKind, type Concern, type Op } from "./entry.ts";
 import { judge, type Judgement, type LogKnowledge } from "./epoch-table.ts";
-import type { Moving, Promise_ } from "./message.ts";
+import type { Promise_ } from "./message.ts";
 import {
   compareTails,
   leaderOf,
@@ -18,6 +18,7 @@ import {
   type RegionIndex,
   type Tail,
 } from "./position.ts";
+import type { Moving } from "./state-row.ts";
 import type { ExpiredItem, GrantRow } from "./storage.ts";
 
 /** What a leader knows of itself when it asks whether it may acknowledge. */

@@ -15,10 +15,10 @@ import { Shown } from "./facts.ts";
 import { wallOf } from "./hlc.ts";
 import type { Deciding } from "./items-seen.ts";
 import { identityOf, lostEntry, recordedAt } from "./lost-write.ts";
-import type { LostRow } from "./message.ts";
 import { decideAgain, type Decision } from "./operations.ts";
 import type { ItemCommand, Settlement, WriteRequest } from "./request.ts";
 import type { Rules } from "./rules.ts";
+import type { LostRow } from "./state-row.ts";
 
 /** `row`: the lost write, open. */
 export function decideSettlement(

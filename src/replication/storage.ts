@@ -3,8 +3,9 @@
  * whole. The one implementation is src/storage; it runs on Durable Objects and on Node.
  */
 import type { LostState, RawEntry } from "./entry.ts";
-import type { ErasureRow, IdempotencyRow, ItemRow, LostRow, OwnerRow, SnapshotBase } from "./message.ts";
+import type { SnapshotBase } from "./message.ts";
 import type { Epoch, Position, RegionIndex, Tail } from "./position.ts";
+import type { ErasureRow, IdempotencyRow, ItemRow, LostRow, OwnerRow } from "./state-row.ts";
 
 export interface AcceptorRow {
   readonly o: RegionIndex;

@@ -7,8 +7,8 @@
 import type { Context } from "./context.ts";
 import { isWhole, staysOf, type Stay } from "./home.ts";
 import type { Log } from "./log.ts";
-import type { OwnerRow } from "./message.ts";
 import type { FeedPlace } from "./request.ts";
+import type { OwnerRow } from "./state-row.ts";
 
 export class Story {
   readonly owner: OwnerRow;

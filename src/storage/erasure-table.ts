@@ -1,5 +1,5 @@
 /** The erasures that the replica knows of, and how far it has come with each. */
-import type { ErasureRow } from "../replication/message.ts";
+import type { ErasureRow } from "../replication/state-row.ts";
 import type { ErasureWork } from "../replication/storage.ts";
 import { blob, integer, num } from "./column.ts";
 import type { SqlDriver, SqlValue } from "./sql-driver.ts";

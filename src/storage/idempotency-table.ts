@@ -1,5 +1,5 @@
 /** What was answered to each request that came with an idempotency key. */
-import type { IdempotencyRow } from "../replication/message.ts";
+import type { IdempotencyRow } from "../replication/state-row.ts";
 import { blob, integer, num, str } from "./column.ts";
 import type { SqlDriver, SqlValue } from "./sql-driver.ts";
 

@@ -1,5 +1,5 @@
 /** The items of all users, tombstones among them. */
-import type { ItemRow } from "../replication/message.ts";
+import type { ItemRow } from "../replication/state-row.ts";
 import type { ListQuery, StoredItem } from "../replication/storage.ts";
 import { blob, integer, NO_BYTES, num, str } from "./column.ts";
 import type { ExpiringItems } from "./expiring-items.ts";

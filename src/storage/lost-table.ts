@@ -1,7 +1,7 @@
 /** The lost writes that are recorded, and what became of each. */
 import type { LostState } from "../replication/entry.ts";
-import type { LostRow } from "../replication/message.ts";
 import type { Position } from "../replication/position.ts";
+import type { LostRow } from "../replication/state-row.ts";
 import { blob, integer, num, str } from "./column.ts";
 import type { SqlDriver, SqlValue } from "./sql-driver.ts";
 

@@ -1,7 +1,7 @@
 /**
  * Where each user is at home, and where they were before. What a user has that expires is handed on with the home.
  */
-import type { OwnerRow } from "../replication/message.ts";
+import type { OwnerRow } from "../replication/state-row.ts";
 import { decodeHomeCourse, encodeHomeCourse } from "../wire/snapshot-shape.ts";
 import { blob, integer, num, str } from "./column.ts";
 import type { ExpiringItems } from "./expiring-items.ts";

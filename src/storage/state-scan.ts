@@ -3,7 +3,7 @@
  * last row of the page before; it crosses between replicas, and so between versions of the code.
  */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import type { ErasureRow, IdempotencyRow, ItemRow, LostRow, OwnerRow } from "../replication/message.ts";
+import type { ErasureRow, IdempotencyRow, ItemRow, LostRow, OwnerRow } from "../replication/state-row.ts";
 import { NO_BYTES } from "./column.ts";
 import type { ErasureTable } from "./erasure-table.ts";
 import type { IdempotencyTable } from "./idempotency-table.ts";

@@ -3,7 +3,7 @@
  * for what an entry did beside items, one for each item.
  */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import type { IdempotencyRow, ItemRow, OwnerRow } from "../replication/message.ts";
+import type { IdempotencyRow, ItemRow, OwnerRow } from "../replication/state-row.ts";
 import { decodeHomeCourse, encodeHomeCourse } from "../wire/snapshot-shape.ts";
 import type { UndoImage } from "../replication/storage.ts";
 

@@ -1,4 +1,5 @@
 /** The rows of a snapshot. */
+import type { SnapshotBase, SnapshotRow } from "../replication/message.ts";
 import type {
   ErasureRow,
   IdempotencyRow,
@@ -7,9 +8,7 @@ import type {
   Moving,
   OwnerRow,
   PastHome,
-  SnapshotBase,
-  SnapshotRow,
-} from "../replication/message.ts";
+} from "../replication/state-row.ts";
 import { lostState } from "./entry-codec.ts";
 import { epochStartShape, positionShape, tailShape } from "./position-shape.ts";
 import type { Reader } from "./reader.ts";

@@ -9,8 +9,8 @@ import {
   staysOf,
   versionAt,
 } from "../../src/replication/home.ts";
-import type { OwnerRow } from "../../src/replication/message.ts";
 import type { ClientReply, MoveRequest } from "../../src/replication/request.ts";
+import type { OwnerRow } from "../../src/replication/state-row.ts";
 import { entryCodec } from "../../src/wire/entry-codec.ts";
 import { bytesOf, Cluster, Node, NO_SESSION, Story, tracesOf, type Ask } from "./harness.ts";
 

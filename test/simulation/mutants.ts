@@ -5,9 +5,9 @@
  * or finds after a crash. Each names the schedule that shows it best.
  */
 import { lackingOf, neededOf } from "../../src/replication/cut.ts";
-import type { Moving } from "../../src/replication/message.ts";
 import { judge } from "../../src/replication/epoch-table.ts";
 import { type Rules, RULES } from "../../src/replication/rules.ts";
+import type { Moving } from "../../src/replication/state-row.ts";
 import type { ExpiredItem } from "../../src/replication/storage.ts";
 import { WORKLOAD } from "./client.ts";
 import {

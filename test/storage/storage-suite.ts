@@ -5,7 +5,7 @@
  * mebibyte, text whose order in bytes is not its order in JavaScript.
  */
 import { beforeEach, describe, expect, test } from "vitest";
-import type { IdempotencyRow, ItemRow, LostRow, OwnerRow } from "../../src/replication/message.ts";
+import type { IdempotencyRow, ItemRow, LostRow, OwnerRow } from "../../src/replication/state-row.ts";
 import type { LogRow, SinkRow, UndoImage } from "../../src/replication/storage.ts";
 import { IntegerOutOfRange } from "../../src/storage/column.ts";
 import { compareKeys, prefixEnd, rangeOf } from "../../src/storage/key-range.ts";
