@@ -1,175 +1,29 @@
 /**
  * What the core keeps. Synchronous; every call of one turn is one transaction, which the host commits or rolls back
- * whole. The one implementation is src/storage; it runs on Durable Objects and on Node.
+ * whole. The one implementation is src/storage; it runs on Durable Objects and on Node. The rows have their own files; whoever
+ * stores or looks up takes them from here.
  */
+import type { AcceptorRow, GrantRow, LeadershipRow } from "./authority-row.ts";
 import type { LostState, RawEntry } from "./entry.ts";
-import type { SnapshotBase } from "./message.ts";
-import type { Epoch, Position, RegionIndex, Tail } from "./position.ts";
+import type {
+  BaseRow,
+  CutPlace,
+  DivergentRow,
+  EpochRow,
+  LogHead,
+  LogRow,
+  UndoImage,
+  UserEntry,
+} from "./log-row.ts";
+import type { Epoch, Position, RegionIndex } from "./position.ts";
 import type { ErasureRow, IdempotencyRow, ItemRow, LostRow, OwnerRow } from "./state-row.ts";
+import type { ExpiredItem, ListQuery, StoredItem } from "./stored-item.ts";
+import type { ErasureWork, OutboxRow, PinRow, RestoreRow, SinkRow } from "./work-row.ts";
 
-export interface AcceptorRow {
-  readonly o: RegionIndex;
-  /** Never decreases (I5). */
-  readonly promised: Epoch;
-  /** Highest counter this region proposed or saw; never decreases. */
-  readonly maxCounter: number;
-  readonly leaderE: Epoch;
-  readonly leaderInc: number;
-}
-export interface GrantRow {
-  readonly o: RegionIndex;
-  readonly grantee: RegionIndex;
-  /** Instant by this replica's clock, guard included. */
-  readonly until: number;
-}
-export interface LeadershipRow {
-  readonly o: RegionIndex;
-  readonly e: Epoch;
-  /** Its OPEN is on a majority. */
-  readonly opened: boolean;
-  readonly ackAfter: number;
-  readonly leaseUntil: number;
-  /** What is known of the other voters; absent when put: what stands there stays. */
-  readonly voters?: readonly VoterRow[];
-}
-/** A voter as its leader knows it (R8). */
-export interface VoterRow extends Tail {
-  readonly region: RegionIndex;
-  readonly storeId: string;
-  readonly inc: number;
-}
-/** End of the part of a log that is no longer kept. */
-export interface BaseRow {
-  readonly o: RegionIndex;
-  readonly e: Epoch;
-  readonly s: number;
-  readonly chain: Uint8Array;
-  readonly hlc: number;
-  /** Latest deletion of which no tombstone is left: an answer that finds nothing may stand on it. */
-  readonly reclaimed: Tail;
-}
-export interface LogRow extends RawEntry {
-  readonly o: RegionIndex;
-  readonly hlc: number;
-  /** Commit position known when the row was written: what a restart begins with. */
-  readonly commit: number;
-  readonly applied: boolean;
-  /** Whose entry it is; empty: nobody's. null: not known, because an older version stored it or it does not decode here. */
-  readonly user: string | null;
-  readonly chain: Uint8Array;
-  readonly undo: UndoImage | null;
-  /** Its chain hash was computed from bytes that are gone. */
-  readonly redacted?: boolean;
-}
-/** An entry that may be a user's. */
-export interface UserEntry extends Tail {
-  readonly entryBytes: number;
-}
-/** What was there before an entry, in the order of its ops. */
-export interface UndoImage {
-  readonly items: readonly { readonly user: string; readonly key: string; readonly before: ItemRow | null }[];
-  readonly owner: { readonly user: string; readonly before: OwnerRow | null } | null;
-  readonly idempotency: {
-    readonly user: string;
-    readonly k: Uint8Array;
-    readonly before: IdempotencyRow | null;
-  } | null;
-  /** What it did to a lost write: it recorded it, or settled it. Absent: nothing. */
-  readonly lost?: Position & { readonly user: string; readonly did: "record" | "settle" };
-}
-export interface LogHead {
-  readonly e: Epoch;
-  readonly s: number;
-  readonly hlc: number;
-  readonly commit: number;
-  readonly chain: Uint8Array;
-}
-export interface EpochRow {
-  readonly o: RegionIndex;
-  readonly e: Epoch;
-  readonly start: number;
-}
-export interface OutboxRow {
-  readonly o: RegionIndex;
-  readonly dest: RegionIndex;
-  /** Index into the retry schedule. */
-  readonly stage: number;
-  readonly nextAt: number;
-}
-/** How far one log's changes are with one sink. */
-export interface SinkRow {
-  readonly o: RegionIndex;
-  readonly name: string;
-  /** How often it was set to another place by hand. */
-  readonly round: number;
-  /** Everything through this seq was delivered, or is none of its business. */
-  readonly delivered: number;
-  /** `lost`: what follows `delivered` is no longer kept. Both wait for somebody to resume them. */
-  readonly state: "active" | "parked" | "lost";
-  /** End of the batch that failed, so that it is the same batch again; 0 where none did. */
-  readonly through: number;
-  /** Failures of that batch in a row. */
-  readonly attempts: number;
-  /** When it is tried again. */
-  readonly nextAt: number;
-  readonly error: string;
-}
-export interface PinRow {
-  readonly id: string;
-  readonly until: number;
-  readonly bases: readonly { readonly o: RegionIndex; readonly s: number }[];
-}
-export interface RestoreRow {
-  readonly id: string;
-  readonly source: RegionIndex;
-  readonly cursor: Uint8Array;
-  /** All rows are here; what is left is replay. */
-  readonly scanned: boolean;
-  readonly bases: readonly SnapshotBase[];
-  readonly until: readonly Position[];
-}
-export interface ListQuery {
-  readonly user: string;
-  readonly prefix: string;
-  readonly start?: string;
-  readonly end?: string;
-  readonly after?: string;
-  readonly reverse: boolean;
-  readonly rowsMax: number;
-}
-/** An item without, or with, its value (`value` is empty where it was not asked for; `size` always tells). */
-export interface StoredItem extends ItemRow {
-  readonly size: number;
-}
-/** An item whose time has come. */
-export interface ExpiredItem {
-  readonly user: string;
-  readonly key: string;
-  readonly expiresAt: number;
-  /** Of its value. */
-  readonly size: number;
-}
-/** Where an entry stood that was cut off here. */
-export interface CutPlace extends Position {
-  /** Whose it is; null: it does not decode here, or an older version kept it and did not say. */
-  readonly user: string | null;
-  readonly foundAt: number;
-}
-export interface DivergentRow extends CutPlace {
-  readonly applied: boolean;
-  readonly entry: Uint8Array;
-  readonly undo: UndoImage | null;
-}
-
-/** An erasure as a replica works on it. */
-export interface ErasureWork extends ErasureRow {
-  readonly stage: number;
-  /** While redacting: the log that is looked at, and the last seq that was. */
-  readonly log: number;
-  readonly through: number;
-  /** ms since 1970; 0: it is not. */
-  readonly doneAt: number;
-}
+export type * from "./authority-row.ts";
+export type * from "./log-row.ts";
+export type * from "./stored-item.ts";
+export type * from "./work-row.ts";
 
 export interface Storage {
   meta(k: string): string | number | null;
