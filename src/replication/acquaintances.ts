@@ -8,12 +8,14 @@
  *                                           an answer that takes a write says so, and any other is passed over
  *   a promise with a shorter log            it went back
  *
- * It counts again once it calls its storage by the name under which it asked to be taken in again (recovery.ts).
+ * It counts again once it calls its storage by the name under which it asked to be taken in again (recovery.ts). A name is good for
+ * one return: whoever loses its memory under it has to ask again, under another one.
  *
  * Durable: it stands in the row that a leader writes with each lease, and when a voter was restarted. A voter that went back by
  * less than a restart, or was restarted as often since without saying anything, cannot be told from one that was restarted.
  */
 import { compareTails, EMPTY_TAIL, type RegionIndex, type Tail } from "./position.ts";
+import type { Acquainted } from "./message.ts";
 import type { Rules, Word } from "./rules.ts";
 import type { Storage, VoterRow } from "./storage.ts";
 
@@ -84,7 +86,10 @@ export class Acquaintances {
     const known = this.#of(region);
     const isLate = asked <= known.heardAt;
     const before = { storeId: known.storeId, inc: known.inc, tail: known.tails.get(o) ?? EMPTY_TAIL };
-    if (this.#rules.hasForgotten(before, said, { proves: wrote && !isLate, whole })) this.#forget(region);
+    if (this.#rules.hasForgotten(before, said, { proves: wrote && !isLate, whole })) {
+      this.#forget(region);
+      if (said.storeId !== "" && said.storeId === this.#expected.get(region)) this.#disappoint(region);
+    }
     if (this.#forgetful.has(region)) {
       this.#strange.set(region, said.storeId);
       return false;
@@ -117,6 +122,29 @@ export class Acquaintances {
   expect(region: RegionIndex, storeId: string): void {
     this.#meet(region, storeId);
     this.#expected.set(region, storeId);
+    this.#persistExpected();
+  }
+
+  /** Whom it would take the others for now: by no name who has lost its memory, unless it may be back under one. */
+  others(): Acquainted[] {
+    const forgetful = this.all().map((region) => ({
+      region,
+      storeId: this.#expected.get(region) ?? "",
+      inc: 0,
+    }));
+    const others = [...this.#known]
+      .filter(([region, { storeId }]) => storeId !== "" && !this.#forgetful.has(region))
+      .map(([region, { storeId, inc }]) => ({ region, storeId, inc }));
+    return [...forgetful, ...others];
+  }
+
+  /** It was back under that name, and has lost its memory again. */
+  #disappoint(region: RegionIndex): void {
+    this.#expected.delete(region);
+    this.#persistExpected();
+  }
+
+  #persistExpected(): void {
     this.#storage.setMeta("expected", [...this.#expected].map((each) => each.join(":")).join(","));
   }
 

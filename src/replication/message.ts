@@ -73,7 +73,19 @@ export interface Return {
 /** What a voter that has forgotten must have promised and have, before it may vote again. Of every log. */
 export interface Vouched {
   readonly type: "vouched";
+  /** Of the one that vouches. */
+  readonly storeId: string;
+  readonly inc: number;
+  /** For whom it would take the other voters: who has forgotten and does not know it vouches for nobody. */
+  readonly others: readonly Acquainted[];
   readonly logs: readonly Vouch[];
+}
+
+export interface Acquainted {
+  readonly region: RegionIndex;
+  /** Empty: nobody that it would count. */
+  readonly storeId: string;
+  readonly inc: number;
 }
 
 export interface Vouch {

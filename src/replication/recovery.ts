@@ -3,7 +3,7 @@
  *
  *   it was told that it has forgotten ──▶ takes a new name, and drops of its logs what is not known to be committed
  *     ──▶ asks every other voter: under what do you know me from now on, what have you promised, where do your logs end?
- *     ──▶ all have answered, none of which has forgotten itself ──▶ its logs reach as far as the greatest of theirs
+ *     ──▶ all have answered, none of which has forgotten itself, as far as the others know ──▶ its logs reach as far as the greatest of theirs
  *     ──▶ promises the greatest ballot that any of them has promised, holds as granted what it may have granted, and is back
  *
  * Why that is enough. Let what it said before it asked be true, and all of it forgotten. *Its promises:* whoever asked it for a ballot had
@@ -14,7 +14,8 @@
  * there or later. So whoever counts it is told of it. *Its grants:* it holds every other voter to have one, from now on. What it
  * said before and what comes late was true when it was said, and is contained in all this; it needs no cancelling.
  *
- * Two voters that have forgotten are no help to each other: with three voters the other two have to have been there all along.
+ * Two voters that have forgotten are no help to each other: with three voters the other two have to have been there all along. One of them
+ * may have forgotten and not know it; so each says for whom it takes the others, and words that do not go together are asked for again.
  *
  * Nothing ticks: what failed is tried again when somebody comes, and an instance that is restarted begins anew.
  */
@@ -37,6 +38,10 @@ interface Attempt {
   readonly asking: Set<RegionIndex>;
   failures: number;
   notBefore: number;
+  /** Somebody came since the last failure. */
+  stirred: boolean;
+  /** The followers know how far the logs of the others go. */
+  told: boolean;
 }
 
 export interface RecoveryParts {
@@ -87,27 +92,38 @@ export class Recovery {
       asking: new Set(),
       failures: 0,
       notBefore: 0,
+      stirred: true,
+      told: false,
     };
   }
 
   #goOn(attempt: Attempt): void {
     const { context, followers } = this.#parts;
     const peers = context.peers();
+    attempt.stirred ||= this.#stirred;
     const missing = peers.filter((peer) => !attempt.words.has(peer) && !attempt.asking.has(peer));
-    if (missing.length > 0 && (attempt.failures === 0 || this.#stirred)) {
+    if (missing.length > 0 && attempt.stirred) {
       if (context.now < attempt.notBefore) context.wakeAt(attempt.notBefore);
       else for (const peer of missing) this.#ask(attempt, peer);
     }
     if (!context.rules.mayReturn(attempt.words.size, peers.length)) return;
+    const doubtful = this.#doubtful(attempt);
+    if (doubtful.size > 0) {
+      for (const peer of doubtful) attempt.words.delete(peer);
+      attempt.told = false;
+      return this.#rest(attempt);
+    }
     let whole = true;
     for (const log of context.logs.values()) {
       const end = furthest(attempt, log);
       if (context.rules.hasCaughtUp(log.last, end)) continue;
       whole = false;
       const follower = followers.get(log.o);
-      follower?.heardOf(end);
+      // Said again in every turn it would be asked for again in every turn, should whoever had it have lost it.
+      if (!attempt.told || this.#stirred) follower?.heardOf(end);
       if (this.#stirred) follower?.want();
     }
+    attempt.told = true;
     if (whole) this.#return(attempt);
   }
 
@@ -121,9 +137,27 @@ export class Recovery {
         attempt.words.set(peer, reply);
         return;
       }
-      attempt.notBefore = context.now + Math.min(REST_MS_MAX, REST_MS * 2 ** Math.min(attempt.failures, 10));
-      attempt.failures += 1;
+      this.#rest(attempt);
     });
+  }
+
+  /** Those whose words do not go together: one may have forgotten, or been taken in again, since the other heard of it. */
+  #doubtful({ words }: Attempt): Set<RegionIndex> {
+    const { rules } = this.#parts.context;
+    const doubtful = new Set<RegionIndex>();
+    for (const [witness, { others }] of words)
+      for (const other of others) {
+        const said = words.get(other.region);
+        if (said !== undefined && rules.contradicts(other, said)) doubtful.add(witness).add(other.region);
+      }
+    return doubtful;
+  }
+
+  #rest(attempt: Attempt): void {
+    attempt.notBefore =
+      this.#parts.context.now + Math.min(REST_MS_MAX, REST_MS * 2 ** Math.min(attempt.failures, 10));
+    attempt.failures += 1;
+    attempt.stirred = false;
   }
 
   #return(attempt: Attempt): void {
@@ -148,11 +182,17 @@ export function vouchFor(
   leaderships: Leaderships,
   { from, message }: { readonly from: RegionIndex; readonly message: Return },
 ): Vouched | Nack {
-  if (context.hasForgotten) return { type: "nack", promised: 0 };
+  if (context.hasForgotten || message.storeId === "") return { type: "nack", promised: 0 };
   context.acquaintances.expect(from, message.storeId);
   for (const leadership of leaderships.all()) leadership.meetAnew(from);
   const logs = [...context.logs.values()].map(({ o, promised, last }) => ({ o, promised, last }));
-  return { type: "vouched", logs };
+  return {
+    type: "vouched",
+    logs,
+    storeId: context.identity,
+    inc: context.incarnation,
+    others: context.acquaintances.others().filter(({ region }) => region !== from),
+  };
 }
 
 function wordsOf({ words }: Attempt, { o }: Log): Vouched["logs"] {

@@ -328,7 +328,8 @@ export class Replica {
   }
 
   #onPeer(id: number, from: RegionIndex, message: PeerRequest): void {
-    this.#stir();
+    // Two that have forgotten would take each other's questions for visits, and ask for ever.
+    if (message.type !== "return") this.#stir();
     if (message.type === "close-now") return this.#onCloseNow(id, message);
     if (message.type === "pre-vote") return this.#onPreVote(id, from, message);
     if (message.type === "transfer") return this.#onTransfer(id, from, message);
@@ -482,7 +483,7 @@ export class Replica {
     if (request.op === "status") return refuse({ kind: "status", status: this.status(request.endOf) });
     if (request.op === "sink") return refuse(this.#sinks.control(request));
     this.#stir();
-    // Who has lost its memory leads nothing and never will: whoever asked is to look elsewhere, and to say whom it missed.
+    // Who has lost its memory leads nothing until it is taken in again: whoever asked is to look elsewhere, and to say whom it missed.
     if (this.#receiver.restoring || this.#context.hasForgotten)
       return refuse({ kind: "refused", reason: "not-ready" });
     const { pendingRequestsMax, pendingBytesMax } = this.#context.config.limits;

@@ -101,6 +101,8 @@ export interface Rules {
   ): boolean;
   /** R8: of the other voters so many have said what a voter that has forgotten must know. One that is left out may be the one that it promised. */
   mayReturn(answered: number, others: number): boolean;
+  /** R8: does one voter remember another as somebody else than the one that speaks, or as one that was restarted since? */
+  contradicts(known: Omit<Word, "tail">, said: Omit<Word, "tail">): boolean;
   /** R8: does its log reach as far as the furthest that it heard of? */
   hasCaughtUp(last: Tail, furthest: Tail): boolean;
   /** R8: what it has to hold as promised from then on. */
@@ -249,6 +251,8 @@ export const RULES: Rules = {
         (proves && whole && compareTails(said.tail, known.tail) < 0))),
 
   mayReturn: (answered, others) => answered >= others,
+
+  contradicts: (known, said) => known.storeId !== said.storeId || known.inc > said.inc,
 
   hasCaughtUp: (last, furthest) => compareTails(last, furthest) >= 0,
 

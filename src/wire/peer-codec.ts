@@ -9,6 +9,7 @@
  * keep in memory (chains, ids, cursors) is short, and so a copy.
  */
 import type {
+  Acquainted,
   Append,
   AppendMismatch,
   AppendOk,
@@ -79,6 +80,12 @@ const sinkMarkShape = message<SinkMark>("SinkMark", {
   name: one(1, text),
   round: one(2, u53),
   s: one(3, u53),
+});
+
+const acquaintedShape = message<Acquainted>("Acquainted", {
+  region: one(1, region),
+  storeId: one(2, text),
+  inc: one(3, u53),
 });
 
 const vouchShape = message<Vouch>("Vouch", {
@@ -281,7 +288,15 @@ const replyShape = choice<PeerReply>("PeerReply", {
       open: one(3, tailShape),
     }),
   ],
-  vouched: [21, tagged<Vouched>("Vouched", "vouched", { logs: many(1, vouchShape) })],
+  vouched: [
+    21,
+    tagged<Vouched>("Vouched", "vouched", {
+      logs: many(1, vouchShape),
+      storeId: one(2, text),
+      inc: one(3, u53),
+      others: many(4, acquaintedShape),
+    }),
+  ],
   "cuts-taken": [20, tagged<CutsTaken>("CutsTaken", "cuts-taken", {})],
 });
 

@@ -527,6 +527,36 @@ describe("R8: voters that have lost their memory", () => {
     for (const { until } of grants) expect(until).toBe(cluster.now + 3_000 + 753);
   });
 
+  test("do not take the word of one that has forgotten too, and does not know it", () => {
+    settled();
+    cluster.home("ben", 2);
+    cluster.wrote(0, "anna", "a", "1", { concern: "all" });
+    cluster.run(2_000);
+    // What the two have without the leader, who knows both, and whom only one of them reaches afterwards.
+    empty(1);
+    empty(2);
+    cluster.cut(0, 2);
+    cluster.wrote(0, "anna", "a", "2");
+    cluster.wrote(0, "anna", "a", "3");
+    cluster.run(20_000);
+    cluster.write(0, "anna", "a", "4");
+    cluster.run(20_000);
+    expect(cluster.node(0).status().forgetful).toEqual([1]);
+    expect(cluster.peer(1, 2, { type: "prepare", o: 0, b: 50, transfer: false })).toMatchObject({
+      type: "nack",
+    });
+    expect(cluster.quietAfter(7_200_000)).not.toBeNull();
+    // Told too, it vouches for nobody.
+    cluster.heal();
+    cluster.write(0, "anna", "a", "5");
+    cluster.run(20_000);
+    cluster.write(0, "anna", "a", "6");
+    cluster.run(20_000);
+    expect(cluster.node(0).status().forgetful).toEqual([1, 2]);
+    // Each of them asks the other, and neither takes that for a visit.
+    expect(cluster.quietAfter(7_200_000)).not.toBeNull();
+  });
+
   test("that have forgotten too vouch for nobody", () => {
     settled();
     cluster.wrote(0, "anna", "a", "1", { concern: "all" });

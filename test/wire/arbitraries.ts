@@ -397,6 +397,9 @@ export const replies: { readonly [K in PeerReply["type"]]: fc.Arbitrary<Extract<
   vouched: fc.record({
     type: is("vouched"),
     logs: few(fc.record({ o: region, promised: u53, last: tail })),
+    storeId: text,
+    inc: u53,
+    others: few(fc.record({ region, storeId: text, inc: u53 })),
   }),
   "progress-ok": fc.record({ type: is("progress-ok") }),
   "snapshot-begun": fc.record({ type: is("snapshot-begun"), id: text, from: few(snapshotBase) }),
