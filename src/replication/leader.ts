@@ -18,6 +18,7 @@ import { wallOf } from "./hlc.ts";
 import type { Log } from "./log.ts";
 import type { Append, AppendMismatch, PeerReply, Progress } from "./message.ts";
 import { PROTOCOL_VERSION } from "./entry.ts";
+import { backOff, forgetWord, newPeer, type Peer } from "./peer.ts";
 import { counterOf, type Epoch, type RegionIndex } from "./position.ts";
 import type { Standing, Word } from "./rules.ts";
 import type { LeadershipRow } from "./storage.ts";
@@ -33,44 +34,6 @@ const REMIND_MS = 500;
 /** Appends under way to one peer: enough to fill a long round trip at that pace. */
 const IN_FLIGHT_MAX = 16;
 const IN_FLIGHT_BYTES_MAX = 2_000_000;
-/** After a failed call the peer is tried again no sooner than this, doubling, while somebody waits for it. */
-const BACKOFF_MS = 100;
-const BACKOFF_MS_MAX = 5_000;
-
-export interface Peer {
-  readonly region: RegionIndex;
-  /** Last seq known to be ours there; null before its first answer. */
-  match: number | null;
-  /** Next seq to send. */
-  next: number;
-  inFlight: number;
-  inFlightBytes: number;
-  /** Commit position it was last told and has acknowledged. */
-  toldCommit: number;
-  lastSentAt: number;
-  /** Number of the last append sent to it, and the greatest number among those it answered. */
-  sent: number;
-  answered: number;
-  /** Sending time of the latest grant request it accepted. */
-  grantedAt: number;
-  /** Last reading of its clock; and the last one that was known when this instance wrote to its storage. */
-  stamp: number;
-  provenStamp: number;
-  /** Somebody there waits for the commit position. */
-  eager: boolean;
-  failures: number;
-  /** Appends up to this number count as one failure: they were under way together. */
-  failedThrough: number;
-  retryAt: number;
-  /** It is too far behind to be sent entries; it pulls by itself and says when it is done. */
-  distant: boolean;
-  /** Its incarnation, as far as it was counted. */
-  inc: number;
-  /** It has lost its memory (R8): it is sent entries, and not counted. */
-  amnesiac: boolean;
-  /** State of the sinks that it was told and has acknowledged. */
-  toldSinks: number;
-}
 
 export class Leadership {
   readonly log: Log;
@@ -112,29 +75,13 @@ export class Leadership {
     this.leaseUntil = row.leaseUntil;
     this.#provenAt = log.last.s;
     this.#bornAt = row.opened ? log.last.s : this.start - 1;
-    this.peers = context.peers().map((region) => ({
-      region,
-      match: null,
-      // A guess that is usually right: it has all that came before this instance, or before this epoch.
-      next: row.opened ? log.last.s + 1 : this.start,
-      inFlight: 0,
-      inFlightBytes: 0,
-      toldCommit: -1,
-      lastSentAt: 0,
-      sent: 0,
-      answered: 0,
-      grantedAt: 0,
-      stamp: 0,
-      provenStamp: 0,
-      eager: false,
-      failures: 0,
-      failedThrough: 0,
-      retryAt: 0,
-      distant: false,
-      inc: 0,
-      amnesiac: context.acquaintances.hasForgotten(region),
-      toldSinks: 0,
-    }));
+    this.peers = context.peers().map((region) =>
+      newPeer(region, {
+        // A guess that is usually right: it has all that came before this instance, or before this epoch.
+        next: row.opened ? log.last.s + 1 : this.start,
+        amnesiac: context.acquaintances.hasForgotten(region),
+      }),
+    );
   }
 
   standing(): Standing {
@@ -276,15 +223,7 @@ export class Leadership {
   meetAnew(region: RegionIndex): void {
     const peer = this.peers.find((candidate) => candidate.region === region);
     if (peer === undefined) return;
-    Object.assign(peer, {
-      match: null,
-      next: this.log.last.s + 1,
-      answered: 0,
-      grantedAt: 0,
-      toldCommit: -1,
-      toldSinks: 0,
-      inc: 0,
-    });
+    forgetWord(peer, this.log.last.s + 1);
     this.#context.changed = true;
   }
 
@@ -440,9 +379,7 @@ export class Leadership {
     // What was sent later has been answered: this one says nothing of now.
     if (sent.number <= peer.failedThrough || sent.number < peer.answered) return;
     peer.failedThrough = this.#sends;
-    peer.failures += 1;
-    peer.retryAt =
-      this.#context.now + Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** Math.min(peer.failures - 1, 10));
+    backOff(peer, this.#context.now);
   }
 
   #onMismatch(peer: Peer, reply: AppendMismatch): void {

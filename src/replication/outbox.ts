@@ -8,9 +8,10 @@
  */
 import type { Context } from "./context.ts";
 import { PROTOCOL_VERSION } from "./entry.ts";
-import type { Leadership, Peer } from "./leader.ts";
+import type { Leadership } from "./leader.ts";
 import type { Leaderships } from "./leaderships.ts";
 import type { Batch } from "./message.ts";
+import type { Peer } from "./peer.ts";
 import type { RegionIndex } from "./position.ts";
 import type { OutboxRow } from "./storage.ts";
 
