@@ -95,4 +95,7 @@ export interface TransferReply {
   readonly counter: number;
   /** Its OPEN, once it leads; before that nothing. */
   readonly open: Tail;
+  /** Identity of the heir's storage, and its incarnation (R8). Absent: older code. */
+  readonly storeId?: string;
+  readonly inc?: number;
 }

@@ -166,6 +166,7 @@ export class HandOff {
     const run = this.#run;
     const { timing } = this.#context.config;
     state.calling = true;
+    const asked = this.#context.calls + 1;
     this.#context.call(
       state.to,
       { type: "transfer", o: this.#log.o, e: state.e },
@@ -174,11 +175,18 @@ export class HandOff {
         this.#context.changed = true;
         state.calling = false;
         if (reply?.type !== "transfer-reply") state.why = "silent";
-        else if (reply.ready) state.ready = reply.counter;
+        else if (reply.ready && this.#counts(state.to, reply, asked)) state.ready = reply.counter;
         else state.why = "not-ready";
       },
       timing.probeMs,
     );
+  }
+
+  /** R8: an heir that has lost its memory, and does not know it, would count its own promise, which is worth nothing. */
+  #counts(to: RegionIndex, { storeId, inc }: TransferReply, asked: number): boolean {
+    if (storeId === undefined || inc === undefined) return true;
+    const hearing = { o: this.#log.o, asked, wrote: false, whole: false };
+    return this.#context.acquaintances.counts(to, { storeId, inc, tail: EMPTY_TAIL }, hearing);
   }
 
   /** Durable with this turn, before anybody hears of it. */
@@ -255,16 +263,20 @@ export function answerTransfer(
     /** The leadership of the log, opened or not. */
     readonly leadership: () => Leadership | null;
     readonly restoring: boolean;
+    readonly storeId: string;
+    readonly inc: number;
   },
   { from, message }: { readonly from: RegionIndex; readonly message: Transfer },
 ): () => TransferReply | null {
-  const { candidate, leadership, restoring } = parts;
+  const { candidate, leadership, restoring, storeId, inc } = parts;
   const { e, promise } = message;
   const reply = (ready: boolean, open: Tail = EMPTY_TAIL): TransferReply => ({
     type: "transfer-reply",
     ready,
     counter: Math.max(log.acceptor.maxCounter, counterOf(log.promised)),
     open,
+    storeId,
+    inc,
   });
   const able = !restoring && log.parkedAt === null && log.leaderEpoch <= e;
   if (promise === undefined) {

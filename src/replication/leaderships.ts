@@ -152,6 +152,8 @@ export class Leaderships {
       candidate,
       leadership: () => this.of(o),
       restoring: restoring || this.#context.hasForgotten,
+      storeId: this.#context.identity,
+      inc: this.#context.incarnation,
     };
     return answerTransfer(this.#context.log(o), parts, { from, message });
   }

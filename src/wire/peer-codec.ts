@@ -286,6 +286,8 @@ const replyShape = choice<PeerReply>("PeerReply", {
       ready: one(1, flag),
       counter: one(2, u53),
       open: one(3, tailShape),
+      storeId: maybe(4, text),
+      inc: maybe(5, u53),
     }),
   ],
   vouched: [

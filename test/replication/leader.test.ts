@@ -557,6 +557,20 @@ describe("R8: voters that have lost their memory", () => {
     expect(cluster.quietAfter(7_200_000)).not.toBeNull();
   });
 
+  test("are handed no log while they do not know it", () => {
+    settled();
+    cluster.wrote(0, "anna", "a", "1", { concern: "all" });
+    cluster.run(500);
+    empty(1);
+    // Or it would be taken in again, and could lead.
+    cluster.cut(1, 2);
+    const request = { op: "hand-off", origin: 0, to: 1, from: 0, deadlineAt: cluster.now + 5_000 } as const;
+    const ask = cluster.client(0, request);
+    cluster.runUntil(() => ask.reply !== null);
+    expect(ask.reply).toMatchObject({ kind: "not-handed-off", why: "not-ready" });
+    expect(cluster.node(0).status().forgetful).toEqual([1]);
+  });
+
   test("that have forgotten too vouch for nobody", () => {
     settled();
     cluster.wrote(0, "anna", "a", "1", { concern: "all" });

@@ -386,7 +386,17 @@ export const replies: { readonly [K in PeerReply["type"]]: fc.Arbitrary<Extract<
   }),
   "probe-ok": fc.record({ type: is("probe-ok"), leader: region, e: u53, restoring: fc.boolean() }),
   promise,
-  "transfer-reply": fc.record({ type: is("transfer-reply"), ready: fc.boolean(), counter: u53, open: tail }),
+  "transfer-reply": fc.record(
+    {
+      type: is("transfer-reply"),
+      ready: fc.boolean(),
+      counter: u53,
+      open: tail,
+      storeId: text,
+      inc: u53,
+    },
+    { requiredKeys: ["type", "ready", "counter", "open"] },
+  ),
   nack: fc.record(
     { type: is("nack"), promised: u53, forgotten: fc.boolean() },
     { requiredKeys: ["type", "promised"] },
