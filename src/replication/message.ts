@@ -58,9 +58,11 @@ export interface Cut {
   readonly before: readonly ItemBefore[];
 }
 
-/** All of them are in the log now, or need not be. */
+/** All of them but those left are in the log now, or need not be. */
 export interface CutsTaken {
   readonly type: "cuts-taken";
+  /** To be handed over again: the leader has enough to do, or waits for another log. Empty before there was such a thing. */
+  readonly left: readonly Tail[];
 }
 
 /** From a voter that has lost its memory and would be taken in again (R8). */

@@ -191,6 +191,8 @@ export interface Rules {
   mayForgetCut(recorded: Tail | null, commit: number): boolean;
   /** Is a lost write known as done where the same request came again? */
   knowsRetries(): boolean;
+  /** May what is said of a lost write rest on an entry of another log? `commit`: of that log. */
+  mayRestOn(s: number, commit: number): boolean;
   /** Does an entry settle the lost write that it says it does? */
   settles(): boolean;
   /** What a lost op does when it is run again; null: nothing, it was no user's. */
@@ -353,6 +355,8 @@ export const RULES: Rules = {
   mayForgetCut: (recorded, commit) => recorded !== null && recorded.s <= commit,
 
   knowsRetries: () => true,
+
+  mayRestOn: (s, commit) => s <= commit,
 
   settles: () => true,
 

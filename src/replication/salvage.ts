@@ -19,8 +19,10 @@ import type { Erasures } from "./erasure.ts";
 import type { Follower } from "./follower.ts";
 import type { Leadership } from "./leader.ts";
 import type { Leaderships } from "./leaderships.ts";
+import { LaterAttempts } from "./later-attempts.ts";
 import type { Log } from "./log.ts";
-import { fateOf, identityOf, isUsersWrite, itemsBefore } from "./lost-write.ts";
+import { fateOf } from "./fate.ts";
+import { identityOf, isUsersWrite, itemsBefore } from "./lost-write.ts";
 import type { Cut, Cuts, PeerReply } from "./message.ts";
 import { understood } from "./newer-code.ts";
 import { compareTails, EMPTY_TAIL, type Epoch, type RegionIndex, type Tail } from "./position.ts";
@@ -40,8 +42,9 @@ const RECORD_BYTES_MAX = 1_850_000;
 /** How far handing over has come with one leader of one log. */
 interface Handing {
   readonly e: Epoch;
-  /** Last place that the leader has taken. */
+  /** Last place that the leader was given, and those up to there that it has left. */
   through: Tail;
+  left: readonly Tail[];
   calling: boolean;
   failures: number;
   notBefore: number;
@@ -93,8 +96,7 @@ export class Salvage {
     const leadership = leaderships.of(o);
     if (leadership === null || !isAbleToRecord(leadership) || restoring())
       return { type: "not-leader", leader: log.leader, promised: log.promised };
-    for (const cut of cuts) this.#record(leadership, from, cut);
-    return { type: "cuts-taken" };
+    return { type: "cuts-taken", left: this.#recordAll(leadership, from, cuts) };
   }
 
   #advanceLog(log: Log, places: readonly CutPlace[]): void {
@@ -112,12 +114,10 @@ export class Salvage {
     if (leadership === null) return this.#handOver(log, left);
     if (!isAbleToRecord(leadership)) return;
     const handing = this.#handingTo(log);
-    const page = this.#page(left.filter((place) => compareTails(place, handing.through) > 0));
-    const last = page.at(-1);
-    if (last === undefined) return;
-    for (const cut of page) this.#record(leadership, context.config.region, cut);
-    handing.through = last;
-    context.wakeAt(context.now);
+    const page = this.#nextPage(log, handing, left);
+    if (page === null) return;
+    this.#given(handing, page, this.#recordAll(leadership, context.config.region, page));
+    if (handing.failures === 0) context.wakeAt(context.now);
   }
 
   /** Drops own copies of what is recorded for good, and of what was not lost after all. */
@@ -141,28 +141,49 @@ export class Salvage {
 
   #handOver(log: Log, places: readonly CutPlace[]): void {
     const { context } = this.#parts;
-    const { now, rules } = context;
     const handing = this.#handingTo(log);
-    if (this.#stirred) handing.stirred = true;
-    if (handing.calling || (handing.failures > 0 && !handing.stirred)) return;
-    const rest = places.filter((place) => compareTails(place, handing.through) > 0);
-    const page = this.#page(rest.filter(({ e, s }) => log.judge(rules, e, s) === "lost"));
-    const last = page.at(-1);
-    if (last === undefined) return;
-    if (now < handing.notBefore) return context.wakeAt(handing.notBefore);
+    const page = this.#nextPage(log, handing, places);
+    if (page === null) return;
     handing.calling = true;
     context.call(log.leader, { type: "cuts", o: log.o, cuts: page }, (reply) => {
       handing.calling = false;
       context.changed = true;
-      if (reply?.type === "cuts-taken") {
-        handing.through = last;
-        handing.failures = 0;
-        return;
-      }
-      handing.notBefore = context.now + Math.min(REST_MS_MAX, REST_MS * 2 ** Math.min(handing.failures, 10));
-      handing.failures += 1;
-      handing.stirred = false;
+      if (reply?.type === "cuts-taken") this.#given(handing, page, reply.left);
+      else this.#rest(handing);
     });
+  }
+
+  /** What is to be handed over next; null: nothing now. */
+  #nextPage(log: Log, handing: Handing, places: readonly CutPlace[]): (Cut & Tail)[] | null {
+    const { context } = this.#parts;
+    const { now, rules } = context;
+    if (this.#stirred) handing.stirred = true;
+    if (handing.calling || (handing.failures > 0 && !handing.stirred)) return null;
+    const isLeft = (place: Tail) => handing.left.some((each) => compareTails(each, place) === 0);
+    const rest = places.filter((place) => compareTails(place, handing.through) > 0 || isLeft(place));
+    const page = this.#page(rest.filter(({ e, s }) => log.judge(rules, e, s) === "lost"));
+    if (page.length === 0) return null;
+    if (now >= handing.notBefore) return page;
+    context.wakeAt(handing.notBefore);
+    return null;
+  }
+
+  /** Goes on at once as long as the leader takes anything. */
+  #given(handing: Handing, page: readonly Tail[], left: readonly Tail[]): void {
+    const given = new Set(page.map(({ e, s }) => `${e}.${s}`));
+    const kept = handing.left.filter(({ e, s }) => !given.has(`${e}.${s}`));
+    const last = page.at(-1)!;
+    if (compareTails(last, handing.through) > 0) handing.through = last;
+    handing.left = [...kept, ...left];
+    if (left.length < page.length) handing.failures = 0;
+    else this.#rest(handing);
+  }
+
+  #rest(handing: Handing): void {
+    const { now } = this.#parts.context;
+    handing.notBefore = now + Math.min(REST_MS_MAX, REST_MS * 2 ** Math.min(handing.failures, 10));
+    handing.failures += 1;
+    handing.stirred = false;
   }
 
   /** What one leader was given another knows nothing of, unless it was committed. */
@@ -172,6 +193,7 @@ export class Salvage {
     const handing: Handing = {
       e: log.leaderEpoch,
       through: EMPTY_TAIL,
+      left: [],
       calling: false,
       failures: 0,
       notBefore: 0,
@@ -200,15 +222,41 @@ export class Salvage {
     return page;
   }
 
-  #record(leadership: Leadership, from: RegionIndex, cut: Cut): void {
+  /** Answers the places of those that it could not record yet. */
+  #recordAll(leadership: Leadership, from: RegionIndex, cuts: readonly Cut[]): Tail[] {
+    const { context } = this.#parts;
+    const attempts = new LaterAttempts(context);
+    const left: Tail[] = [];
+    for (const cut of cuts) {
+      const lost = understood(context.codec, cut.entry);
+      // Of newer code: it stays where it is until a leader understands it.
+      if (lost !== null && !this.#record(leadership, from, cut, lost, attempts))
+        left.push({ e: lost.e, s: lost.s });
+    }
+    return left;
+  }
+
+  /** False: not yet. */
+  #record(
+    leadership: Leadership,
+    from: RegionIndex,
+    cut: Cut,
+    lost: Entry,
+    attempts: LaterAttempts,
+  ): boolean {
     const { context, applier, erasures, onWritten } = this.#parts;
     const { codec, hash, rules, storage } = context;
     const { log } = leadership;
-    const lost = understood(codec, cut.entry);
-    // Of newer code: it stays where it is until a leader understands it.
-    if (lost === null || lost.o !== log.o || !isUsersWrite(lost) || erasures.covers(lost, true)) return;
-    if (log.judge(rules, lost.e, lost.s) !== "lost") return;
-    if (!rules.recordsCut(storage.lostAt(lost.user, lost) !== null)) return;
+    if (lost.o !== log.o || !isUsersWrite(lost) || erasures.covers(lost, true)) return true;
+    if (log.judge(rules, lost.e, lost.s) !== "lost") return true;
+    if (!rules.recordsCut(storage.lostAt(lost.user, lost) !== null)) return true;
+    const fate = fateOf(context, attempts, lost, identityOf(hash, lost.principal, lost.idempotency));
+    if (fate === "later") return false;
+    if (fate === "waits") {
+      this.#askForCommits(log);
+      return false;
+    }
+    const { restsOn, ...said } = fate;
     const mark: DivergentMark = {
       e: lost.e,
       s: lost.s,
@@ -217,7 +265,7 @@ export class Salvage {
       cutIn: from,
       cutAt: cut.cutAt,
       before: cut.before,
-      ...fateOf(context, lost, identityOf(hash, lost.principal, lost.idempotency)),
+      ...said,
     };
     const entry: Entry = {
       pv: PROTOCOL_VERSION,
@@ -230,7 +278,7 @@ export class Salvage {
       user: lost.user,
       principal: "",
       concern: "local",
-      deps: [],
+      deps: restsOn === undefined ? [] : [restsOn],
       xdeps: [],
       ops: [],
       status: 0,
@@ -238,6 +286,18 @@ export class Salvage {
     };
     applier.append(log, { e: entry.e, s: entry.s, bytes: codec.encode(entry) }, entry);
     onWritten(leadership);
+    return true;
+  }
+
+  /** What is awaited is in one of the others. */
+  #askForCommits({ o }: Log): void {
+    const { context, followers, leaderships } = this.#parts;
+    for (const other of context.logs.values()) {
+      if (other.o === o || other.commit >= other.last.s) continue;
+      const leadership = leaderships.of(other.o);
+      if (leadership === null) followers.get(other.o)?.needCommit();
+      else leadership.hurry(other.last.s);
+    }
   }
 
   /** An older version kept everything that was cut off, and did not say whose it was. */

@@ -299,7 +299,7 @@ const replyShape = choice<PeerReply>("PeerReply", {
       others: many(4, acquaintedShape),
     }),
   ],
-  "cuts-taken": [20, tagged<CutsTaken>("CutsTaken", "cuts-taken", {})],
+  "cuts-taken": [20, tagged<CutsTaken>("CutsTaken", "cuts-taken", { left: many(1, tailShape) })],
 });
 
 export function encodePeerRequest(envelope: Envelope, message: PeerRequest): Uint8Array<ArrayBuffer> {

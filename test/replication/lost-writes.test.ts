@@ -229,7 +229,7 @@ describe("what was cut off", () => {
     // What comes late is not taken in.
     const [late] = cluster.held;
     if (late?.kind !== "request") throw new Error("nothing was handed over");
-    expect(cluster.peer(2, 0, late.message)).toEqual({ type: "cuts-taken" });
+    expect(cluster.peer(2, 0, late.message)).toEqual({ type: "cuts-taken", left: [] });
     cluster.run(3_000);
     nothingIsLeft();
   });
@@ -656,5 +656,98 @@ describe("the same request again", () => {
         state: "lost",
         divergent: { e: stands[0]!.e, s: stands[0]!.s },
       });
+  });
+
+  /** Anna's first attempt and another write are lost in log 0, and she lives in log 2 by now, which region 2 leads as well. */
+  function movedOn(by: "client" | "edge"): Position[] {
+    settled();
+    cluster.home("zoe", 0);
+    cluster.run(500);
+    const lost = lose([[add("count", "7"), key(by)], put("other", "1")]);
+    const moving = cluster.client(2, {
+      op: "move",
+      user: "anna",
+      to: 2,
+      principal: "anna",
+      from: 2,
+      deadlineAt: cluster.now + 5_000,
+    });
+    cluster.runUntil(() => moving.reply !== null);
+    expect(moving.reply).toMatchObject({ kind: "home", home: 2 });
+    cluster.run(500);
+    return lost;
+  }
+
+  /** Of log 2 nothing leaves its leader; of log 0 all does. */
+  function holdLog2(): void {
+    cluster.hold = (parcel) =>
+      parcel.from === 2 &&
+      "message" in parcel &&
+      (("o" in parcel.message && parcel.message.o === 2) || parcel.message.type === "pull-ok");
+  }
+
+  const dependencies = (region: number) =>
+    cluster
+      .node(region)
+      .storage.entries(0, 0, 1e9, 1_000)
+      .entries.map(({ bytes }) => entryCodec.decode(bytes))
+      .flatMap(({ divergent, deps }) => (divergent?.state === "replayed" ? [deps] : []));
+
+  test("in a log that the user has moved to is done, under a key of the edge's too", () => {
+    const [lost] = movedOn("edge");
+    const again = wrote(2, add("count", "7"), key("edge"));
+    heal();
+    expect(rows(1)).toMatchObject([{ s: lost!.s, state: "replayed", by: again }, { state: "open" }]);
+    expect(dependencies(1)).toEqual([[again]]);
+    expect(rows(0)).toEqual(rows(1));
+    expect(value("count", 1)).toBe("12");
+  });
+
+  test.each(["client", "edge"] as const)(
+    "in another log is waited for until a majority has it, with a key of the %s",
+    (by) => {
+      const [lost, other] = movedOn(by);
+      holdLog2();
+      const again = wrote(2, add("count", "7"), key(by));
+      heal();
+      // What has nothing to wait for does not wait.
+      expect(records(1)).toEqual([`${other!.e}.${other!.s}`]);
+      expect(cluster.node(0).storage.cutPlaces()[0]).toMatchObject({ s: lost!.s });
+      cluster.hold = () => false;
+      cluster.release();
+      cluster.run(5_000);
+      stir(0);
+      expect(rows(1)[0]).toMatchObject({ s: lost!.s, state: "replayed", by: again });
+      expect(cluster.node(0).storage.cutPlaces()).toEqual([]);
+      expect(dependencies(1)).toEqual([[again]]);
+    },
+  );
+
+  test("in another log and lost there is offered once", () => {
+    const [lost] = movedOn("client");
+    holdLog2();
+    const again = wrote(2, add("count", "7"), key());
+    heal();
+    cluster.isolate(2);
+    cluster.hold = () => false;
+    cluster.held = [];
+    cluster.run(15_000);
+    for (const user of ["anna", "zoe"]) {
+      const write = cluster.write(1, user, "after", "2", { suspects: 2, concern: "majority" });
+      cluster.runUntil(() => write.reply !== null, 15_000);
+      expect(write.reply).toMatchObject({ kind: "written" });
+    }
+    cluster.heal();
+    for (const region of [0, 2, 0, 2]) stir(region);
+    const all = cluster
+      .node(1)
+      .driver.rows(
+        `SELECT o, s, state FROM lost WHERE user = 'anna' AND s IN (?, ?) AND state = 1`,
+        lost!.s,
+        again.s,
+      );
+    expect(all).toHaveLength(1);
+    expect(value("count", 1)).toBe("5");
+    expect(rows(2)).toEqual(rows(1));
   });
 });

@@ -403,7 +403,7 @@ export const replies: { readonly [K in PeerReply["type"]]: fc.Arbitrary<Extract<
   ),
   "close-reply": fc.record({ type: is("close-reply"), e: u53, last: tail, commit: u53, hlc: u53 }),
   "not-leader": fc.record({ type: is("not-leader"), leader: region, promised: u53 }),
-  "cuts-taken": fc.record({ type: is("cuts-taken") }),
+  "cuts-taken": fc.record({ type: is("cuts-taken"), left: fc.array(tail, { maxLength: 3 }) }),
   vouched: fc.record({
     type: is("vouched"),
     logs: few(fc.record({ o: region, promised: u53, last: tail })),
