@@ -6,6 +6,8 @@
 import type { Applier } from "./apply.ts";
 import type { Context } from "./context.ts";
 import { ErasureStage, redacted, type Erasures } from "./erasure.ts";
+import { decoded } from "./newer-code.ts";
+import type { RegionIndex } from "./position.ts";
 import type { ErasureWork } from "./storage.ts";
 
 /** Rows of the logs that are looked at in one turn. */
@@ -34,7 +36,10 @@ export class Eraser {
     const rows = this.#erasures.all().filter(({ stage }) => stage < ErasureStage.done);
     if (rows.length === 0 || this.#restoring()) return;
     const { now } = this.#context;
-    const next = rows.find(({ stage }) => stage === ErasureStage.applied);
+    const redacting = rows.filter(({ stage }) => stage === ErasureStage.applied);
+    const next = redacting.find((row) => !this.#waitsForNewerCode(row));
+    // Nothing to do before other code runs here, which begins with a turn.
+    if (next === undefined && redacting.length === rows.length) return;
     if (next !== undefined) this.#redact(next);
     // Written over once for all that were redacted until now.
     else this.#scrub();
@@ -57,20 +62,39 @@ export class Eraser {
         this.#erasures.update({ ...row, stage, doneAt: this.#context.now });
   }
 
+  /**
+   * The next entry of the log does not decode here. It may be the erased user's, and only code that can read it knows: until then
+   * the erasure is not done.
+   */
+  #waitsForNewerCode(work: ErasureWork): boolean {
+    const { storage, codec } = this.#context;
+    const o = this.#logOf(work);
+    if (o === undefined) return false;
+    const after = Math.max(o === work.log ? work.through : 0, this.#context.log(o).base.s);
+    const row = storage.entry(o, after + 1);
+    return row !== null && decoded(codec, row.bytes) === null;
+  }
+
+  /** The log that is looked at next; undefined: all of them were. */
+  #logOf(work: ErasureWork): RegionIndex | undefined {
+    return [...this.#context.config.voters].toSorted((a, b) => a - b).find((each) => each >= work.log);
+  }
+
   /** One page of one log. */
   #redact(work: ErasureWork): void {
-    const { storage, codec, config } = this.#context;
-    const logs = [...config.voters].toSorted((a, b) => a - b);
-    const o = logs.find((each) => each >= work.log);
+    const { storage, codec } = this.#context;
+    const o = this.#logOf(work);
     if (o === undefined || !this.#context.rules.redacts())
       return this.#erasures.update({ ...work, stage: ErasureStage.redacted });
     const after = o === work.log ? work.through : 0;
     const page = storage.entries(o, after, BYTES_MAX, ROWS_MAX).entries;
+    let through = after;
     for (const { s, bytes } of page) {
-      const entry = codec.decode(bytes);
+      const entry = decoded(codec, bytes);
+      if (entry === null) break;
       if (this.#erasures.covers(entry)) storage.redactEntry(o, s, codec.encode(redacted(entry)));
+      through = s;
     }
-    const through = page.at(-1)?.s ?? after;
     const log = this.#context.log(o);
     // The log may have been replaced by a snapshot's since: what came later was looked at when it came.
     const over = page.length === 0 || through >= log.last.s;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { EntryKind } from "../../src/replication/entry.ts";
+import { EntryKind, type EntryCodec } from "../../src/replication/entry.ts";
 import type { ClientReply, WriteRequest } from "../../src/replication/request.ts";
 import type { Position } from "../../src/replication/position.ts";
 import { entryCodec } from "../../src/wire/entry-codec.ts";
@@ -276,4 +276,32 @@ test("a snapshot tells of those who were erased, and a token of theirs harms nob
   expect(page.erasures).toMatchObject([position]);
   const read = cluster.read(0, "other", "a", "session", { session: seen(old) });
   expect(valueIn(answerOf(read))).toBe("1");
+});
+
+test("waits, without failing and in silence, for code that can read what stands in the logs", () => {
+  fill(0);
+  const strange = cluster.wrote(0, NAME, "new", NAME, { concern: "all" }).receipt.position;
+  cluster.run(1_000);
+  const codec: EntryCodec = {
+    encode: (entry) => entryCodec.encode(entry),
+    decode: (bytes) => {
+      const entry = entryCodec.decode(bytes);
+      if (entry.o === strange.o && entry.e === strange.e && entry.s === strange.s)
+        throw new Error("no entry");
+      return entry;
+    },
+  };
+  cluster.restart(2, { codec });
+  const position = erased(0);
+  cluster.run(5_000);
+  expect(stateAt(0, position)).toMatchObject({ kind: "erasure", state: "done" });
+  const work = () => cluster.node(2).storage.erasures()[0];
+  expect(work()).toMatchObject({ stage: 0, log: 0, through: strange.s - 1 });
+  // What it can read is gone.
+  expect(traces(2).filter((trace) => !trace.startsWith("log,"))).toEqual([]);
+  expect(cluster.quietAfter(60_000)).not.toBeNull();
+  cluster.restart(2, { codec: entryCodec });
+  cluster.run(10_000);
+  expect(traces(2)).toEqual([]);
+  expect(stateAt(2, position)).toMatchObject({ kind: "erasure", state: "done" });
 });
