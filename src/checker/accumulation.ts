@@ -61,6 +61,11 @@ export function checkAccumulation(
 }
 
 function updatesOf(touches: readonly Touch[], authority: Authority): Update[] {
+  // What stands and nobody was told of may be an attempt that the edge made by itself, after another that was answered and is lost.
+  const told = new Set(touches.map(({ version }) => version));
+  const untold = touches
+    .slice(0, 1)
+    .some(({ user, key }) => authority.keptOf(user, key).some(({ position }) => !told.has(position)));
   const groups = Map.groupBy(touches, ({ op }) =>
     op.idempotencyKey === undefined ? `#${op.id}` : itemId(op.principal ?? op.user, op.idempotencyKey),
   );
@@ -72,7 +77,7 @@ function updatesOf(touches: readonly Touch[], authority: Authority): Update[] {
     );
     // Every attempt was answered, and a failover took away whatever they were told.
     const gone = stands.length === 0 && answered.length === attempts.length;
-    if (first === undefined || gone) return [];
+    if (first === undefined || (gone && !untold)) return [];
     return [{ input: first.input, certain: stands.length > 0, ops: attempts.map(({ op }) => op.id) }];
   });
 }

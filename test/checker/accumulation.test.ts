@@ -52,6 +52,12 @@ describe("counters", () => {
     story.did(add(3, "b"), { version: v(2) });
     const cut = new Authority([entry("weur.16.1", { key: "c" })], [entry("weur.16.2", { key: "c" })]);
     expect([5, 8].map((value) => judge(story, value, cut).ok)).toEqual([true, false]);
+    // The edge had sent it twice: the attempt that was answered is lost, and the other stands.
+    const twice = new Authority(
+      [entry("weur.16.1", { key: "c" }), entry("weur.32.2", { key: "c" })],
+      [entry("weur.16.2", { key: "c" })],
+    );
+    expect([5, 8, 11].map((value) => judge(story, value, twice).ok)).toEqual([true, true, false]);
     // A retry that found the first one gone did it again.
     story.unknown(add(3, "b"));
     expect([5, 8, 11].map((value) => judge(story, value, cut).ok)).toEqual([true, true, false]);

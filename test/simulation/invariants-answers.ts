@@ -133,7 +133,8 @@ function judgeActing(turn: Turn, acts: Acting): void {
   const byLease = turn.now < standing.leaseUntil;
   if (acts.lease && !byLease && !covered)
     turn.fail("I16 acts only who leads", `${what} ${turn.now - standing.leaseUntil} ms after its lease`);
-  if (e < log.actedEpoch) turn.fail("I16 acts only who leads", `${what}, and ${log.actedEpoch} acted before`);
+  if (e < log.actedEpoch && !covered)
+    turn.fail("I16 acts only who leads", `${what}, and ${log.actedEpoch} acted before`);
   // A majority-committed write needs no lease; a read by a round may race a successor that has not acted.
   if (acts.lease && !covered) judgeReigns(turn, acts.o, e, acts.what);
   log.actedEpoch = Math.max(log.actedEpoch, e);

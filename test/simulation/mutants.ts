@@ -21,7 +21,7 @@ import {
 } from "./directed.ts";
 import type { Distortion } from "./host.ts";
 import { type Schedule, scheduleNamed } from "./schedule.ts";
-import { RESTARTS } from "./shaped.ts";
+import { ASKED_AGAIN, RESTARTS } from "./shaped.ts";
 
 export interface Mutant {
   readonly name: string;
@@ -554,9 +554,14 @@ const MUTANTS: readonly Mutant[] = [
   }),
   mutant("forgets-the-cut", "what a failover cuts off is not kept", "losses", { keepsCut: () => false }),
   mutant("records-twice", "what is handed over again is logged again", "losses", { recordsCut: () => true }),
-  mutant("offers-what-happened", "a lost write whose request came again is offered all the same", "losses", {
-    knowsRetries: () => false,
-  }),
+  mutant(
+    "offers-what-happened",
+    "a lost write whose request came again is offered all the same",
+    ASKED_AGAIN,
+    {
+      knowsRetries: () => false,
+    },
+  ),
   mutant("settles-nothing", "a lost write stays open whatever its user decided", "losses", {
     settles: () => false,
   }),

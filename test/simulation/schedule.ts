@@ -486,8 +486,12 @@ const SCHEDULES: readonly Schedule[] = [
     name: "farewells",
     // Users are erased while leaders fall and replicas are away, some of them for longer than the log is kept.
     limits: { ...TIGHT, logBytesMax: 9_000, compactEveryEntries: 4, compactRowsMax: 12 },
-    timing: { ...BASE.timing, retainMs: 8_000, pinMs: 6_000 },
-    faults: { ...LOSSY, takeover: { ...LOSSY.takeover, perSecond: 0.4 } },
+    timing: { ...BASE.timing, retainMs: 4_000, pinMs: 3_000 },
+    faults: {
+      ...LOSSY,
+      crash: { ...LOSSY.crash, long: 0.2 },
+      takeover: { ...LOSSY.takeover, perSecond: 0.4 },
+    },
     workload: { ...WORKLOAD, leavers: 4, opsPerDevice: 8 },
   },
   {

@@ -33,11 +33,24 @@ export const INTERRUPTED: Schedule = {
   },
 };
 
+/** Regions that are cut off while clients ask again for longer than a takeover takes: what was lost has mostly happened by then. */
+export const ASKED_AGAIN: Schedule = {
+  ...scheduleNamed("losses"),
+  name: "asked-again",
+  workload: {
+    ...scheduleNamed("losses").workload,
+    devicesPerUser: 4,
+    thinkMs: [5, 100],
+    budgetMs: [3_000, 8_000],
+    actions: { count: 4, merge: 3, put: 2, settle: 1 },
+  },
+};
+
 /** What INTERRUPTED is for, as the tally calls it (moves.ts). */
 export const MOVE_DEATHS: readonly string[] = [1, 2, 3, 4, 5].flatMap((step) =>
   ["home", "target"].map((side) => `rare: the ${side} of a move dies at step ${step}`),
 );
 
 export function shapedNamed(name: string): Schedule | undefined {
-  return [RESTARTS, DYING_OPENERS, INTERRUPTED].find((candidate) => candidate.name === name);
+  return [RESTARTS, DYING_OPENERS, INTERRUPTED, ASKED_AGAIN].find((candidate) => candidate.name === name);
 }
