@@ -37,7 +37,7 @@ export interface Takeover {
   readonly firstWriteAtMs: Readonly<Partial<Record<Concern, number>>>;
 }
 
-/** What a fault has set off may be seen this much later: the end of a lease, a campaign, a look once a second. */
+/** What a fault has set off may be seen this much later: the end of a lease, a campaign, a look twice a second. */
 const AFTERMATH_MS = 5_000;
 
 export function storiesOf(
