@@ -73,6 +73,8 @@ async function main() {
       const code = await run(scenario, options, {
         startStore: (settings) => startDrillStore(settings),
         version: manifest.version,
+        // With this process, but for npm's own start.
+        givenAtMs: 0,
       });
       // Whatever it was still waiting for is of no interest any more.
       process.exit(code);

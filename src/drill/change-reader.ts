@@ -79,8 +79,9 @@ export class ChangeReader {
 
   /** What it was told so far. It is completed by nobody: the whole readings at the end are. */
   reading(): FeedReading {
+    const home = this.#regions.length === 1 ? this.#regions[0] : undefined;
     return {
-      reader: `a reader of ${this.user}`,
+      reader: `a reader of ${this.user} who ${home === undefined ? "travels" : `stays in ${home}`}`,
       user: this.user,
       after: null,
       told: this.#told,

@@ -21,28 +21,50 @@ const PAUSE_MS = 250;
 const ERASING_TRIES = 4;
 const ERASING_MS = 15_000;
 
-export function memberNames(run: string, count: number): string[] {
-  return Array.from({ length: count }, (_, n) => `${USER_PREFIX}${run}-u${n}`);
-}
+export class Cohort {
+  readonly #caller: Caller;
+  readonly #users: readonly string[];
+  #settling: Promise<unknown> | undefined;
 
-/** In turns over all regions. */
-export function settleCohort(
-  caller: Caller,
-  users: readonly string[],
-  regions: readonly string[],
-): Promise<Member[]> {
-  return Promise.all(users.map((user, n) => settle(caller, user, regions[n % regions.length] ?? "")));
-}
-
-/** Erases the drill's own users, in every region. Answers in words which could not be erased. */
-export async function eraseCohort(caller: Caller, users: readonly string[]): Promise<string[]> {
-  const problems: string[] = [];
-  // One after the other: each has three databases cleaned, which on one machine leaves no time for anything else.
-  for (const user of users) {
-    const problem = await erase(caller, user);
-    if (problem !== null) problems.push(`${user} could not be erased: ${problem}`);
+  constructor(caller: Caller, run: string, count: number) {
+    this.#caller = caller;
+    this.#users = Array.from({ length: count }, (_, n) => `${USER_PREFIX}${run}-u${n}`);
   }
-  return problems;
+
+  /** Nobody has been put anywhere. */
+  get isEmpty(): boolean {
+    return this.#settling === undefined;
+  }
+
+  /** For people. */
+  get shown(): string {
+    const [first = ""] = this.#users;
+    return this.#users.length === 1
+      ? `the user ${first}`
+      : `${this.#users.length} users (${first} and so on)`;
+  }
+
+  /** In turns over all regions. */
+  settle(regions: readonly string[]): Promise<Member[]> {
+    const settling = Promise.all(
+      this.#users.map((user, n) => settle(this.#caller, user, regions[n % regions.length] ?? "")),
+    );
+    this.#settling = settling.catch(() => undefined);
+    return settling;
+  }
+
+  /** Erases them again, in every region. Answers in words who could not be erased. */
+  async erase(): Promise<string[]> {
+    // Whoever is erased has to be there first, or would come to be afterwards.
+    await this.#settling;
+    const problems: string[] = [];
+    // One after the other: each has three databases cleaned, which on one machine leaves no time for anything else.
+    for (const user of this.#users) {
+      const problem = await erase(this.#caller, user);
+      if (problem !== null) problems.push(`${user} could not be erased: ${problem}`);
+    }
+    return problems;
+  }
 }
 
 async function erase(caller: Caller, user: string): Promise<string | null> {

@@ -1,26 +1,16 @@
 /** The load of a drill: every device acts in its own time, all together at the rate that was asked for. */
-import type { Caller } from "./caller.ts";
 import { ChangeReader } from "./change-reader.ts";
-import type { Member } from "./cohort.ts";
 import { Device, pause } from "./device.ts";
-import type { Random } from "./random.ts";
-import type { Recorder } from "./recorder.ts";
-import type { Scenario } from "./scenario.ts";
+import type { Stage } from "./stage.ts";
 import { Mix } from "./workload/mix.ts";
 
-export interface LoadOptions {
-  readonly caller: Caller;
-  readonly recorder: Recorder;
-  readonly random: Random;
-  readonly members: readonly Member[];
-  readonly regions: readonly string[];
-  readonly scenario: Scenario;
+export interface LoadOptions extends Stage {
   readonly rate: number;
 }
 
 const CONCERNS = { local: 5, one: 2, majority: 3 } as const;
-/** A page that is waited for holds a connection: a few are enough to judge feeds by. */
-const READERS_MAX = 6;
+/** Users whose changes are followed. A page that is waited for holds a connection: a few are enough to judge feeds by. */
+const FOLLOWED_MAX = 6;
 
 export class Load {
   readonly readers: readonly ChangeReader[];
@@ -51,9 +41,11 @@ export class Load {
         });
       }),
     );
-    this.readers = members
-      .slice(0, READERS_MAX)
-      .map(({ user }) => new ChangeReader(caller, user, regions, random.fork(`changes ${user}`)));
+    this.readers = members.slice(0, FOLLOWED_MAX).flatMap(({ user, home }) => [
+      new ChangeReader(caller, user, regions, random.fork(`changes ${user}`)),
+      // Who leads is told of a write before anybody else is, and must not be told too soon: a traveller is seldom there at that moment.
+      new ChangeReader(caller, user, [home], random.fork(`changes ${user} at home`)),
+    ]);
   }
 
   get devices(): number {

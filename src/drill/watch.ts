@@ -4,13 +4,14 @@
  * looking from each in turn sees more than looking often; where a fault makes one look slow, the others are not held up by it.
  */
 import { HEADER } from "../api/header.ts";
+import type { Distance } from "../api/distance.ts";
 import { Regions } from "../api/schema/region.ts";
 import type { z } from "zod";
-import type { Caller } from "./caller.ts";
+import { jsonOf, type Caller } from "./caller.ts";
 import { pause } from "./device.ts";
 
-type Overview = z.infer<typeof Regions>["regions"];
-export type CostView = NonNullable<Overview[number]["costs"]>[number];
+type Told = z.infer<typeof Regions>["regions"];
+export type CostView = NonNullable<Told[number]["costs"]>[number];
 
 export interface LogView {
   readonly partition: number;
@@ -33,6 +34,12 @@ export interface RegionView {
   readonly costs: readonly CostView[];
 }
 
+export interface Overview {
+  readonly regions: readonly RegionView[];
+  /** Kept up by the deployment itself; empty: none, or it does not tell. */
+  readonly distances: readonly Distance[];
+}
+
 export interface Sighting {
   readonly atMs: number;
   /** When it asked. */
@@ -46,16 +53,22 @@ export interface Sighting {
 const EVERY_MS = 1_500;
 
 /** `from`: where to look from; unless given, where this process is. undefined: there was no answer. */
-export async function look(caller: Caller, from?: string): Promise<readonly RegionView[] | undefined> {
+export async function overview(caller: Caller, from?: string): Promise<Overview | undefined> {
   const headers = from === undefined ? {} : { [HEADER.region]: from };
   const reply = await caller.ask({ method: "GET", path: "/v1/regions", headers });
   if (reply?.status !== 200) return undefined;
-  const parsed = Regions.safeParse(JSON.parse(reply.text));
-  return parsed.success ? viewsOf(parsed.data.regions) : undefined;
+  const parsed = Regions.safeParse(jsonOf(reply));
+  if (!parsed.success) return undefined;
+  const { regions, distances = [] } = parsed.data;
+  return { regions: viewsOf(regions), distances };
 }
 
-function viewsOf(overview: Overview): RegionView[] {
-  return overview.map(({ region, reachable, logs, costs }) => ({
+export async function look(caller: Caller, from?: string): Promise<readonly RegionView[] | undefined> {
+  return (await overview(caller, from))?.regions;
+}
+
+function viewsOf(told: Told): RegionView[] {
+  return told.map(({ region, reachable, logs, costs }) => ({
     region,
     reachable,
     costs: costs ?? [],

@@ -41,6 +41,7 @@ export async function regionOverview(edge: Edge, from: RegionIndex, filter: Over
         ...(edge.deployment.drills ? { costs: own.flatMap(costOf) } : {}),
       };
     }),
+    ...(edge.deployment.distances.length > 0 ? { distances: edge.deployment.distances } : {}),
   };
 }
 

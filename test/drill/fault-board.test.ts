@@ -1,40 +1,10 @@
 /** Faults against a deployment that is played: which are taken, and that all that were are taken away. */
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
-import { Caller } from "../../src/drill/caller.ts";
-import { FaultBoard, FaultsRefused } from "../../src/drill/fault-board.ts";
+import { describe, expect, it } from "vitest";
+import { FaultsRefused } from "../../src/drill/fault-board.ts";
 import type { FaultAction } from "../../src/drill/plan.ts";
+import { played } from "./played.ts";
 
 const DOWN: FaultAction = { action: "fault", atMs: 0, kind: "down", region: "weur", forMs: 1_000 };
-
-let server: Server | undefined;
-afterEach(() => server?.close());
-
-interface Answer {
-  readonly status: number;
-  readonly body?: object;
-  readonly afterMs?: number;
-}
-
-/** What was asked, in order. */
-async function played(answer: (line: string) => Answer): Promise<{ board: FaultBoard; asked: string[] }> {
-  const asked: string[] = [];
-  server = createServer((request, response) => {
-    const line = `${request.method} ${request.url}`;
-    asked.push(line);
-    request.resume();
-    const { status, body = {}, afterMs = 0 } = answer(line);
-    setTimeout(() => {
-      response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
-    }, afterMs);
-  });
-  await new Promise<void>((resolve) => {
-    server?.listen(0, "127.0.0.1", resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  return { board: new FaultBoard(new Caller(`http://127.0.0.1:${port}`, undefined), () => 0), asked };
-}
 
 describe("whether a drill may begin", () => {
   it.each([

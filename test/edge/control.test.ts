@@ -94,6 +94,14 @@ describe("GET /v1/regions", () => {
     ]);
   });
 
+  it("tells how far apart the deployment itself keeps its regions, and nothing where it does not", async () => {
+    const distances = [{ between: ["weur", "enam"] as const, roundTripMs: 76 }];
+    const far = (await (await bench(status, { distances }).send("GET", "/v1/regions")).json()) as object;
+    expect(far).toMatchObject({ distances });
+    const near = (await (await bench(status).send("GET", "/v1/regions")).json()) as object;
+    expect(Object.keys(near)).toStrictEqual(["regions"]);
+  });
+
   it("is kept for a second, by what was asked for", async () => {
     vi.useFakeTimers();
     const { send, regions } = bench(status);

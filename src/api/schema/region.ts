@@ -45,6 +45,13 @@ const ReplicaCost = z
   })
   .meta({ id: "ReplicaCost" });
 
+const Apart = z
+  .object({
+    between: z.tuple([Region, Region]),
+    roundTripMs: z.int().meta({ description: "There and back, added to every call and message" }),
+  })
+  .meta({ id: "Apart" });
+
 export const Regions = z
   .object({
     regions: z.array(
@@ -60,5 +67,9 @@ export const Regions = z
         }),
       }),
     ),
+    distances: z.array(Apart).optional().meta({
+      description:
+        "Only where the deployment itself keeps its regions apart, as `npm start -- --latency real` does on one machine",
+    }),
   })
   .meta({ id: "Regions" });

@@ -2,7 +2,7 @@
 import { escapeXml as escape } from "./chart.ts";
 import { lagPictures, latencyPicture, leadersPicture, throughputPictures } from "./pictures.ts";
 import type { Report } from "./report.ts";
-import { figures } from "./summary.ts";
+import { armedText, figures } from "./summary.ts";
 
 const VIOLATIONS_SHOWN = 10;
 const LOST_SHOWN = 30;
@@ -132,6 +132,7 @@ function circumstances(report: Report): (readonly [string, string])[] {
   return [
     ["store", own ? "started for this drill, on this machine" : target],
     ["begun", startedAt],
+    ["armed", armedText(report)],
     ["seed", String(seed)],
     ["again with", command],
     [

@@ -1,7 +1,7 @@
 /** What is seen while a drill runs: a live line for each region in a terminal, a plain line now and then anywhere else. */
 import { styleText } from "node:util";
 import logUpdate from "log-update";
-import type { Beat, Progress } from "../drill.ts";
+import type { Beat, Progress } from "../beat.ts";
 import { showDuration } from "../duration.ts";
 
 const PLAIN_EVERY_MS = 5_000;

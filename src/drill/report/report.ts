@@ -5,7 +5,7 @@
 import { LATENCY_SOURCE } from "../../api/distance.ts";
 import { showOperation } from "../../checker/sentence.ts";
 import { acknowledgedWrites } from "../../checker/touch.ts";
-import type { DrillResult } from "../drill.ts";
+import type { DrillResult } from "../result.ts";
 import { WORKLOADS } from "../scenario.ts";
 import { showAction } from "../plan.ts";
 import { seriesOf, worstLag } from "./series.ts";
@@ -18,6 +18,8 @@ export interface Circumstances {
   /** Settings that differ from the deployment's configuration; of a store elsewhere nobody knows. */
   readonly overridden: Readonly<Record<string, string>> | "not known";
   readonly startedAt: string;
+  /** From the command to the first operation; of that, until the drill's own store served (null: it was there already). */
+  readonly armed: { readonly afterMs: number; readonly storeAfterMs: number | null };
   readonly command: string;
   readonly scenarioText: string;
 }
@@ -69,9 +71,10 @@ export function reportOf(result: DrillResult, circumstances: Circumstances) {
     })),
     regions: result.regions,
     users: result.members,
-    /** Added between regions; the source says who measured them. */
-    distances: result.distances,
-    distancesSource: result.distances.length === 0 ? null : LATENCY_SOURCE,
+    /** Added between regions, and by whom; the source says who measured them. */
+    distances: result.distances.ways,
+    distancesAddedBy: result.distances.by,
+    distancesSource: result.distances.by === "nobody" ? null : LATENCY_SOURCE,
     phases: result.phases,
     plan: result.actions.map((action) => ({ ...action, text: showAction(action) })),
     faults: result.faults.map(({ action, id, atMs, armingMs, endedMs }) => {

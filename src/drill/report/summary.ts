@@ -23,9 +23,16 @@ export function summaryOf(report: Report, files: readonly string[]): string {
     "",
     ...report.injection.match(/.{1,110}(?:\s|$)/gu)!.map((line) => styleText("dim", `  ${line.trim()}`)),
     "",
+    `  armed: ${armedText(report)}`,
     `  again with: ${report.command}`,
     ...files.map((file) => `  ${file}`),
   ].join("\n");
+}
+
+/** How long it took until there was load. */
+export function armedText({ armed: { afterMs, storeAfterMs } }: Report): string {
+  const store = storeAfterMs === null ? "" : `; its store served after ${showDuration(storeAfterMs)}`;
+  return `${showDuration(afterMs)} after the command${store}`;
 }
 
 function brokenLines({ checker, ok, violations, violationsCount }: Report["checks"][number]): string[] {
@@ -127,10 +134,10 @@ function costText({ cost, own }: Report): string {
   return `${requests} requests; at least ${objectRequests} calls of objects, ${rowsRead} rows read, ${rowsWritten} written, ${queueOperations} queue operations${whose}`;
 }
 
-function distancesText({ distances, distancesSource }: Report): string {
+function distancesText({ distances, distancesAddedBy, distancesSource }: Report): string {
   if (distances.length === 0) return "none: the regions of this store are as near as it runs";
   const ways = distances.map(({ between, roundTripMs }) => `${between.join("–")} ${roundTripMs} ms`);
-  return `${ways.join(", ")} there and back; ${distancesSource}`;
+  return `by ${distancesAddedBy}: ${ways.join(", ")} there and back; ${distancesSource}`;
 }
 
 function overriddenText({ overridden }: Report): string {
