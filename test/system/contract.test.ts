@@ -9,7 +9,7 @@ import { ApiDocument, type OperationSpec } from "../support/api-document.ts";
 import { CONTROL } from "./contract/control.ts";
 import { FEEDS } from "./contract/feeds.ts";
 import { ITEMS } from "./contract/items.ts";
-import { BY_PROBLEM, type Provocation, type Table } from "./contract/provocation.ts";
+import { BY_PROBLEM, type Ask, type Table } from "./contract/provocation.ts";
 import { SAMPLES } from "./contract/sample.ts";
 import { during, SITUATIONS, type Situation } from "./contract/situation.ts";
 import { Stage, type Sample } from "./contract/stage.ts";
@@ -61,25 +61,54 @@ test("every row of the document is provoked, or it is said why it cannot be", ()
   expect(Object.keys(SAMPLES).filter((id) => !ids.has(id))).toEqual([]);
 });
 
+/**
+ * The time that rows have which are to wait in vain, by attempt; always less than a lease. On a slow machine another answer may come first that
+ * is right as well: such a row is asked again with more time, where it is so anew.
+ */
+const SHORT_MS = [1_000, 4_000, 16_000] as const;
+
 describe.each(SITUATIONS)("where it is %s", (situation: Situation) => {
-  test("every answer is what the document says", async () => {
-    const here = rows.flatMap((row) => {
+  test("every answer is what the document says", { timeout: 600_000 }, async () => {
+    let missed: readonly { readonly row: Row; readonly ask: Ask; readonly answer?: string }[];
+    missed = rows.flatMap((row) => {
       const provocation = provocationOf(row);
       return provocation !== undefined && "ask" in provocation && provocation.in === situation
-        ? [{ row, provocation }]
+        ? [{ row, ask: provocation.ask }]
         : [];
     });
-    expect(here.length).toBeGreaterThan(0);
-    const told = await during(stage, situation, () =>
-      together(here, situation === "well" ? HANDS : here.length, ({ row, provocation }) =>
-        differences(row, provocation),
-      ),
-    );
-    expect(told.flat()).toEqual([]);
+    expect(missed.length).toBeGreaterThan(0);
+    const wrong: string[] = [];
+    for (const timeoutMs of SHORT_MS) {
+      const here = missed;
+      const hands = situation === "well" ? HANDS : here.length;
+      const told = await during(stage, situation, () =>
+        together(here, hands, async ({ row, ask }) => {
+          const reply = await ask(stage, sampleOf(row.operation.id), { region: "weur", timeoutMs });
+          return { row, ask, reply, answer: `${row.name}: answered ${reply.status} ${reply.text}` };
+        }),
+      );
+      wrong.push(...told.flatMap(({ row, reply }) => differences(row, reply)));
+      missed = told.filter(({ row, reply }) => !isProvoked(row, reply));
+      if (missed.length === 0 || situation === "well") break;
+    }
+    expect(wrong).toEqual([]);
+    expect(missed.map(({ answer }) => answer)).toEqual([]);
   });
 });
 
-/** So many rows at a time where nothing presses; a fault ends by itself, so that its rows go side by side. */
+/** From the document, whatever was to be provoked; that we are wrong is never a question of time. */
+function differences({ name, operation }: Row, reply: Reply): string[] {
+  const found = document.differences(operation, reply);
+  if (reply.status === 500) found.push(`is wrong: ${reply.text}`);
+  return found.map((each) => `${name}: ${each}`);
+}
+
+function isProvoked({ operation, status, problem }: Row, reply: Reply): boolean {
+  if (reply.status !== status) return false;
+  return problem === null || operation.method === "head" || reply.problemName === problem;
+}
+
+/** So many at a time where nothing presses; rows that wait in vain go side by side. */
 const HANDS = 8;
 
 async function together<T, R>(all: readonly T[], hands: number, act: (each: T) => Promise<R>): Promise<R[]> {
@@ -91,18 +120,6 @@ async function together<T, R>(all: readonly T[], hands: number, act: (each: T) =
   };
   await Promise.all(Array.from({ length: hands }, hand));
   return results;
-}
-
-async function differences({ name, operation, status, problem }: Row, { ask }: Provocation) {
-  const sample = SAMPLES[operation.id];
-  if (sample === undefined) return [`${name}: there is no sample`];
-  const reply = await ask(stage, sample(stage));
-  const found = document.differences(operation, reply);
-  if (reply.status !== status) found.push(`answered ${reply.status}: ${reply.text}`);
-  else if (problem !== null && operation.method !== "head" && reply.problemName !== problem) {
-    found.push(`is the problem ${reply.problemName}: ${reply.text}`);
-  }
-  return found.map((each) => `${name}: ${each}`);
 }
 
 test("the examples run in the order in which they stand, each with the answer that it tells of", async () => {

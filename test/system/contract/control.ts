@@ -7,7 +7,6 @@ import {
   ofNobody,
   path,
   plain,
-  SHORT,
   well,
   type Table,
   type Unprovoked,
@@ -34,7 +33,7 @@ export const CONTROL: Table = {
   "putLeader 200": plain,
   "putLeader 400 invalid-request": body('{"to":"mars"}'),
   "putLeader 404 not-found": path((at) => at.replace("weur", "mars")),
-  "putLeader 503 handoff-incomplete": at("unled", (stage, sample) => stage.ask(sample, SHORT)),
+  "putLeader 503 handoff-incomplete": at("unled", (stage, sample, short) => stage.ask(sample, short)),
 
   "previewFailover 200": plain,
   "previewFailover 404 not-found": path((at) => at.replace("weur", "mars")),

@@ -9,7 +9,6 @@ import {
   ofNobody,
   path,
   plain,
-  SHORT,
   well,
   type Provocation,
   type Table,
@@ -28,8 +27,8 @@ async function expireCursor({ store, elsewhere }: Stage): Promise<string> {
   const write = (n: number) => store.put(elsewhere, `later/${n}`, "x", { concern: "one" });
   const follow = () => store.request("GET", `/v1/users/${elsewhere}/changes?after=${cursor}`);
   const gone = async () => {
-    for (let from = 0; from < 300; from += 50)
-      await Promise.all(Array.from({ length: 50 }, (_, at) => write(from + at)));
+    for (let from = 0; from < 300; from += 25)
+      await Promise.all(Array.from({ length: 25 }, (_, at) => write(from + at)));
     return follow();
   };
   await until(gone, ({ status }) => status === 410);
@@ -43,8 +42,8 @@ const afterExpired = (ask: (stage: Stage, sample: Sample) => Promise<Reply>): Pr
     return ask(stage, { ...sample, path: `${path}?after=${await expired}` });
   });
 
-const future = well(async (stage, sample) =>
-  stage.ask(sample, { ...SHORT, timeoutMs: 5_000, session: await stage.futureSession() }),
+const future = at("unconfirmed", async (stage, sample, short) =>
+  stage.ask(sample, { ...short, session: await stage.futureSession() }),
 );
 
 /** As many sockets as a user may have, and one more. */
@@ -92,7 +91,7 @@ export const FEEDS: Table = {
     return stage.ask({ ...sample, ...replay(stage.partitionElsewhere, "weur.16.1") });
   }),
   "controlSink 503 no-leader": changed((_, stage) => replay(stage.partitionElsewhere, "apac.18.1")),
-  "controlSink 503 region-unavailable": at("dark", (stage, sample) =>
-    stage.ask({ ...sample, ...replay(stage.partitionElsewhere, "weur.16.1") }, SHORT),
+  "controlSink 503 region-unavailable": at("dark", (stage, sample, short) =>
+    stage.ask({ ...sample, ...replay(stage.partitionElsewhere, "weur.16.1") }, short),
   ),
 };

@@ -33,10 +33,10 @@ const transaction = (...writes: readonly object[]) => JSON.stringify({ writes })
 /** A deletion of something that is there. */
 const ofDeletable = (provocation: Provocation | Unprovoked | undefined): Provocation => {
   if (provocation === undefined || !("ask" in provocation)) throw new Error("cannot be asked");
-  return at(provocation.in, async (stage, sample) => {
+  return at(provocation.in, async (stage, sample, short) => {
     const key = stage.fresh("d");
     await stage.put(stage.user, key, "to be deleted", { region: "weur", concern: "local" });
-    return provocation.ask(stage, { ...sample, path: sample.path.replace("d/1", key) });
+    return provocation.ask(stage, { ...sample, path: sample.path.replace("d/1", key) }, short);
   });
 };
 

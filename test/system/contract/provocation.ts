@@ -3,7 +3,7 @@
  * operations alike; the files beside this one say what an operation needs of its own. What cannot be provoked over HTTP says why.
  */
 import type { Reply } from "../support/http.ts";
-import { until } from "../support/store.ts";
+import { until, type Asked } from "../support/store.ts";
 import type { Situation } from "./situation.ts";
 import type { Sample, Stage } from "./stage.ts";
 
@@ -14,11 +14,9 @@ export interface Provocation {
 export interface Unprovoked {
   readonly because: string;
 }
-export type Ask = (stage: Stage, sample: Sample) => Promise<Reply>;
+/** `short`: to be asked with where an answer is to be had by waiting in vain. Less than a lease: nobody takes over meanwhile. */
+export type Ask = (stage: Stage, sample: Sample, short: Asked) => Promise<Reply>;
 export type Table = Readonly<Record<string, Provocation | Unprovoked>>;
-
-/** Less than a lease: nobody takes over meanwhile. */
-export const SHORT = { region: "weur", timeoutMs: 1_000 } as const;
 
 export const at = (situation: Situation, ask: Ask): Provocation => ({ in: situation, ask });
 export const well = (ask: Ask): Provocation => at("well", ask);
@@ -48,15 +46,15 @@ export const BY_PROBLEM: Table = {
   "500 internal": {
     because: "it says that this code is wrong: a way to provoke it would be a defect to mend",
   },
-  "503 no-leader": at("unled", (stage, sample) => stage.ask(sample, SHORT)),
-  "503 region-unavailable": at("dark", (stage, sample) => stage.ask(sample, SHORT)),
-  "503 overloaded": at("busy", (stage, sample) => stage.ask(sample, SHORT)),
-  "504 outcome-unknown": at("stalled", (stage, sample) => stage.ask(sample, SHORT)),
-  "504 write-concern-timeout": at("unconfirmed", (stage, sample) =>
-    stage.ask(sample, { ...SHORT, concern: "all" }),
+  "503 no-leader": at("unled", (stage, sample, short) => stage.ask(sample, short)),
+  "503 region-unavailable": at("dark", (stage, sample, short) => stage.ask(sample, short)),
+  "503 overloaded": at("busy", (stage, sample, short) => stage.ask(sample, short)),
+  "504 outcome-unknown": at("stalled", (stage, sample, short) => stage.ask(sample, short)),
+  "504 write-concern-timeout": at("unconfirmed", (stage, sample, short) =>
+    stage.ask(sample, { ...short, concern: "all" }),
   ),
-  "504 read-timeout": at("unconfirmed", (stage, sample) =>
-    stage.ask(sample, { ...SHORT, headers: { "Ithaca-Read-Concern": "committed" } }),
+  "504 read-timeout": at("unconfirmed", (stage, sample, short) =>
+    stage.ask(sample, { ...short, headers: { "Ithaca-Read-Concern": "committed" } }),
   ),
 };
 
@@ -75,10 +73,10 @@ export const nowhere = path((at) => at.replace("/v1/", "/v1/ns/nowhere/"));
 
 /** Of a user whom nobody knows, whose home weur has to arbitrate: one of some is. */
 export const ofNewcomers = (situation: Situation, status: number): Provocation =>
-  at(situation, async (stage, sample) => {
+  at(situation, async (stage, sample, short) => {
     const names = Array.from({ length: 12 }, () => stage.fresh("newcomer"));
     const ask = (name: string) =>
-      stage.ask({ ...sample, path: sample.path.replace(stage.user, name) }, SHORT);
+      stage.ask({ ...sample, path: sample.path.replace(stage.user, name) }, short);
     const replies = await Promise.all(names.map(ask));
     return replies.find((reply) => reply.status === status) ?? (await ask("newcomer"));
   });

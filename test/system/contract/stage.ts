@@ -15,8 +15,8 @@ import type { Asked, Store } from "../support/store.ts";
 const AUTH_SECRET = "a secret of the contract test, long enough for HS256";
 const SESSION_SECRET = "another secret of the contract test, for its sessions";
 
-/** Requests that a replica keeps waiting before it says that it is busy: few, so that a test can fill it. */
-export const PENDING_MAX = 60;
+/** Requests that a replica keeps waiting before it says that it is busy: fewer than the long polls that one user may have (50), so that those fill it. */
+export const PENDING_MAX = 40;
 
 /** How long a log keeps what is no longer needed. */
 export const LOG_RETAIN_MS = 1_500;
@@ -29,8 +29,8 @@ const VARS = {
   // A fault is put on every replica: fewer of them are told sooner.
   PARTITIONS: "3",
   ANCHORS: "weur,enam,apac",
-  // So that a leader that is cut off still answers when this test comes to ask it.
-  LEASE_MS: "15000",
+  // So that a leader that is cut off still answers when this test comes to ask it: as long as there is.
+  LEASE_MS: "60000",
   // How old a write without a majority may be before the next at `local` is refused.
   RPO_MS_MAX: "3000",
   LOG_RETAIN_MS: String(LOG_RETAIN_MS),
@@ -70,6 +70,8 @@ export class Stage {
   readonly user = "wilma";
   /** Of the write of `k`. */
   readonly position: string;
+  /** A user of the same partition. */
+  readonly neighbour: string;
   /** A user of another partition, whose log this one's has nothing to do with. */
   readonly elsewhere: string;
   readonly partitionElsewhere: number;
@@ -77,12 +79,13 @@ export class Stage {
 
   private constructor(
     [open, guarded, drillsOff]: readonly [Runtime, Runtime, Runtime],
-    { position, elsewhere }: { readonly position: string; readonly elsewhere: Elsewhere },
+    { position, neighbour, elsewhere }: Pick<Stage, "position" | "neighbour"> & { elsewhere: Elsewhere },
   ) {
     this.#open = open;
     this.#guarded = guarded;
     this.#drillsOff = drillsOff;
     this.position = position;
+    this.neighbour = neighbour;
     this.elsewhere = elsewhere.user;
     this.partitionElsewhere = elsewhere.partition;
   }
@@ -99,8 +102,9 @@ export class Stage {
     const own = { token: await tokenOf(CLAIMS.own), ...AS_JSON };
     const inGuarded = await guarded.store.put("wilma", "k", '{"a":1}', own);
     expect(inGuarded.status, inGuarded.text).toBe(201);
-    const elsewhere = await settledOutside(store, partition);
-    return new Stage(runtimes, { position: written.receipt.position, elsewhere });
+    const neighbour = (await settled(store, (own) => own === partition)).user;
+    const elsewhere = await settled(store, (own) => own !== partition);
+    return new Stage(runtimes, { position: written.receipt.position, neighbour, elsewhere });
   }
 
   async end(): Promise<void> {
@@ -176,12 +180,13 @@ interface Elsewhere {
   readonly partition: number;
 }
 
-async function settledOutside(store: Store, partition: number): Promise<Elsewhere> {
-  for (const user of ["barney", "betty", "dino", "pebbles", "hoppy"]) {
-    const own = await store.settle(user, "weur");
-    if (own !== partition) return { user, partition: own };
+/** Whoever of these is in such a partition. */
+async function settled(store: Store, isWanted: (partition: number) => boolean): Promise<Elsewhere> {
+  for (const user of ["barney", "betty", "dino", "pebbles", "hoppy", "bamm-bamm", "gazoo", "arnold"]) {
+    const partition = await store.settle(user, "weur");
+    if (isWanted(partition)) return { user, partition };
   }
-  throw new Error("they are all in one partition");
+  throw new Error("none of them is where one is wanted");
 }
 
 function send(store: Store, { method, path, headers, body }: Sample, more: Asked): Promise<Reply> {

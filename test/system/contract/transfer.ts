@@ -16,8 +16,8 @@ import { AS_JSON } from "./stage.ts";
 const ofSomebody = (name: string): Provocation => {
   const provocation = BY_PROBLEM[name];
   if (provocation === undefined || !("ask" in provocation)) throw new Error(`${name} cannot be asked`);
-  return at(provocation.in, (stage, sample) =>
-    provocation.ask(stage, { ...sample, path: sample.path.replace("nobody", stage.user) }),
+  return at(provocation.in, (stage, sample, short) =>
+    provocation.ask(stage, { ...sample, path: sample.path.replace("nobody", stage.user) }, short),
   );
 };
 
@@ -42,8 +42,8 @@ export const TRANSFER: Table = {
   "eraseUser 503 overloaded": ofSomebody("503 overloaded"),
   "eraseUser 504 outcome-unknown": ofSomebody("504 outcome-unknown"),
 
-  "getErasure 200": well(async (stage, sample) => {
-    const begun = await erased.ask(stage, { ...sample, method: "DELETE" });
+  "getErasure 200": well(async (stage, sample, short) => {
+    const begun = await erased.ask(stage, { ...sample, method: "DELETE" }, short);
     return stage.ask({ ...sample, path: `/v1/erasures/${String(begun.members["erasure"])}` });
   }),
   "getErasure 400 invalid-request": changed(() => ({ path: "/v1/erasures/%FF" })),
