@@ -6,15 +6,15 @@
  * all, and otherwise brings a takeover about, for which we wait within the caller's time. The outer one finds which log: it follows `moved` and `ask`, and asks the anchor when a replica does not know the user. Repeating is
  * safe: reads have no effect, claims answer the present home, and every write carries an idempotency key.
  */
-import type { Position, RegionIndex } from "../replication/position.ts";
-import type { ClientRequest } from "../replication/request.ts";
+import type { RegionIndex } from "../replication/position.ts";
+import type { ClientRequest, HeardClaim } from "../replication/request.ts";
 import { sleep, type Journey, type Outcome } from "./journey.ts";
 
 /** What changes between attempts at the same thing. */
 export interface Hop {
   readonly deadlineAt: number;
   readonly asking?: boolean;
-  readonly claim?: Position;
+  readonly claim?: HeardClaim;
   /** A region that led as far as the edge knew and did not answer: the replica that hears this looks for itself. */
   readonly suspects?: RegionIndex;
 }
@@ -55,7 +55,9 @@ export async function askHomeLeader(journey: Journey, query: LeaderQuery): Promi
       const home = await settleHome(journey, query);
       if (home.kind !== "home") return home;
       origin = home.home;
-      hint = { claim: home.position };
+      // What stands in the anchor's log its leader has told once a majority held it: the home need not find that out.
+      const committed = home.position.o === anchorOf(journey);
+      hint = { claim: committed ? { ...home.position, committed } : home.position };
     } else {
       return outcome;
     }
@@ -85,7 +87,11 @@ export async function askHome(journey: Journey): Promise<Outcome> {
 }
 
 function askAnchor(journey: Journey, make: LeaderQuery["make"]): Promise<Outcome> {
-  return askLeaderOf(journey, journey.edge.deployment.anchors[journey.subject.partition], make);
+  return askLeaderOf(journey, anchorOf(journey), make);
+}
+
+function anchorOf({ edge, subject }: Journey): RegionIndex | undefined {
+  return edge.deployment.anchors[subject.partition];
 }
 
 /**

@@ -10,7 +10,7 @@ import { assert } from "../lib/assert.ts";
 import type { Context } from "./context.ts";
 import { EntryKind, type Entry, type Op, type RawEntry } from "./entry.ts";
 import { redacted, type Erasures } from "./erasure.ts";
-import { firstVersion, moved, versionAt } from "./home.ts";
+import { moved, versionAt } from "./home.ts";
 import type { Log } from "./log.ts";
 import { idempotencyDigest, identityOf, isUsersWrite } from "./lost-write.ts";
 import { decoded, strangeness, UNREADABLE_PV } from "./newer-code.ts";
@@ -82,9 +82,7 @@ export class Applier {
       undo,
       redacted: stored.kind === EntryKind.redacted,
     });
-    log.last = { e: raw.e, s: raw.s };
-    log.chain = chain;
-    log.hlc = entry.hlc;
+    log.endAt({ e: raw.e, s: raw.s, chain, hlc: entry.hlc, commit });
     this.#context.hlc = Math.max(this.#context.hlc, entry.hlc);
     if (applied) log.applied = raw.s;
     this.#context.changed = true;
@@ -186,9 +184,7 @@ export class Applier {
     storage.dropEpochs(log.o, from);
     log.epochs = log.epochs.filter((epoch) => epoch.start < from);
     const head = storage.head(log.o);
-    log.last = head === null ? { e: log.base.e, s: log.base.s } : { e: head.e, s: head.s };
-    log.chain = head?.chain ?? log.base.chain;
-    log.hlc = head?.hlc ?? log.base.hlc;
+    log.endAt(head ?? { ...log.base, commit: log.base.s });
     log.applied = Math.min(log.applied, log.last.s);
     if (log.parkedAt !== null && log.parkedAt >= from) log.parkedAt = null;
     this.#context.changed = true;
@@ -269,14 +265,9 @@ export class Applier {
   #applyOps(log: Log, entry: Entry, keep: boolean, undo: UndoImage["items"][number][]): void {
     const { storage, rules } = this.#context;
     const owner = storage.owner(entry.user);
-    // While a snapshot's image is made whole by replay, the home may be a later one already. There is none where a failover of the
-    // anchor's log took the claim away, and the home that it named had written already: that stands, under the version it had.
-    assert(
-      owner !== null || log.o !== this.#context.config.anchor,
-      `log ${log.o}: entry ${entry.s} of a user without a home`,
-    );
-    const ownerVersion =
-      owner === null ? firstVersion(this.#erasures.times(entry.user)) : versionAt(owner, log.o, entry.s);
+    assert(owner !== null, `log ${log.o}: entry ${entry.s} of a user without a home`);
+    // While a snapshot's image is made whole by replay, the home may be a later one already.
+    const ownerVersion = versionAt(owner, log.o, entry.s);
     const xdeps = entry.xdeps.length === 0 ? NO_BYTES : encodeXdeps(entry.xdeps);
     for (const op of rules.opsApplied(entry.ops)) {
       const before = storage.item(entry.user, op.key, keep);

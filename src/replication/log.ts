@@ -8,7 +8,7 @@ import type { EpochStart } from "./message.ts";
 import { EMPTY_TAIL, leaderOf, type Epoch, type RegionIndex, type Tail } from "./position.ts";
 import type { Rules } from "./rules.ts";
 import { SinkLedger } from "./sink-ledger.ts";
-import type { AcceptorRow, BaseRow, SinkRow, Storage } from "./storage.ts";
+import type { AcceptorRow, BaseRow, LogHead, SinkRow, Storage } from "./storage.ts";
 
 /** The chain hash of an empty log. */
 export const CHAIN_START = new Uint8Array(16);
@@ -26,6 +26,8 @@ export class Log implements LogKnowledge {
   applied: number;
   /** base.s <= commit <= last.s. Knowledge, not state: a restart may know less of it. */
   commit: number;
+  /** How much of `commit` a restart would know: the row of the last entry says it. */
+  #kept: number;
   /** Ascending; the whole history, also of what was compacted. */
   epochs: EpochStart[];
   acceptor: AcceptorRow;
@@ -59,6 +61,7 @@ export class Log implements LogKnowledge {
     this.chain = head?.chain ?? this.base.chain;
     this.hlc = head?.hlc ?? this.base.hlc;
     this.commit = Math.max(this.base.s, Math.min(head?.commit ?? 0, this.last.s));
+    this.#kept = this.commit;
     this.applied = Math.max(this.base.s, storage.appliedHead(o));
   }
 
@@ -96,6 +99,21 @@ export class Log implements LogKnowledge {
     if (same) return;
     this.acceptor = next;
     this.#storage.putAcceptor(next);
+  }
+
+  /** The log ends there now. `commit`: what its last row says. */
+  endAt({ e, s, chain, hlc, commit }: LogHead): void {
+    this.last = { e, s };
+    this.chain = chain;
+    this.hlc = hlc;
+    this.#kept = commit;
+  }
+
+  /** What is committed through `s` will be known to be so after a restart too. */
+  keepCommit(s: number): void {
+    if (Math.min(s, this.commit) <= Math.max(this.base.s, this.#kept)) return;
+    this.#storage.keepCommit(this.o, this.last.s, this.commit);
+    this.#kept = this.commit;
   }
 
   advanceCommit(to: number): boolean {

@@ -32,7 +32,7 @@ import type { Leaderships } from "./leaderships.ts";
 import type { Log } from "./log.ts";
 import { samePosition, type Position, type RegionIndex } from "./position.ts";
 import { homeReply } from "./facts.ts";
-import { isToCome } from "./session.ts";
+import { claimIsToCome } from "./session.ts";
 import { sentOn } from "./redirect.ts";
 import type { ClientReply, MoveRequest } from "./request.ts";
 import type { Moving, OwnerRow } from "./state-row.ts";
@@ -98,11 +98,19 @@ export class Moves {
       this.#press(moving);
       return false;
     }
-    if (owner.past.length === 0) return true;
     const log = this.#context.log(owner.o);
-    if (rules.hasArrived(owner.s, log.commit)) return true;
+    const { commit } = log;
+    if (isClaimed(owner) ? rules.mayLiveBy(owner, commit) : rules.hasArrived(owner.s, commit)) return true;
     this.#fetchCommit(log, owner.s);
     return false;
+  }
+
+  /**
+   * The leader of the user's log writes for the user: what made it the home is settled, and has to be known as that after a restart
+   * too, or the user would wait for a log that may have lost its leader. A row for each user's first write, at most.
+   */
+  keep(owner: OwnerRow): void {
+    if (isClaimed(owner) && owner.o !== owner.home) this.#context.log(owner.o).keepCommit(owner.s);
   }
 
   /** Asks whoever can bring a move that is under way to its end, and waits on. */
@@ -119,7 +127,7 @@ export class Moves {
     const poll = (): ClientReply | null => {
       if (arrived !== null && !arrived.over()) return arrived.tell();
       const owner = this.#context.storage.owner(request.user);
-      if (request.claim !== undefined && isToCome(this.#context, request.claim)) {
+      if (request.claim !== undefined && claimIsToCome(this.#context, request.claim)) {
         this.#followers.get(request.claim.o)?.want();
         return wait;
       }
@@ -328,6 +336,11 @@ export class Moves {
       if (moving !== undefined) yield moving;
     }
   }
+}
+
+/** Never moved. */
+function isClaimed({ past }: OwnerRow): boolean {
+  return past.length === 0;
 }
 
 const NOT_THERE: ClientReply = { kind: "refused", reason: "not-there" };

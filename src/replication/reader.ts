@@ -29,7 +29,7 @@ import type {
   ReadRequest,
   ReceiptRequest,
 } from "./request.ts";
-import { coverage, isToCome } from "./session.ts";
+import { claimIsToCome, coverage } from "./session.ts";
 import type { StoredItem } from "./storage.ts";
 import type { Waiter } from "./waiters.ts";
 import { notLeader, sentOn } from "./redirect.ts";
@@ -226,7 +226,7 @@ export class Reader {
     const context = this.#context;
     const now = context.now;
     const owner = context.storage.owner(request.user);
-    if (request.claim !== undefined && isToCome(context, request.claim)) {
+    if (request.claim !== undefined && claimIsToCome(context, request.claim)) {
       this.#levels.fetch(request.claim.o);
       return null;
     }

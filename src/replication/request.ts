@@ -26,6 +26,12 @@ interface Asked {
   readonly suspects?: RegionIndex;
 }
 
+/** The entry that made a region a user's home, as the edge has heard of it. */
+export interface HeardClaim extends Position {
+  /** The anchor's leader said so, which says nothing that no majority holds. Absent: it is not known. */
+  readonly committed?: boolean;
+}
+
 export interface WriteRequest extends Asked {
   readonly op: "write";
   readonly user: string;
@@ -40,7 +46,7 @@ export interface WriteRequest extends Asked {
   readonly concern: Concern;
   readonly session: SessionPart;
   /** The entry that made it the user's home, when the edge has just learned of it: waited for. */
-  readonly claim?: Position;
+  readonly claim?: HeardClaim;
   /** Set when following an ASK: what the log of an earlier home holds is asked for. */
   readonly asking?: boolean;
 }
@@ -65,7 +71,7 @@ export interface ReadRequest extends Asked {
   /** `Ithaca-On-Lost: report`: answer although positions of the token are lost, and list them. */
   readonly reportLost?: boolean;
   /** The entry that made it the user's home, when the edge has just learned of it: waited for. */
-  readonly claim?: Position;
+  readonly claim?: HeardClaim;
 }
 
 export interface ReadItem {
@@ -179,7 +185,7 @@ export interface MoveRequest extends Asked {
   readonly to: RegionIndex;
   readonly principal: string;
   /** The entry that made it the user's home, when the edge has just learned of it: waited for. */
-  readonly claim?: Position;
+  readonly claim?: HeardClaim;
 }
 
 /** Erases everything about a user; asked of the leader of the user's log. */

@@ -5,7 +5,7 @@
 import type { Context } from "./context.ts";
 import type { Position } from "./position.ts";
 import type { Log } from "./log.ts";
-import type { LostPosition, SessionPosition } from "./request.ts";
+import type { HeardClaim, LostPosition, SessionPosition } from "./request.ts";
 
 export interface Coverage {
   readonly covered: boolean;
@@ -33,9 +33,18 @@ export function coverage(context: Context, positions: readonly SessionPosition[]
 }
 
 /** Is an entry that was heard of still to come? One that was lost is not waited for. */
-export function isToCome(context: Context, { o, e, s }: Position): boolean {
+function isToCome(context: Context, { o, e, s }: Position): boolean {
   const judgement = context.log(o).judge(context.rules, e, s);
   return judgement !== "contained" && judgement !== "lost";
+}
+
+/** The same of a claim. What the edge knows of it is known here too from then on. */
+export function claimIsToCome(context: Context, claim: HeardClaim): boolean {
+  if (isToCome(context, claim)) return true;
+  const log = context.log(claim.o);
+  const here = claim.committed === true && log.judge(context.rules, claim.e, claim.s) === "contained";
+  if (here && log.advanceCommit(claim.s)) context.changed = true;
+  return false;
 }
 
 /** A session's position stands for all that it saw before in that epoch: what was cut off of it begins where the next epoch does. */

@@ -228,9 +228,7 @@ export class SnapshotReceiver {
     };
     if (base.s === 0) log.base = { ...log.base, reclaimed: EMPTY_TAIL };
     storage.putBase(log.base);
-    log.last = { e: base.e, s: base.s };
-    log.chain = base.chain;
-    log.hlc = base.hlc;
+    log.endAt({ ...base, commit: base.s });
     this.#context.hlc = Math.max(this.#context.hlc, base.hlc);
     log.applied = base.s;
     log.commit = base.s;

@@ -47,6 +47,8 @@ export interface Storage {
   /** Last applied row of the log; 0 when none is. */
   appliedHead(o: RegionIndex): number;
   insertEntry(row: LogRow): void;
+  /** Has the row of the log's last entry, at `s`, say a later commit position than was known when it was written. */
+  keepCommit(o: RegionIndex, s: number, commit: number): void;
   markApplied(o: RegionIndex, s: number, undo: UndoImage | null): void;
   /** Everything through `after` counts as applied, everything after it as stored only again; undo images are void. */
   markUnapplied(o: RegionIndex, after: number): void;

@@ -25,7 +25,7 @@ import { payloadBytes, withoutPayload } from "./payload.ts";
 import type { Position, RegionIndex } from "./position.ts";
 import { sentOn } from "./redirect.ts";
 import type { ClientReply, WriteRequest } from "./request.ts";
-import { coverage, isToCome } from "./session.ts";
+import { claimIsToCome, coverage } from "./session.ts";
 import { decideSettlement, settledBefore, settlingToo } from "./settlement.ts";
 import type { Waiter } from "./waiters.ts";
 import { WriteEntries } from "./write-entry.ts";
@@ -98,7 +98,7 @@ export class Writer {
     const context = this.#context;
     if (context.now > request.deadlineAt) return reply({ kind: "refused", reason: "no-leader" });
     const owner = context.storage.owner(request.user);
-    if (request.claim !== undefined && isToCome(context, request.claim)) {
+    if (request.claim !== undefined && claimIsToCome(context, request.claim)) {
       this.#followers.get(request.claim.o)?.want();
       return WAIT;
     }
@@ -162,6 +162,7 @@ export class Writer {
       return reply({ kind: "refused", reason: "rpo-bound", retryAfterMs: REFUSED_RETRY_MS });
     }
     const entry = this.#entries.next(attempt, decision, hlc);
+    this.#moves.keep(owner);
     this.#append(leadership, entry);
     const position: Position = { o: entry.o, e: entry.e, s: entry.s };
     // All that the session has seen, also what the entry need not name because an earlier one does.

@@ -71,6 +71,10 @@ export class LogTable {
     this.#users.noteStored(row.o, row.s);
   }
 
+  keepCommit(o: number, s: number, commit: number): void {
+    this.#sql.run(`UPDATE log SET commit_s = ? WHERE place = ?`, integer(commit), placeOf(o, s));
+  }
+
   markApplied(o: number, s: number, undo: UndoImage | null): void {
     const r = this.#sql.rows(`SELECT length(entry) FROM log WHERE place = ?`, placeOf(o, s))[0];
     if (r === undefined) throw new Error(`no entry ${o}:${s} to mark as applied`);

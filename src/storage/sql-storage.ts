@@ -123,6 +123,7 @@ export class SqlStorage implements Storage {
   readonly appliedHead: Storage["appliedHead"] = (o) => this.#log.appliedHead(o);
   readonly first: Storage["first"] = (o) => this.#log.first(o);
   readonly insertEntry: Storage["insertEntry"] = (row) => this.#log.insert(row);
+  readonly keepCommit: Storage["keepCommit"] = (o, s, commit) => this.#log.keepCommit(o, s, commit);
   readonly markApplied: Storage["markApplied"] = (o, s, undo) => this.#log.markApplied(o, s, undo);
   readonly markUnapplied: Storage["markUnapplied"] = (o, after) => this.#log.markUnapplied(o, after);
   readonly entry: Storage["entry"] = (o, s) => this.#log.entry(o, s);

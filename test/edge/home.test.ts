@@ -68,6 +68,8 @@ describe("PUT home", () => {
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ user: "alice", home: "enam", epoch: "17" });
     expect(regions.route).toBe("move@2 claim@0 move@1");
+    // What the anchor's leader answers, a majority holds.
+    expect(regions.asked.at(-1)?.request).toMatchObject({ op: "move", claim: { o: WEUR, committed: true } });
   });
 
   it("asks the leader of the user's log, wherever that is, and answers what it says", async () => {

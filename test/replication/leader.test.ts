@@ -38,7 +38,7 @@ function appendsTo(region: number): Append[] {
 function leading(options: NodeOptions = {}) {
   const node = new Node(options);
   cluster = new Cluster();
-  node.peer(1, new Story(1).open(17).claim("anna", 0).append());
+  node.peer(1, new Story(1).open(17).claim("anna", 0).append(0, 2, { commit: 2 }));
   let calls: ReturnType<typeof callsIn> = [];
   const take = (effects: ReturnType<Node["step"]>): void => void calls.push(...callsIn(effects));
   const reply = (to: number, call: number, message: PeerReply): void =>

@@ -92,6 +92,61 @@ describe("whose write it is", () => {
     expect(entry.deps).toEqual([claim]);
   });
 
+  describe("waits until a majority is known to hold the claim", () => {
+    /** Region 1 holds carl's claim, of region 2's epoch in region 0's log, and does not know whether anybody else does. */
+    function claimed() {
+      settled();
+      const append = continued(cluster.node(1), new Story(0).open(34).claim("carl", 1));
+      cluster.isolate(2);
+      cluster.peer(1, 2, append);
+      const { s } = cluster.node(1).storage.head(0)!;
+      return { append, claim: { o: 0, e: 34, s } };
+    }
+
+    test("and is written then", () => {
+      const { append, claim } = claimed();
+      const [write, read] = [cluster.write(1, "carl", "a", "1"), cluster.read(1, "carl", "a", "strong")];
+      cluster.run(1_000);
+      expect([write.reply, read.reply]).toEqual([null, null]);
+      cluster.peer(1, 2, { ...append, commit: claim.s });
+      cluster.run(200);
+      expect(write.reply).toMatchObject({ kind: "written", status: 201 });
+    });
+
+    test("or is nobody's, where another leader has cut the claim off", () => {
+      const { append } = claimed();
+      const write = cluster.write(1, "carl", "a", "1");
+      cluster.run(1_000);
+      const { head } = cluster.log(1, 1);
+      cluster.peer(1, 2, continued(cluster.node(1), new Story(0).open(50), append.prev.s));
+      cluster.run(200);
+      expect(write.reply).toEqual({ kind: "unknown-user" });
+      expect(cluster.log(1, 1).head).toBe(head);
+    });
+
+    test("or its edge has been told so by the anchor's leader", () => {
+      const { claim } = claimed();
+      const write = cluster.write(1, "carl", "a", "1", { claim: { ...claim, committed: true } });
+      cluster.run(200);
+      expect(write.reply).toMatchObject({ kind: "written", status: 201 });
+    });
+
+    test("and what was known when the user first wrote is known after a restart, when the anchor's region is gone", () => {
+      settled();
+      const { s } = cluster.home("carl", 1);
+      cluster.wrote(1, "carl", "a", "1");
+      cluster.run(5_000);
+      cluster.isolate(0);
+      for (const region of [1, 2]) {
+        cluster.crash(region);
+        cluster.restart(region);
+      }
+      cluster.wrote(1, "carl", "a", "2");
+      // By nobody else's word: nobody leads that log, and it ends with the claim.
+      expect(cluster.node(1).storage.head(0)).toMatchObject({ e: 16, s });
+    });
+  });
+
   test("is refused when nobody leads in time, and when its time is over already", () => {
     settled();
     cluster.run(10_000);

@@ -4,12 +4,12 @@
  * As the real one it decides nothing about data. What it has to get right is honesty: whether an attempt may have taken effect.
  */
 import type { CallEnd } from "./network.ts";
-import type { Position } from "../../src/replication/position.ts";
 import type {
   ChangesRequest,
   DivergentRequest,
   ClaimRequest,
   ClientReply,
+  HeardClaim,
   ReadRequest,
   ReceiptRequest,
   WriteRequest,
@@ -62,7 +62,7 @@ export class Edge {
     // A client without a key gets one for the time of this request, so that the network may repeat it.
     const request = asIs.idempotency === undefined ? { ...asIs, idempotency: this.#ownKey() } : asIs;
     const deadline = this.#cluster.timeline.now + budgetMs;
-    let claim: Position | undefined;
+    let claim: HeardClaim | undefined;
     let asking = false;
     let unsure = false;
     let aim: Aim | null = null;
@@ -155,7 +155,7 @@ export class Edge {
       if (level === "session") level = "leader";
     }
     let aim: Aim | null = null;
-    let claim: Position | undefined;
+    let claim: HeardClaim | undefined;
     for (let hop = 0; hop < HOPS_MAX; hop++) {
       const left = deadline - this.#cluster.timeline.now;
       if (left < 10) break;
@@ -216,7 +216,7 @@ export class Edge {
   *move(partition: number, user: string, to: number, budgetMs: number): Task<EdgeAnswer> {
     const deadline = this.#cluster.timeline.now + budgetMs;
     let aim: Aim | null = null;
-    let claim: Position | undefined;
+    let claim: HeardClaim | undefined;
     let unsure = false;
     for (let hop = 0; hop < HOPS_MAX; hop++) {
       const left = deadline - this.#cluster.timeline.now;
@@ -328,7 +328,7 @@ export class Edge {
   }
 
   /** Claims a home here for a user who has none; answers where the decision stands. */
-  *#claim(partition: number, user: string, principal: string, deadline: number): Task<Position | null> {
+  *#claim(partition: number, user: string, principal: string, deadline: number): Task<HeardClaim | null> {
     const near = yield* this.ask(
       this.region,
       partition,
@@ -349,7 +349,8 @@ export class Edge {
     const reply = yield* this.anchorSays(partition, request, deadline);
     if (reply?.kind !== "home") return null;
     this.#homes.set(user, { home: reply.home, version: reply.version });
-    return reply.position;
+    const committed = reply.position.o === this.#cluster.anchorOf(partition);
+    return { ...reply.position, committed };
   }
 
   *#findHome(partition: number, user: string, deadline: number): Task<KnownHome | "nobody" | null> {

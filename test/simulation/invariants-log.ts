@@ -296,6 +296,12 @@ interface Spoken {
 
 function commitsSpokenOf(turn: Turn): Spoken[] {
   const spoken: Spoken[] = [];
+  // A home that the anchor's leader tells of is one: whoever hears it may say so.
+  for (const { request, reply } of turn.answered) {
+    const certain = request.op === "claim" || (request.op === "home" && request.certain);
+    if (certain && reply.kind === "home" && reply.position.o === turn.host.config.anchor)
+      spoken.push({ o: reply.position.o, s: reply.position.s, why: "a claim's answer", exact: false });
+  }
   for (const effect of turn.effects) {
     if (effect.type === "call" && effect.message.type === "append")
       spoken.push({ o: effect.message.o, s: effect.message.commit, why: "an append", exact: true });

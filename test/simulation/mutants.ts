@@ -21,7 +21,7 @@ import {
 } from "./directed.ts";
 import type { Distortion } from "./host.ts";
 import { type Schedule, scheduleNamed } from "./schedule.ts";
-import { ASKED_AGAIN, RESTARTS } from "./shaped.ts";
+import { ASKED_AGAIN, DYING_OPENERS, RESTARTS } from "./shaped.ts";
 
 export interface Mutant {
   readonly name: string;
@@ -462,6 +462,9 @@ const MUTANTS: readonly Mutant[] = [
   }),
   mutant("resumes-unrefused", "a log goes on with a user whom the other log has not refused", "moves", {
     mayResume: () => true,
+  }),
+  mutant("acts-on-claim", "a home acts before it is certain that it is the home", DYING_OPENERS, {
+    mayLiveBy: () => true,
   }),
   mutant("acts-on-arrival", "a new home acts before it is certain that it is the home", arrivals, {
     hasArrived: () => true,

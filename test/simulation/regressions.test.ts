@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { mutantNamed } from "./mutants.ts";
 import { scheduleNamed, type Schedule } from "./schedule.ts";
+import { DYING_OPENERS } from "./shaped.ts";
 import { simulate } from "./simulation.ts";
 
 interface Regression {
@@ -85,6 +86,12 @@ const REGRESSIONS: readonly Regression[] = [
     story: "the usurper, deposed and not told, wrote for a user whose home had been claimed in the log since",
     schedule: scheduleNamed("takeovers"),
     seeds: [2004],
+  },
+  {
+    story:
+      "a home wrote for a user whose claim no majority held, a takeover cut the claim off, and no other replica could apply the write",
+    schedule: DYING_OPENERS,
+    seeds: [17],
   },
 ];
 

@@ -510,6 +510,18 @@ export function describeStorage(backEnd: string, withDriver: WithDriver): void {
       );
 
       test(
+        "the row of the last entry says a later commit position, and nothing else of it changes",
+        withStorage((storage) => {
+          storage.insertEntry(entry(1));
+          storage.insertEntry(entry(2, { commit: 0 }));
+          storage.keepCommit(0, 2, 2);
+          expect(storage.head(0)?.commit).toBe(2);
+          expect(storage.entry(0, 2)).toEqual(entry(2, { commit: 2 }));
+          expect(storage.entry(0, 1)).toEqual(entry(1));
+        }),
+      );
+
+      test(
         "rows come back whole, of their own log",
         withStorage((storage) => {
           storage.insertEntry(entry(1));
