@@ -19,6 +19,8 @@ export interface Verdict {
   readonly violations: readonly Violation[];
   /** What was looked at: reads judged, writes followed … */
   readonly counted: Readonly<Record<string, number>>;
+  /** Of the violations, how many say only that too little was seen; absent: none. */
+  readonly short?: number;
 }
 
 export interface CombinedVerdict {
@@ -46,7 +48,7 @@ export function requireAtLeast(verdict: Verdict, floors: Readonly<Record<string,
     return [{ message, ops: [] }];
   });
   if (short.length === 0) return verdict;
-  return { ...verdict, ok: false, violations: [...verdict.violations, ...short] };
+  return { ...verdict, ok: false, violations: [...verdict.violations, ...short], short: short.length };
 }
 
 /** Good only if every one is. No verdict at all is not good. */

@@ -8,6 +8,13 @@ export interface Band {
   readonly label: string;
 }
 
+/** A stretch of time with a name, told below the axis. */
+export interface Span {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly name: string;
+}
+
 export interface Mark {
   readonly atMs: number;
   readonly label: string;
@@ -21,18 +28,25 @@ export interface Curve {
   readonly points: readonly { readonly atMs: number; readonly value: number | null }[];
 }
 
-export interface TimeChart {
-  readonly title: string;
-  readonly unit: string;
+/** What all pictures of a drill have in common. */
+export interface Backdrop {
   readonly lengthMs: number;
-  readonly curves: readonly Curve[];
+  readonly spans: readonly Span[];
   readonly bands: readonly Band[];
   readonly marks: readonly Mark[];
 }
 
+export interface TimeChart extends Backdrop {
+  readonly title: string;
+  readonly unit: string;
+  readonly curves: readonly Curve[];
+}
+
 export const WIDTH = 900;
-export const MARGIN = { left: 64, right: 16, top: 30, bottom: 26 } as const;
-const HEIGHT = 170;
+export const MARGIN = { left: 64, right: 16, top: 30, bottom: 42 } as const;
+const HEIGHT = 186;
+/** Of a letter, roughly: for what has to fit. */
+const LETTER = 7.4;
 const TICKS = 4;
 
 export const COLORS = {
@@ -52,7 +66,7 @@ export function timeScale(lengthMs: number): (ms: number) => number {
 }
 
 export function timeChart(chart: TimeChart): string {
-  const { curves, lengthMs, bands, marks } = chart;
+  const { curves, lengthMs } = chart;
   const highest = Math.max(1, ...curves.flatMap(({ points }) => points.map(({ value }) => value ?? 0)));
   const y = scaleLinear([0, highest], [HEIGHT - MARGIN.bottom, MARGIN.top]).nice(TICKS);
   const x = timeScale(lengthMs);
@@ -66,10 +80,12 @@ export function timeChart(chart: TimeChart): string {
   const drawn = curves.map((curve) => curvePath(curve, x, y, y(0)));
   const title = `${chart.title} (${chart.unit})`;
   return svg(HEIGHT, title, [
-    ...bandsAndMarks(bands, marks, x, HEIGHT),
+    ...bandsOf(chart, x, HEIGHT),
     ...rows,
     ...drawn,
-    ...timeAxis(lengthMs, x, HEIGHT),
+    ...marksOf(chart, x, HEIGHT),
+    ...labelsOf(chart, x),
+    ...timeAxis(chart, x, HEIGHT),
     text(MARGIN.left, 16, title, { weight: 600 }),
     ...legend(curves),
   ]);
@@ -94,38 +110,63 @@ function curvePath(
   return `<path d="${path}" fill="none" stroke="${color}" stroke-width="1.6"><title>${escapeXml(name)}</title></path>`;
 }
 
-export function bandsAndMarks(
-  bands: readonly Band[],
-  marks: readonly Mark[],
-  x: (ms: number) => number,
-  height: number,
-): string[] {
-  const bottom = height - MARGIN.bottom;
+export function bandsOf({ bands }: Backdrop, x: (ms: number) => number, height: number): string[] {
+  return bands.map(({ fromMs, toMs, label }) => {
+    const width = Math.max(1, round(x(toMs) - x(fromMs)));
+    return `<rect x="${round(x(fromMs))}" y="${MARGIN.top}" width="${width}" height="${height - MARGIN.bottom - MARGIN.top}" fill="${COLORS.fault}" fill-opacity="0.08"><title>${escapeXml(label)}</title></rect>`;
+  });
+}
+
+/** What was wrong, in the band, where it fits and covers no other one's. */
+function labelsOf({ bands }: Backdrop, x: (ms: number) => number): string[] {
+  let free = 0;
+  return bands.flatMap(({ fromMs, toMs, label }) => {
+    const at = round(x(fromMs) + 4);
+    const width = label.length * LETTER;
+    if (at < free || at + width > x(toMs)) return [];
+    free = at + width;
+    return [text(at, MARGIN.top + 12, label, { color: COLORS.fault, halo: true })];
+  });
+}
+
+function marksOf({ marks }: Backdrop, x: (ms: number) => number, height: number): string[] {
+  return marks.map(({ atMs, label }) => {
+    const at = round(x(atMs));
+    return `<line x1="${at}" x2="${at}" y1="${MARGIN.top}" y2="${height - MARGIN.bottom}" stroke="${COLORS.takeover}" stroke-dasharray="3 3"><title>${escapeXml(label)}</title></line>`;
+  });
+}
+
+/** Seconds, and below them the drill's phases. */
+export function timeAxis({ lengthMs, spans }: Backdrop, x: (ms: number) => number, height: number): string[] {
+  const seconds = scaleLinear([0, lengthMs / 1_000], [0, 1]).ticks(10);
   return [
-    ...bands.map(({ fromMs, toMs, label }) => {
-      const width = Math.max(1, round(x(toMs) - x(fromMs)));
-      return `<rect x="${round(x(fromMs))}" y="${MARGIN.top}" width="${width}" height="${bottom - MARGIN.top}" fill="${COLORS.fault}" fill-opacity="0.08"><title>${escapeXml(label)}</title></rect>`;
-    }),
-    ...marks.map(({ atMs, label }) => {
-      const at = round(x(atMs));
-      return `<line x1="${at}" x2="${at}" y1="${MARGIN.top}" y2="${bottom}" stroke="${COLORS.takeover}" stroke-dasharray="3 3"><title>${escapeXml(label)}</title></line>`;
+    ...seconds.map((tick) =>
+      text(round(x(tick * 1_000)), height - 24, `${tick} s`, { anchor: "middle", color: COLORS.faint }),
+    ),
+    ...spans.flatMap(({ fromMs, toMs, name }) => {
+      const [from, to] = [round(x(fromMs)), round(x(toMs))];
+      const line = `<line x1="${from + 1}" x2="${to - 1}" y1="${height - 18}" y2="${height - 18}" stroke="${COLORS.faint}"/>`;
+      if (to - from < name.length * LETTER) return [line];
+      return [
+        line,
+        text(round((from + to) / 2), height - 6, name, { anchor: "middle", color: COLORS.faint }),
+      ];
     }),
   ];
 }
 
-export function timeAxis(lengthMs: number, x: (ms: number) => number, height: number): string[] {
-  const seconds = scaleLinear([0, lengthMs / 1_000], [0, 1]).ticks(10);
-  return seconds.map((tick) =>
-    text(round(x(tick * 1_000)), height - 8, `${tick} s`, { anchor: "middle", color: COLORS.faint }),
-  );
+export interface Key {
+  readonly name: string;
+  readonly color: string;
+  readonly opacity?: number;
 }
 
-export function legend(curves: readonly { readonly name: string; readonly color: string }[]): string[] {
+export function legend(keys: readonly Key[]): string[] {
   let right = WIDTH - MARGIN.right;
-  return curves.toReversed().flatMap(({ name, color }) => {
+  return keys.toReversed().flatMap(({ name, color, opacity = 1 }) => {
     const words = text(right, 16, name, { anchor: "end" });
-    right -= name.length * 8 + 6;
-    const key = `<rect x="${round(right - 10)}" y="7" width="10" height="10" rx="2" fill="${color}"/>`;
+    right -= name.length * LETTER + 6;
+    const key = `<rect x="${round(right - 10)}" y="7" width="10" height="10" rx="2" fill="${color}" fill-opacity="${opacity}"/>`;
     right -= 26;
     return [words, key];
   });
@@ -135,11 +176,14 @@ interface TextLooks {
   readonly anchor?: "start" | "middle" | "end";
   readonly color?: string;
   readonly weight?: number;
+  /** To be read on top of lines. */
+  readonly halo?: boolean;
 }
 
 export function text(x: number, y: number, words: string, looks: TextLooks = {}): string {
-  const { anchor = "start", color = COLORS.text, weight = 400 } = looks;
-  return `<text x="${x}" y="${y}" text-anchor="${anchor}" fill="${color}" font-weight="${weight}">${escapeXml(words)}</text>`;
+  const { anchor = "start", color = COLORS.text, weight = 400, halo = false } = looks;
+  const around = halo ? ` paint-order="stroke" stroke="#fff" stroke-width="4" stroke-linejoin="round"` : "";
+  return `<text x="${x}" y="${y}" text-anchor="${anchor}" fill="${color}" font-weight="${weight}"${around}>${escapeXml(words)}</text>`;
 }
 
 /** `name`: what it shows, for those who do not see it. */

@@ -1,15 +1,23 @@
 /** The report as one page that needs nothing else: no script, no font, no picture from anywhere. The verdict comes first. */
 import { escapeXml as escape } from "./chart.ts";
+import { figuresOf } from "./figures.ts";
+import { headlineOf, isOpen } from "./headline.ts";
 import { lagPictures, latencyPicture, leadersPicture, throughputPictures } from "./pictures.ts";
+import { countsText } from "./promises.ts";
 import type { Report } from "./report.ts";
-import { armedText, figures } from "./summary.ts";
+import { armedText } from "./summary.ts";
 
 const VIOLATIONS_SHOWN = 10;
 const LOST_SHOWN = 30;
+const KEY = [
+  "Green: answered. Red: refused or failed, surely without effect. Orange: no answer came, and nobody knows.",
+  "Shaded: a fault was in force. Dashed: another region was first seen to lead a log.",
+  "A log is the writes of the users at home in one region, of one partition of them. One region leads it: writes go through that one.",
+];
 
 export function pageOf(report: Report): string {
   const passed = report.verdict === "passed";
-  const title = `${passed ? "Passed" : "Failed"}: ${report.scenario}`;
+  const title = `${passed ? "Passed" : isOpen(report) ? "Failed, nothing proved" : "Failed"}: ${report.scenario}`;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -22,28 +30,32 @@ export function pageOf(report: Report): string {
 <body>
 <header class="${passed ? "passed" : "failed"}">
 <h1>${escape(title)}</h1>
-<p>${escape(report.about)}</p>
-<p>${escape(sentence(report))}</p>
+<dl>${headlineOf(report)
+    .map(({ question, answer }) => `<dt>${escape(question)}</dt><dd>${prose(answer)}</dd>`)
+    .join("")}</dl>
 </header>
 <main>
 ${brokenSection(report)}
-<section><h2>What it took</h2>
-<table>${figures(report)
-    .map(([name, value]) => `<tr><th scope="row">${escape(name)}</th><td>${escape(value)}</td></tr>`)
-    .join("")}</table></section>
-<section><h2>What happened</h2>
-<p class="key">Red: a fault was in force. Dashed: another region was first seen to lead a log.</p>
+<section><h2>Over time</h2>
+<ul class="key">${KEY.map((line) => `<li>${line}</li>`).join("")}</ul>
 ${[...throughputPictures(report), ...lagPictures(report), leadersPicture(report), latencyPicture(report)]
   .map((picture) => `<figure>${picture}</figure>`)
   .join("\n")}
 </section>
+<section><h2>In numbers</h2>
+<table>${figuresOf(report)
+    .map(
+      ({ name, value, meaning }) =>
+        `<tr><th scope="row">${escape(name)}</th><td>${escape(value)}<p class="key">${prose(meaning)}</p></td></tr>`,
+    )
+    .join("")}</table></section>
 ${planSection(report)}
 ${lostSection(report)}
 <section><h2>What was checked</h2>
-<table><thead><tr><th>check</th><th>result</th><th>what it looked at</th></tr></thead><tbody>${report.checks
-    .map(({ checker, ok, counted }) => {
-      const looked = Object.entries(counted).map(([what, count]) => `${what} ${count}`);
-      return `<tr><th scope="row">${escape(checker)}</th><td class="${ok === true ? "good" : "bad"}">${ok === true ? "kept" : ok === false ? "broken" : "undecided"}</td><td>${escape(looked.join(", "))}</td></tr>`;
+<table><thead><tr><th>check</th><th>result</th><th>the promise, and how often it was looked at</th></tr></thead><tbody>${report.checks
+    .map(({ checker, promise, ok, counted }) => {
+      const result = ok === true ? "kept" : ok === false ? "not kept" : "undecided";
+      return `<tr><th scope="row">${escape(checker)}</th><td class="${ok === true ? "good" : "bad"}">${result}</td><td>${prose(promise)}<p class="key">${escape(countsText(counted))}</p></td></tr>`;
     })
     .join("")}</tbody></table></section>
 <section><h2>How it was made</h2>
@@ -59,14 +71,9 @@ ${lostSection(report)}
 `;
 }
 
-function sentence({ verdict, checks, acknowledged, rpo, takeovers }: Report): string {
-  const lost = rpo.writes === 0 ? "none of them was lost" : `${rpo.writes} of them were lost`;
-  const many = takeovers.length === 1 ? "one takeover" : `${takeovers.length} takeovers`;
-  const promises =
-    verdict === "passed"
-      ? `All ${checks.length} checks passed.`
-      : `${checks.filter(({ ok }) => ok !== true).length} of ${checks.length} checks did not pass.`;
-  return `${acknowledged} writes were acknowledged, and ${lost}; ${many}. ${promises}`;
+/** What stands between backticks is what somebody types. */
+function prose(words: string): string {
+  return escape(words).replaceAll(/`([^`]+)`/gu, "<code>$1</code>");
 }
 
 function brokenSection({ checks }: Report): string {
@@ -95,7 +102,7 @@ function planSection({ faults, takeovers, notes }: Report): string {
           : `${seconds(takenMs ?? undefined)} after ${fault}`,
     })),
   ].toSorted((a, b) => a.atMs - b.atMs);
-  return `<section><h2>In order</h2><table><tbody>${rows
+  return `<section><h2>In order</h2><p class="key">Seconds since the drill began, as in the pictures.</p><table><tbody>${rows
     .map(
       ({ atMs, what, more }) =>
         `<tr><th scope="row">${seconds(atMs)}</th><td>${escape(what)}</td><td>${escape(more)}</td></tr>`,
@@ -151,14 +158,14 @@ function circumstances(report: Report): (readonly [string, string])[] {
 const STYLE = `
 body{margin:0;font:15px/1.5 system-ui,sans-serif;color:#1f2328;background:#f6f8fa}
 header{padding:1.5rem max(1rem,calc(50% - 30rem));color:#fff}
-header h1{margin:0 0 .3rem;font-size:1.8rem}header p{margin:.2rem 0}
+header h1{margin:0 0 .6rem;font-size:1.8rem}header dl{margin:0}header dt{width:9rem;color:#fff;font-weight:600}header dd{margin:0 0 .4rem 9rem}
 .passed{background:#1d6b3f}.failed{background:#a8261c}
 main{max-width:60rem;margin:0 auto;padding:0 1rem 3rem}
 section{background:#fff;border:1px solid #d8dee4;border-radius:8px;margin:1rem 0;padding:.5rem 1.2rem 1rem}
 h2{font-size:1.15rem}h3{margin-bottom:.2rem}
 table{border-collapse:collapse;width:100%;font-size:.92rem}
-th,td{text-align:left;vertical-align:top;padding:.25rem .6rem .25rem 0;border-bottom:1px solid #eef0f2;overflow-wrap:anywhere}
-th[scope=row]{font-weight:500;white-space:nowrap}
+thead th{white-space:nowrap}th,td{text-align:left;vertical-align:top;padding:.25rem .6rem .25rem 0;border-bottom:1px solid #eef0f2;overflow-wrap:anywhere}
+th[scope=row]{font-weight:500;white-space:nowrap}td .key{margin:0;font-size:.88em}td.good,td.bad{white-space:nowrap}
 .good{color:#1d6b3f}.bad{color:#a8261c;font-weight:600}
 figure{margin:1rem 0;overflow-x:auto}svg{width:100%;height:auto;min-width:36rem}
 .key{color:#57606a}li{overflow-wrap:anywhere}

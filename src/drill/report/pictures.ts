@@ -1,7 +1,7 @@
 /** The report's pictures, out of the report alone. */
 import { scaleLinear } from "d3-scale";
 import {
-  bandsAndMarks,
+  bandsOf,
   COLORS,
   escapeXml,
   legend,
@@ -14,9 +14,8 @@ import {
   timeChart,
   timeScale,
   WIDTH,
-  type Band,
+  type Backdrop,
   type Curve,
-  type Mark,
 } from "./chart.ts";
 import type { Report } from "./report.ts";
 
@@ -36,10 +35,8 @@ export function throughputPictures(report: Report): string[] {
     return timeChart({
       title: `Clients in ${region}`,
       unit: "operations a second",
-      lengthMs: series.lengthMs,
+      ...backdropOf(report),
       curves: [curve("ok"), curve("failed"), curve("unknown")],
-      bands: bandsOf(report),
-      marks: marksOf(report),
     });
   });
 }
@@ -48,22 +45,22 @@ export function throughputPictures(report: Report): string[] {
 export function lagPictures(report: Report): string[] {
   const { series } = report;
   const pictures = [
-    ["entries", "log entries that a region had not applied; a gap: it could not be asked"],
-    ["ms", "ms since the oldest write not applied was acknowledged"],
+    ["entries", 1, "writes that a region had not applied; a gap: it could not be asked"],
+    ["ms", 1_000, "seconds since the oldest write not applied was acknowledged"],
   ] as const;
-  return pictures.map(([member, unit]) =>
+  return pictures.map(([member, per, unit]) =>
     timeChart({
-      title: "Replication lag",
+      title: "How far behind",
       unit,
-      lengthMs: series.lengthMs,
+      ...backdropOf(report),
       curves: series.lag.map(({ region, points }) => ({
         name: region,
         color: colorOf(region, report.regions),
         shape: "line",
-        points: points.map((point) => ({ atMs: point.atMs, value: point[member] })),
+        points: points.map(({ atMs, [member]: value }) => {
+          return { atMs, value: value === null ? null : value / per };
+        }),
       })),
-      bands: bandsOf(report),
-      marks: marksOf(report),
     }),
   );
 }
@@ -74,12 +71,13 @@ export function frontPicture(report: Report): string {
   return stack(name, [...throughputPictures(report), leadersPicture(report)]);
 }
 
-/** A row for each log, in the colour of whoever led it. */
+/** A row for each log of the drill's users, in the colour of whoever led it. */
 export function leadersPicture(report: Report): string {
   const { series, regions } = report;
   const logs = report.leaders.slice(0, LOGS_MAX);
   const height = MARGIN.top + logs.length * ROW + MARGIN.bottom;
   const x = timeScale(series.lengthMs);
+  const backdrop = backdropOf(report);
   const rows = logs.flatMap(({ log, leaderships }, n) => {
     const top = MARGIN.top + n * ROW;
     const bars = leaderships.map(({ epoch, leader, sinceMs }, at) => {
@@ -94,8 +92,8 @@ export function leadersPicture(report: Report): string {
   const title = "Who led which log (partition/region)";
   return svg(height, title, [
     ...rows,
-    ...bandsAndMarks(bandsOf(report), [], x, height),
-    ...timeAxis(series.lengthMs, x, height),
+    ...bandsOf(backdrop, x, height),
+    ...timeAxis(backdrop, x, height),
     text(MARGIN.left, 16, title, { weight: 600 }),
     ...legend(regions.map((region) => ({ name: region, color: colorOf(region, regions) }))),
   ]);
@@ -110,7 +108,7 @@ const PERCENTILES = [
 /** Bars, before, during and after. */
 export function latencyPicture(report: Report): string {
   const height = 220;
-  const bottom = height - MARGIN.bottom;
+  const bottom = height - 26;
   const groups = report.latency;
   const highest = Math.max(1, ...groups.map(({ p99Ms }) => p99Ms));
   const y = scaleLinear([0, highest], [bottom, MARGIN.top]).nice(4);
@@ -143,20 +141,26 @@ export function latencyPicture(report: Report): string {
       text(round(left + width / 2), height - 8, name, { anchor: "middle", color: COLORS.faint }),
     ];
   });
-  const title = "Latency of what was answered (ms; median, 95th and 99th percentile)";
-  return svg(height, title, [...rows, ...bars, text(MARGIN.left, 16, title, { weight: 600 })]);
+  const title = "How long answers took (ms)";
+  return svg(height, title, [
+    ...rows,
+    ...bars,
+    text(MARGIN.left, 16, title, { weight: 600 }),
+    ...legend(PERCENTILES.map(([, name, opacity]) => ({ name, color: COLORS.faint, opacity }))),
+  ]);
 }
 
-function bandsOf({ faults, series }: Report): Band[] {
-  return faults.map(({ text: label, atMs, endedMs }) => ({
-    fromMs: atMs,
-    toMs: endedMs ?? series.lengthMs,
-    label,
-  }));
-}
-
-function marksOf({ takeovers }: Report): Mark[] {
-  return takeovers.map(({ log, from, to, atMs }) => ({ atMs, label: `log ${log}: ${from} → ${to}` }));
+function backdropOf({ faults, takeovers, phases, series: { lengthMs } }: Report): Backdrop {
+  return {
+    lengthMs,
+    spans: phases,
+    bands: faults.map(({ text: label, atMs, endedMs }) => ({
+      fromMs: atMs,
+      toMs: endedMs ?? lengthMs,
+      label,
+    })),
+    marks: takeovers.map(({ log, from, to, atMs }) => ({ atMs, label: `log ${log}: ${from} → ${to}` })),
+  };
 }
 
 function colorOf(region: string, regions: readonly string[]): string {

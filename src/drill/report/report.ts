@@ -6,8 +6,10 @@ import { LATENCY_SOURCE } from "../../api/distance.ts";
 import { showOperation } from "../../checker/sentence.ts";
 import { acknowledgedWrites } from "../../checker/touch.ts";
 import type { DrillResult } from "../result.ts";
+import type { Phase, PhaseName } from "../measures.ts";
 import { WORKLOADS } from "../scenario.ts";
 import { showAction } from "../plan.ts";
+import { promiseOf } from "./promises.ts";
 import { seriesOf, worstLag } from "./series.ts";
 
 export interface Circumstances {
@@ -50,7 +52,7 @@ export function reportOf(result: DrillResult, circumstances: Circumstances) {
     result.final.entries,
     result.phases.at(-1)?.toMs ?? 0,
   );
-  const fault = result.phases.find(({ name }) => name === "fault");
+  const phase = (name: PhaseName): Phase | undefined => result.phases.find((each) => each.name === name);
   const { scenario, judgement, measures, recorder, final, takeovers } = result;
   const operations = recorder.history.operations();
   const { divergent } = final;
@@ -62,9 +64,12 @@ export function reportOf(result: DrillResult, circumstances: Circumstances) {
     seed: result.seed,
     ratePerS: result.rate,
     injection: INJECTION,
-    checks: judgement.verdicts.map(({ checker, ok, violations, counted }) => ({
+    checks: judgement.verdicts.map(({ checker, ok, violations, counted, short = 0 }) => ({
       checker,
+      promise: promiseOf(checker),
       ok,
+      /** It failed, and only because too little was seen. */
+      onlyShort: short > 0 && short === violations.length,
       counted,
       violations: violations.slice(0, VIOLATIONS_NAMED_MAX),
       violationsCount: violations.length,
@@ -146,8 +151,8 @@ export function reportOf(result: DrillResult, circumstances: Circumstances) {
     refusedStaleWrites: divergent.known ? divergent.writes.length - Number(judgement.divergent) : "not known",
     latency: measures.latencies,
     longestGapMs: measures.longestGapMs,
-    /** In the fault phase. */
-    lag: worstLag(series, fault?.fromMs ?? 0, fault?.toMs ?? 0),
+    /** In the fault phase, and while what was silent came back. */
+    lag: worstLag(series, phase("fault")?.fromMs ?? 0, phase("heal")?.toMs ?? 0),
     catchUpMs: measures.catchUpMs,
     /** How exact the instants are that come from looking at the regions: the longest time between two looks in the fault phase. */
     lookedEveryMs: measures.lookedEveryMs,

@@ -1,0 +1,141 @@
+/** What somebody who looks at a report once takes away from it. */
+import { describe, expect, it } from "vitest";
+import { Caller } from "../../src/drill/caller.ts";
+import { Random } from "../../src/drill/random.ts";
+import { Recorder } from "../../src/drill/recorder.ts";
+import { headlineOf } from "../../src/drill/report/headline.ts";
+import { pageOf } from "../../src/drill/report/page.ts";
+import { reportOf, type Report } from "../../src/drill/report/report.ts";
+import { summaryOf } from "../../src/drill/report/summary.ts";
+import { resultOf, type Course, type DrillResult } from "../../src/drill/result.ts";
+import { parseScenario } from "../../src/drill/scenario.ts";
+import { World } from "./evidence.ts";
+
+const SCENARIO = `
+name: made-by-hand
+about: Nothing befalls <anybody>.
+phases: { steady: 1s, fault: 2s }
+steps:
+  - { do: down, region: leader }
+`;
+
+function resultIn(world: World, more: Partial<Course> = {}, scenario = SCENARIO): DrillResult {
+  const { members, regions, final, readings } = world.evidence();
+  const recorder = Object.assign(new Recorder(), { history: world.history });
+  const course: Course = {
+    caller: new Caller("http://unused.test", undefined),
+    scenario: parseScenario(scenario, "made-by-hand.yaml"),
+    recorder,
+    random: new Random(1),
+    members,
+    regions,
+    nowMs: () => 0,
+    seed: 1,
+    rate: 60,
+    phases: [
+      { name: "steady", fromMs: 0, toMs: 1_000 },
+      { name: "fault", fromMs: 1_000, toMs: 3_000 },
+    ],
+    actions: [],
+    faults: [],
+    sightings: [],
+    final,
+    notes: [],
+    requests: 1,
+    distances: { by: "nobody", ways: [] },
+    ...more,
+  };
+  const steering = { handOffs: 0, moves: 0, wasPlanned: () => false };
+  return resultOf(course, { steering, readings, movedInQuiet: [], undone: [], looks: [] });
+}
+
+function reported(result: DrillResult): Report {
+  return reportOf(result, {
+    target: "http://unused.test",
+    own: true,
+    versions: {},
+    overridden: {},
+    startedAt: "2026-11-26T10:00:00.000Z",
+    armed: { afterMs: 4_200, storeAfterMs: 2_500 },
+    command: "npm run drill -- made-by-hand --seed 1",
+    scenarioText: SCENARIO,
+  });
+}
+
+function answer(report: Report, asked: string): string {
+  return headlineOf(report).find(({ question }) => question === asked)?.answer ?? "";
+}
+
+function losing(concern: "local" | "majority"): World {
+  const world = World.busy();
+  const position = world.nextVersion("alice");
+  world.acknowledge({ op: "write", user: "alice", key: "lost", value: 999, concern }, position);
+  const write = { user: "alice", key: "lost", op: "put", position, value: 999 } as const;
+  world.divergent.push({ id: "d1", state: "kept", ...write });
+  return world;
+}
+
+describe("the headline", () => {
+  it("of a drill in which nothing was lost: nothing to worry about", () => {
+    const report = reported(resultIn(World.busy()));
+    expect(answer(report, "What was lost")).toBe(
+      `Nothing: all ${report.acknowledged} acknowledged writes are there.`,
+    );
+    expect(answer(report, "To worry about")).toMatch(/^Nothing: all \d+ checks passed/u);
+  });
+
+  it("of a lost local write: allowed, where it is, and what to do about it", () => {
+    const report = reported(resultIn(losing("local")));
+    expect(report.verdict).toBe("passed");
+    expect(answer(report, "What was lost")).toMatch(/^1 of \d+ acknowledged writes/u);
+    expect(answer(report, "To worry about")).toMatch(/^No promise was broken.*divergent.*`majority`/u);
+  });
+
+  it("of a broken promise: yes, and which", () => {
+    const report = reported(resultIn(losing("majority")));
+    expect(report.verdict).toBe("failed");
+    expect(answer(report, "To worry about")).toMatch(/^Yes: the store broke a promise. See durability/u);
+  });
+
+  it("of a drill in which too little happened: nothing proved, and nothing broken either", () => {
+    const report = reported(resultIn(World.busy(), {}, `${SCENARIO}floors: { takeovers: 1 }\n`));
+    expect(report.verdict).toBe("failed");
+    expect(answer(report, "To worry about")).toMatch(/proves too little: what happened\./u);
+    expect(pageOf(report)).toContain("<h1>Failed, nothing proved: made-by-hand</h1>");
+  });
+});
+
+describe("the report", () => {
+  it.each([SCENARIO, `${SCENARIO}clocks: broken\n`])(
+    "says of every check what it is there for",
+    (scenario) => {
+      const { checks } = reported(resultIn(World.busy(), {}, scenario));
+      expect(checks.filter(({ promise }) => promise === "").map(({ checker }) => checker)).toStrictEqual([]);
+    },
+  );
+
+  it("tells how long it took to be armed, in all its forms", () => {
+    const report = reported(resultIn(World.busy()));
+    const armed = "4.2 s after the command; its store served after 2.5 s";
+    expect(report.armed).toStrictEqual({ afterMs: 4_200, storeAfterMs: 2_500 });
+    expect(pageOf(report)).toContain(armed);
+    expect(summaryOf(report, [])).toContain(armed);
+  });
+
+  it("is a page that shows what it was given as text, and asks for nothing", () => {
+    const page = pageOf(reported(resultIn(World.busy())));
+    expect(page).toContain("Nothing befalls &lt;anybody&gt;.");
+    expect(page).not.toMatch(/<script|<link|<img|<iframe|\bsrc=|\bhref=|url\(|@import/u);
+  });
+
+  it("counts faults by kind where there are many", () => {
+    const faults = Array.from({ length: 9 }, (_, n) => {
+      const kind = n < 6 ? ("stall" as const) : ("down" as const);
+      const action = { action: "fault", atMs: 0, kind, region: "weur", forMs: 100 } as const;
+      return { id: `f${n}`, action, atMs: 1_000 + n, armingMs: 1, endedMs: 1_100 + n };
+    });
+    expect(answer(reported(resultIn(World.busy(), { faults })), "What happened")).toContain(
+      "9: stall 6, down 3",
+    );
+  });
+});
