@@ -40,7 +40,8 @@ export default defineConfig({
           // The shells, inside the real runtime.
           name: "workers",
           include: ["test/workers/**/*.test.ts"],
-          testTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

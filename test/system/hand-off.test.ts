@@ -3,9 +3,10 @@
  * time: no request fails, nothing is lost, and what cannot be handed over stays where it was.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { Background } from "./support/background.ts";
 import type { Reply } from "./support/http.ts";
 import { startRuntime, type Runtime } from "./support/runtime.ts";
-import { converge, pause, until, type RegionId, type Store } from "./support/store.ts";
+import { converge, pause, until, type Asked, type RegionId, type Store } from "./support/store.ts";
 
 const PARTITIONS = 3;
 
@@ -47,18 +48,16 @@ async function handed(to: RegionId): Promise<HandedOff> {
 class Worker {
   readonly leaders = new Set<string>();
   readonly made: string[] = [];
-  #stopping = false;
-  readonly #run: Promise<void>;
+  readonly #work: Background;
 
   constructor(user: string, name: string, region: RegionId, concern: "local" | "majority") {
-    this.#run = this.#work(user, name, region, concern);
-    this.#run.catch(() => {});
+    const asked = { region, concern, timeoutMs: 10_000 };
+    this.#work = new Background((isOver) => this.#write(user, name, asked, isOver));
   }
 
-  async #work(user: string, name: string, region: RegionId, concern: "local" | "majority"): Promise<void> {
-    for (let n = 0; !this.#stopping; n++) {
+  async #write(user: string, name: string, asked: Asked, isOver: () => boolean): Promise<void> {
+    for (let n = 0; !isOver(); n++) {
       const key = `${name}/${n}`;
-      const asked = { region, concern, timeoutMs: 10_000 };
       const written = await store.put(user, key, key, { ...asked, headers: { "If-None-Match": "*" } });
       expect(written.status, `${key}: ${written.text}`).toBe(201);
       this.made.push(key);
@@ -69,17 +68,17 @@ class Worker {
     }
   }
 
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    await this.#run;
+  stop(): Promise<void> {
+    return this.#work.stop();
   }
 
   async goOn(items: number): Promise<void> {
     const goal = this.made.length + items;
     await until(
-      async () => this.made.length,
-      (made) => made >= goal,
+      async () => this.made.length >= goal || this.#work.failed,
+      (there) => there,
     );
+    if (this.#work.failed) await this.stop();
   }
 }
 

@@ -3,6 +3,7 @@
  * lost, done twice, or told out of order, and nobody is refused.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { Background } from "./support/background.ts";
 import type { Receipt } from "./support/http.ts";
 import { changes, follow, pageOf } from "./support/feed.ts";
 import { startRuntime, type Runtime } from "./support/runtime.ts";
@@ -32,21 +33,18 @@ interface Made {
 class Writer {
   readonly made: Made[] = [];
   session: string | null = null;
-  #stopping = false;
-  readonly #run: Promise<void>;
+  readonly #life: Background;
 
   constructor(name: string, region: RegionId) {
-    this.#run = this.#live(name, region);
-    this.#run.catch(() => {});
+    this.#life = new Background((isOver) => this.#live(name, region, isOver));
   }
 
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    await this.#run;
+  stop(): Promise<void> {
+    return this.#life.stop();
   }
 
-  async #live(name: string, region: RegionId): Promise<void> {
-    for (let n = 1; !this.#stopping; n++) {
+  async #live(name: string, region: RegionId, isOver: () => boolean): Promise<void> {
+    for (let n = 1; !isOver(); n++) {
       const key = `${name}/${String(n).padStart(5, "0")}`;
       const text = `${name} made ${n}`;
       const askedAt = Date.now();
@@ -81,27 +79,26 @@ test("weur to apac and back, while everything goes on", { timeout: 180_000 }, as
   const first = await put("first", "before anything", { region: "weur" });
   const socket = await follow(store, USER, { region: "enam" });
   const paged: string[] = [];
-  const reading = { stop: false };
-  const pages = (async () => {
+  const pages = new Background(async (isOver) => {
     let after: string | undefined;
-    for (let last = false; ; last = reading.stop) {
+    for (let last = false; ; last = isOver()) {
       const query = { waitMs: 200, limit: 5, ...(after === undefined ? {} : { after }) };
       const page = pageOf(await changes(store, USER, query, { region: "apac" }));
       paged.push(...page.changes.map(({ key }) => key));
       after = page.cursor;
       if (last && page.changes.length === 0) return;
     }
-  })();
-  const sessions = (async () => {
+  });
+  const sessions = new Background(async (isOver) => {
     let session: string | null = first.session;
-    while (!reading.stop) {
+    while (!isOver()) {
       const read = await store.get(USER, "first", { region: "enam", level: "session", session });
       expect(read.status, read.text).toBe(200);
       expect(read.text).toBe("before anything");
       ({ session } = read);
       await pause(20);
     }
-  })();
+  });
 
   const writers = [new Writer("near", "weur"), new Writer("far", "apac")];
   const progress = async (more: number): Promise<void> => {
@@ -143,8 +140,7 @@ test("weur to apac and back, while everything goes on", { timeout: 180_000 }, as
   for (const { session } of writers)
     expect((await store.get(USER, "first", { region: "enam", level: "session", session })).status).toBe(200);
 
-  reading.stop = true;
-  await Promise.all([pages, sessions]);
+  await Promise.all([pages.stop(), sessions.stop()]);
   const count = made.length + 1;
   await until(
     async () => socket.keys.length,

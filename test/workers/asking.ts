@@ -148,7 +148,7 @@ export async function putFaultEverywhere(
 export async function eventually<T>(
   probe: () => Promise<T>,
   good: (value: T) => boolean,
-  withinMs = 10_000,
+  withinMs = 30_000,
 ): Promise<T> {
   const until = Date.now() + withinMs;
   for (;;) {

@@ -127,7 +127,7 @@ test("while nothing happens an open socket costs nothing: no turn, no row, no al
       rows: storage.sql.exec(`SELECT count(*) AS n FROM log`).toArray(),
       alarm: await storage.getAlarm(),
     }));
-  const before = await standing();
+  const before = await eventually(standing, ({ alarm }) => alarm === null);
   expect(before.alarm).toBeNull();
   client.socket.send("ping");
   await pause(3_000);

@@ -1,4 +1,5 @@
 /** Provocations of the change feed, of its sockets and of tickets, and of sinks. */
+import { expect } from "vitest";
 import { LIVE_SOCKETS_PER_USER_MAX } from "../../../src/api/limit.ts";
 import type { Reply } from "../support/http.ts";
 import { pause, until } from "../support/store.ts";
@@ -14,6 +15,9 @@ import {
   type Table,
 } from "./provocation.ts";
 import { LOG_RETAIN_MS, type Sample, type Stage } from "./stage.ts";
+
+/** Some hundred writes, more than once: minutes on a slow machine. */
+const GONE_WITHIN_MS = 300_000;
 
 /** A cursor of a log that has gone on since, and no longer has what follows it. Made once, for whoever asks. */
 let expired: Promise<string> | null = null;
@@ -31,7 +35,8 @@ async function expireCursor({ store, elsewhere }: Stage): Promise<string> {
       await Promise.all(Array.from({ length: 25 }, (_, at) => write(from + at)));
     return follow();
   };
-  await until(gone, ({ status }) => status === 410);
+  const followed = await until(gone, ({ status }) => status === 410, GONE_WITHIN_MS);
+  expect(followed.status, followed.text).toBe(410);
   return cursor;
 }
 

@@ -6,6 +6,7 @@
  * answered by a problem that says "retry", is sent again with the same idempotency key until it is answered.
  */
 import { expect } from "vitest";
+import { Background } from "./background.ts";
 import { type Receipt, type Reply } from "./http.ts";
 import {
   compareVersions,
@@ -44,17 +45,11 @@ export class Device {
   unanswered = 0;
   #note: Done | null = null;
   #session: string | null = null;
-  #stopping = false;
-  readonly #run: Promise<void>;
-  #failed = false;
+  readonly #life: Background;
 
   constructor(options: DeviceOptions) {
     this.#options = options;
-    this.#run = this.#live();
-    // Told by stop; not as a rejection that nobody awaits yet.
-    this.#run.catch(() => {
-      this.#failed = true;
-    });
+    this.#life = new Background((isOver) => this.#live(isOver));
   }
 
   get user(): string {
@@ -62,7 +57,7 @@ export class Device {
   }
 
   get failed(): boolean {
-    return this.#failed;
+    return this.#life.failed;
   }
 
   get note(): Done | null {
@@ -70,14 +65,13 @@ export class Device {
   }
 
   /** Ends after the request that is under way has its answer. Throws what went wrong. */
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    await this.#run;
+  stop(): Promise<void> {
+    return this.#life.stop();
   }
 
-  async #live(): Promise<void> {
+  async #live(isOver: () => boolean): Promise<void> {
     const { name } = this.#options;
-    for (let count = 1; !this.#stopping; count++) {
+    for (let count = 1; !isOver(); count++) {
       const item = { key: `${name}/${String(count).padStart(5, "0")}`, text: `${name} made ${count}` };
       const receipt = await this.#write({ ...item, create: true });
       const last = this.made.at(-1);
