@@ -4,11 +4,12 @@
  * A log read through the public surface names no idempotency keys. But a workload that writes each value once can be
  * recognised by its values: the entry that holds a value is the work of whoever wrote it, also where the answer never came.
  * So duplicates are seen, and writes of unknown outcome become known. A transaction is recognised by any one of its values;
- * an append by the last element of the list that it left.
+ * an append by the last element of the list that it left. A delete leaves no value: it is recognised by the position that one of
+ * its attempts was told, and so the attempt before, which nobody answered, is known to have been the one.
  */
 import type { LogEntry } from "./authority.ts";
 import { canonical, type Json, type Operation } from "./operation.ts";
-import { isUpdate, itemId, type Touch, touchesOf } from "./touch.ts";
+import { acknowledgedWrites, isUpdate, itemId, type Touch, touchesOf } from "./touch.ts";
 
 /** The same entries, with the idempotency keys of the writes that they were recognised as. */
 export function attribute(entries: readonly LogEntry[], operations: readonly Operation[]): LogEntry[] {
@@ -18,8 +19,11 @@ export function attribute(entries: readonly LogEntry[], operations: readonly Ope
     const key = keys.get(nameOf(entry.user, entry.key, lastOf(entry.value)));
     if (key !== undefined && entry.op === "put") byPosition.set(itemId(entry.user, entry.position), key);
   }
+  const deletes = keysOfDeletes(operations);
   return entries.map((entry) => {
-    const idempotencyKey = byPosition.get(itemId(entry.user, entry.position));
+    const told =
+      entry.op === "delete" ? deletes.get(nameOf(entry.user, entry.key, entry.position)) : undefined;
+    const idempotencyKey = byPosition.get(itemId(entry.user, entry.position)) ?? told;
     return idempotencyKey === undefined ? entry : { ...entry, idempotencyKey };
   });
 }
@@ -36,6 +40,17 @@ function keysByValue(operations: readonly Operation[]): Map<string, string> {
     }
   }
   return new Map([...keys].flatMap(([name, key]) => (key === null ? [] : [[name, key]])));
+}
+
+/** By item and by the position that was told. */
+function keysOfDeletes(operations: readonly Operation[]): Map<string, string> {
+  const keys = new Map<string, string>();
+  for (const { op, user, key, kind, version } of operations.flatMap(acknowledgedWrites)) {
+    if (kind !== "delete" && kind !== "remove") continue;
+    if (typeof version === "string" && op.idempotencyKey !== undefined)
+      keys.set(nameOf(user, key, version), op.idempotencyKey);
+  }
+  return keys;
 }
 
 function isWritten(touch: Touch): boolean {

@@ -34,6 +34,16 @@ describe("attribution", () => {
     ]);
   });
 
+  it("recognises a delete by the position that a later attempt at it was told", () => {
+    const story = new Story();
+    story.unknown({ op: "delete", idempotencyKey: "gone" });
+    story.did({ op: "delete", idempotencyKey: "gone" }, { version: v(2) });
+    const deleted = entry(v(2), { op: "delete" });
+    expect(keys(story, deleted, entry(v(3), { op: "delete" }))).toStrictEqual(["gone", undefined]);
+    // Somebody else's item at that position is not what was deleted.
+    expect(keys(story, entry(v(2), { op: "delete", key: "other" }))).toStrictEqual([undefined]);
+  });
+
   it("recognises nobody where two may have been it, or where the item is another", () => {
     const story = new Story();
     story.did({ op: "write", value: 1, idempotencyKey: "one" }, { version: v(1) });

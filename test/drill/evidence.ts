@@ -192,6 +192,11 @@ export class World {
     this.#items.set(`${user} ${key}`, held);
   }
 
+  /** The item is gone. */
+  release(user: User, key: string): void {
+    this.#items.delete(`${user} ${key}`);
+  }
+
   held(user: User, key: string): Held {
     const held = this.#items.get(`${user} ${key}`);
     if (held === undefined) throw new Error(`${user} has no ${key}`);

@@ -46,6 +46,19 @@ describe("a drill in which every promise was kept", () => {
       lost: [{ position, concern: "local", state: "divergent" }],
     });
   });
+
+  it("passes with a delete that nobody answered at first, and whose effect was seen before it was asked again", () => {
+    const world = World.busy();
+    world.put("alice", "a");
+    const position = world.nextVersion("alice");
+    const asked = { op: "delete", user: "alice", key: "a", region: "weur", idempotencyKey: "gone" } as const;
+    world.unknown(asked);
+    world.log({ user: "alice", key: "a", op: "delete", position });
+    world.release("alice", "a");
+    world.read("alice", "a", {}, { version: null, position });
+    world.did({ ...asked, concern: "local" }, { version: position, leader: "weur" });
+    expect(messages(world.evidence())).toBe("");
+  });
 });
 
 describe("a drill fails, and says why, when the store", () => {
