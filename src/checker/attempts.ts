@@ -6,8 +6,9 @@
  * would look like a write that brings an old value back.
  *
  * The exception is a failover that took the first execution away, and its key with it; then the second attempt rightly
- * executed again. That shows in two versions under one key, among the answers or in the logs, and the attempts of unknown
- * outcome are then left as they are, because nobody can say which of the two they were.
+ * executed again. That shows in two versions under one key, among the answers or in the logs, and the attempts of which nothing
+ * is known are then left as they are, because nobody can say which of the two they were. One that was told a version and no more
+ * may have been told of an earlier one's.
  */
 import type { Authority } from "./authority.ts";
 import type { Operation } from "./operation.ts";
@@ -29,9 +30,13 @@ function mergeGroup(group: readonly Touch[], authority: Authority | undefined): 
   const versions = new Set(answered.map((touch) => touch.version).filter((version) => version !== undefined));
   const logged = new Set(loggedPositions(group, authority));
   if (versions.size > 1 || logged.size > 1) {
-    const unanswered = group.filter((touch) => touch.op.outcome !== "ok");
-    const executions = Map.groupBy(answered, (touch) => touch.version);
-    return [...unanswered, ...[...executions.values()].flatMap((same) => asOne(group, same))];
+    const isKnown = ({ op, version }: Touch): boolean => op.outcome === "ok" || version !== undefined;
+    const executions = Map.groupBy(group.filter(isKnown), (touch) => touch.version);
+    const known = [...executions.values()].flatMap((same) => {
+      const answers = same.filter((touch) => touch.op.outcome === "ok");
+      return asOne(group, answers.length > 0 ? answers : same);
+    });
+    return [...group.filter((touch) => !isKnown(touch)), ...known];
   }
   const [version] = [...versions, ...logged];
   return asOne(group, answered).map((touch) => ({ ...touch, version: touch.version ?? version }));
@@ -42,12 +47,12 @@ function loggedPositions([any]: readonly Touch[], authority: Authority | undefin
   return authority.withIdempotencyKey(any.op).map((entry) => entry.position);
 }
 
-/** One touch for all attempts: it ends with the first of these answers, or never when there is none. */
+/** One touch for all attempts: it ends with the first of these answers, or never when there is none that says that it happened. */
 function asOne(attempts: readonly Touch[], answers: readonly Touch[]): Touch[] {
   const first = attempts.toSorted((a, b) => a.op.invokedAt - b.op.invokedAt)[0];
   const answer = answers.toSorted((a, b) => a.op.completedAt - b.op.completedAt)[0];
   const touch = answer ?? first;
   if (touch === undefined || first === undefined) return [];
-  const end = answer === undefined ? { end: Infinity, completedAt: Infinity } : {};
+  const end = answer?.op.outcome === "ok" ? {} : { end: Infinity, completedAt: Infinity };
   return [{ ...touch, op: { ...touch.op, start: first.op.start, invokedAt: first.op.invokedAt, ...end } }];
 }

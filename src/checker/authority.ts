@@ -27,7 +27,10 @@ export interface LogEntry {
   readonly principal?: string | undefined;
   readonly idempotencyKey?: string | undefined;
   readonly concern?: Concern | undefined;
-  /** Of the user's home, under which it was written: positions say which comes first within one only. */
+  /**
+   * Of the user's home, under which it was written: positions say which comes first within one only. 0: that home itself was lost, and
+   * nothing that is kept comes before it.
+   */
   readonly homeVersion?: number | undefined;
 }
 
@@ -59,11 +62,11 @@ export class Authority {
     this.entries = entries;
     this.lost = lost;
     for (const entry of entries) this.#keep(entry);
-    const lines = new Map([...this.#places].map(([user, places]) => [user, originLine(places)]));
+    const lines = Map.groupBy(onLines(this.#items.values()), ({ user }) => user);
     for (const entry of lost) {
       const places = getOrAdd(this.#places, entry.user, () => new Map<string, Place>());
       const parsed = parseVersion(entry.position);
-      const base = baseOf(parsed, lines.get(entry.user) ?? []);
+      const base = baseOf(entry, parsed, lines.get(entry.user) ?? []);
       // A position that is in the line is kept, whatever else it is said to be.
       if (places.get(entry.position)?.state !== "kept")
         places.set(entry.position, { state: "lost", base, parsed });
@@ -153,25 +156,37 @@ export class Authority {
 }
 
 interface OnLine {
+  readonly user: string;
   readonly at: number;
-  readonly parsed: ParsedVersion;
+  readonly homeVersion: number | undefined;
+  readonly parsed: ParsedVersion | undefined;
 }
 
-function originLine(places: ReadonlyMap<string, Place>): OnLine[] {
-  return [...places].flatMap(([position, place]) => {
-    const parsed = parseVersion(position);
-    return place.state === "kept" && parsed !== undefined ? [{ at: place.at, parsed }] : [];
-  });
+/** In order of place. */
+function onLines(items: Iterable<readonly Kept[]>): OnLine[] {
+  return [...items]
+    .flat()
+    .map(({ user, at, homeVersion, position }) => ({ user, at, homeVersion, parsed: parseVersion(position) }))
+    .toSorted((a, b) => a.at - b.at);
 }
 
 /** Where the twig leaves the line: after the last kept write of its log that it follows, by epoch and by seq. */
-function baseOf(lost: ParsedVersion | undefined, line: readonly OnLine[]): number {
-  const own = lost === undefined ? [] : line.filter(({ parsed }) => parsed.origin === lost.origin);
-  const under = own.findLast(({ parsed }) => lost && parsed.epoch <= lost.epoch && parsed.seq < lost.seq);
+function baseOf({ homeVersion }: LogEntry, lost: ParsedVersion | undefined, line: readonly OnLine[]): number {
+  const own = line.filter((kept) => {
+    const sameStay = (kept.homeVersion ?? homeVersion) === (homeVersion ?? kept.homeVersion);
+    return sameStay && lost !== undefined && kept.parsed?.origin === lost.origin;
+  });
+  const under = own.findLast(
+    ({ parsed }) => lost && parsed && parsed.epoch <= lost.epoch && parsed.seq < lost.seq,
+  );
   if (under !== undefined) return under.at;
-  // It came before anything kept in its log: after whatever the user wrote in an earlier home.
+  // It came before anything kept of this stay: after whatever the user wrote in an earlier home.
   const first = own[0];
-  return first === undefined ? line.length - 1 : first.at - 1;
+  if (first !== undefined) return first.at - 1;
+  const earlier = line.findLast(
+    (kept) => homeVersion === undefined || kept.homeVersion === undefined || kept.homeVersion < homeVersion,
+  );
+  return earlier?.at ?? -1;
 }
 
 function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {

@@ -40,6 +40,22 @@ describe("the final order of a user's writes", () => {
     expect(moved.includes("alice", "enam.17.3", "enam.17.4")).toBe(false);
   });
 
+  it("tells a stay from an earlier one in the same log, and from a home that was lost itself", () => {
+    const line = [
+      entry(v(1), { homeVersion: 1 }),
+      entry("enam.17.4", { homeVersion: 2 }),
+      entry(v(9), { homeVersion: 3 }),
+    ];
+    const under = (lost: string, homeVersion?: number) => {
+      const place = new Authority(line, [
+        entry(lost, homeVersion === undefined ? {} : { homeVersion }),
+      ]).place("alice", lost);
+      return place?.state === "lost" ? place.base : place;
+    };
+    expect([under(v(5), 1), under(v(5), 3), under(v(5))]).toEqual([0, 1, 0]);
+    expect([under("apac.18.2", 0), under("apac.18.2", 2), under("apac.18.2")]).toEqual([-1, 0, 2]);
+  });
+
   it("keeps the positions of two users apart", () => {
     const authority = new Authority(
       [entry(v(1)), entry(v(2), { user: "bob" })],

@@ -216,6 +216,24 @@ describe("linearizability", () => {
     expect(verdict(story, authority)).toBe(false);
   });
 
+  it("knows that a version which an attempt of unknown outcome was told may be an earlier attempt's", () => {
+    const keyed = { op: "write", value: 1, idempotencyKey: "i" } as const;
+    const authority = new Authority(
+      [entry("weur.33.2", { value: 1, idempotencyKey: "i" })],
+      [entry(v(1), { value: 1, idempotencyKey: "i" })],
+    );
+    const story = new Story();
+    story.unknown(keyed);
+    story.did(strong, { version: "weur.33.2", value: 1 });
+    story.unknown(keyed, { version: "weur.33.2" });
+    expect(verdict(story, authority)).toBe(true);
+    // Nobody had asked for it yet.
+    const early = new Story();
+    early.did(strong, { version: "weur.33.2", value: 1 });
+    early.unknown(keyed, { version: "weur.33.2" });
+    expect(verdict(early, authority)).toBe(false);
+  });
+
   it("orders acknowledged writes as their log does, even where no read looked in between", () => {
     const story = (first: number, second: number): Story => {
       const made = new Story();

@@ -46,7 +46,7 @@ export interface Observer {
   threw(host: Host, event: Event, error: unknown): void;
   /** An instance that was replaced is about to say what only the present one may say. */
   haunted?(host: Host, what: string): void;
-  toldByReplaced?(host: Host, effects: readonly Effect[]): void;
+  toldByReplaced?(host: Host, event: Event, effects: readonly Effect[]): void;
   /** It is about to lose its instance. */
   died?(host: Host): void;
 }
@@ -180,8 +180,8 @@ export class Cluster implements Surroundings {
     return this.clocks.map((clock) => clock.read(this.timeline.now));
   }
 
-  toldByReplaced(host: Host, effects: readonly Effect[]): void {
-    for (const observer of this.#observers) observer.toldByReplaced?.(host, effects);
+  toldByReplaced(host: Host, event: Event, effects: readonly Effect[]): void {
+    for (const observer of this.#observers) observer.toldByReplaced?.(host, event, effects);
   }
 
   threw(host: Host, event: Event, error: unknown): void {

@@ -60,7 +60,7 @@ export interface Surroundings {
   /** An instance that was replaced says what only the present one may say. */
   haunted(host: Host, what: string): void;
   /** What it is about to say, right or wrong. */
-  toldByReplaced(host: Host, effects: readonly Effect[]): void;
+  toldByReplaced(host: Host, event: Event, effects: readonly Effect[]): void;
   died(host: Host): void;
   /** The replica threw: always a finding. */
   threw(host: Host, event: Event, error: unknown): void;
@@ -309,7 +309,7 @@ export class Host implements Endpoint {
         tally.add("turns of replaced instances");
         transcript.line(timeline.now, `${this.name} (replaced) ${describeEvent(event)}`);
         if (wrong !== null) this.#world.haunted(this, wrong);
-        this.#world.toldByReplaced(this, effects);
+        this.#world.toldByReplaced(this, event, effects);
       },
       over: (why) => {
         transcript.line(timeline.now, `${this.name} (replaced) ends: ${why}`);

@@ -9,7 +9,9 @@
  */
 import type { Effect, Event } from "../../src/replication/effect.ts";
 import { EntryKind } from "../../src/replication/entry.ts";
+import { erasuresBefore, firstVersion } from "../../src/replication/home.ts";
 import type { PeerRequest } from "../../src/replication/message.ts";
+import type { Position } from "../../src/replication/position.ts";
 import type { Cluster, Observer } from "./cluster.ts";
 import { describeEvent } from "./describe.ts";
 import type { Ghost } from "./ghost.ts";
@@ -213,13 +215,20 @@ export class Invariants implements Observer {
   }
 
   /** What it has counted is committed (I7), and others may say so after it, though no present instance has counted it. */
-  toldByReplaced(host: Host, effects: readonly Effect[]): void {
-    for (const effect of effects) {
-      if (effect.type !== "call" || effect.message.type !== "append") continue;
-      const { o, e, commit } = effect.message;
+  toldByReplaced(host: Host, event: Event, effects: readonly Effect[]): void {
+    const spoken = effects.flatMap((effect): Position[] => {
+      if (effect.type === "call" && effect.message.type === "append") {
+        const { o, e, commit } = effect.message;
+        return [{ o, e, s: commit }];
+      }
+      // Whoever only asks for what is at hand is answered at once: this one asked the anchor's leader, of a claim.
+      const home = effect.type === "respond" && effect.reply.kind === "home" && event.type !== "client";
+      return home && isClaimed(effect.reply.version) ? [effect.reply.position] : [];
+    });
+    for (const { o, e, s } of spoken) {
       const log = this.#ghost.log(host.partition, o);
-      if (commit > log.commit && log.known(e, commit) !== undefined)
-        this.#ghost.claim(host.partition, o, commit, e, `${host.name}, which was replaced,`);
+      if (s > log.commit && log.known(e, s) !== undefined)
+        this.#ghost.claim(host.partition, o, s, e, `${host.name}, which was replaced,`);
     }
   }
 
@@ -275,4 +284,9 @@ export class Invariants implements Observer {
       }
     }
   }
+}
+
+/** Is it the home that a claim has made, and no move? */
+function isClaimed(version: number): boolean {
+  return version === firstVersion(erasuresBefore(version));
 }

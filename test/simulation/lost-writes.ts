@@ -34,14 +34,17 @@ export function lostAt(host: Host): LostRecord[] {
 }
 
 /** Entries that are on record as lost, of those who were not erased. */
-export function recordedLosses(cluster: Cluster, ghost: Ghost): Known[] {
+export function recordedLosses(
+  cluster: Cluster,
+  ghost: Ghost,
+): { readonly partition: number; readonly known: Known }[] {
   return cluster.hosts.flatMap((hosts, partition) =>
     hosts
       .slice(0, 1)
       .flatMap(lostAt)
       .flatMap(({ user, o, e, s }) => {
         const known = ghost.log(partition, o).known(e, s);
-        return known === undefined || isLeaver(user) ? [] : [known];
+        return known === undefined || isLeaver(user) ? [] : [{ partition, known }];
       }),
   );
 }

@@ -93,6 +93,24 @@ const REGRESSIONS: readonly Regression[] = [
     schedule: DYING_OPENERS,
     seeds: [17],
   },
+  {
+    story:
+      "what was lost together with its home was taken to come after all that the user wrote at the next one",
+    schedule: scheduleNamed("leases"),
+    seeds: [50013],
+  },
+  {
+    story:
+      "a version that an attempt was told was taken to be its own, and was an earlier attempt's of the same request",
+    schedule: scheduleNamed("hand-offs"),
+    seeds: [50012],
+  },
+  {
+    story:
+      "a replaced leader told of a claim that it had counted, and its successor was taken to have made it up",
+    schedule: scheduleNamed("zombies"),
+    seeds: [50001],
+  },
 ];
 
 test.each(REGRESSIONS)("$story", { timeout: 60_000 }, ({ schedule, seeds }) => {

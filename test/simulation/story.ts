@@ -3,6 +3,7 @@
  * the HANDOFF_IN to the HANDOFF_OUT that it names.
  */
 import { EntryKind } from "../../src/replication/entry.ts";
+import { firstVersion } from "../../src/replication/home.ts";
 import type { Ghost, Known } from "./ghost.ts";
 
 /** Entries of the user before this one, the latest first, along the history that this one has. */
@@ -21,6 +22,18 @@ export function* storyBefore(ghost: Ghost, partition: number, from: Known, user:
     if (at === undefined) return;
     yield at;
   }
+}
+
+/** The version of the user's home under which an entry was written; 0: of a home whose claim was cut off with it. */
+export function homeVersionAt(ghost: Ghost, partition: number, known: Known): number {
+  const log = ghost.log(partition, known.entry.o);
+  for (const { raw, entry } of storyBefore(ghost, partition, known, known.entry.user)) {
+    if (entry.kind === EntryKind.handoffIn && entry.handoff !== undefined) return entry.handoff.version;
+    if (entry.kind === EntryKind.claim && entry.claim !== undefined)
+      return log.isCommitted(raw.e, raw.s) ? entry.claim.version : 0;
+  }
+  // Claimed in the anchor's log, and committed before anything was written for them.
+  return firstVersion(0);
 }
 
 export interface Written {

@@ -22,7 +22,7 @@ import type { Ghost, Known, LogGhost } from "./ghost.ts";
 import { isLeaver } from "./leaver-name.ts";
 import { recordedLosses } from "./lost-writes.ts";
 
-import { committedStory } from "./story.ts";
+import { committedStory, homeVersionAt } from "./story.ts";
 
 const decoder = new TextDecoder();
 
@@ -89,13 +89,16 @@ function isRecorded(cluster: Cluster, log: LogGhost, e: number, s: number): bool
 /** Lost is what the replicas say is: whatever is neither is nowhere. What leaders reclaimed by themselves nobody misses. */
 function entriesWritten(cluster: Cluster, ghost: Ghost): { kept: LogEntry[]; lost: LogEntry[] } {
   const kept: LogEntry[] = [];
-  const lost = recordedLosses(cluster, ghost).flatMap((known) => entriesOf(known));
+  const lost: LogEntry[] = [];
+  for (const { partition, known } of recordedLosses(cluster, ghost))
+    lost.push(...entriesOf(known, homeVersionAt(ghost, partition, known)));
   for (const partition of ghost.logs.keys())
     for (const { known, version } of committedStory(ghost, partition))
       kept.push(...entriesOf(known, version));
   for (const log of ghost.logs.flat()) {
     for (const known of log.entries.values())
-      if (!log.isCommitted(known.raw.e, known.raw.s) && isReclaiming(known)) lost.push(...entriesOf(known));
+      if (!log.isCommitted(known.raw.e, known.raw.s) && isReclaiming(known))
+        lost.push(...entriesOf(known, homeVersionAt(ghost, log.partition, known)));
   }
   return { kept, lost };
 }
