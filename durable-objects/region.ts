@@ -65,6 +65,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
   readonly #transport: ObjectTransport;
   /** There from the first event on. */
   #host!: ReplicaHost;
+  #started = false;
 
   constructor(ctx: DurableObjectState, env: RegionEnv) {
     super(ctx, env);
@@ -103,9 +104,9 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
       cursors: new FeedCursors(new Signer(deployment.sessionKeys)),
       regionId: (region) => regionAt(deployment, region).id,
       gate: this.#gate,
-      ask: (request) => this.#host.client(request),
-      subscribe: (id, subscription) => this.#host.subscribe(id, subscription),
-      unsubscribe: (id) => this.#host.unsubscribe(id),
+      ask: (request) => this.#running.client(request),
+      subscribe: (id, subscription) => this.#running.subscribe(id, subscription),
+      unsubscribe: (id) => this.#running.unsubscribe(id),
     });
     void ctx.blockConcurrencyWhile(async () => {
       if (isNew) await makeAlarmTable(ctx.storage);
@@ -123,18 +124,26 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
         onFeed: (effect) => this.#live.tell(effect),
         onAttention: () => void this.#wantAttention(),
       });
-      this.#host.start();
       this.#live.resume();
     });
   }
 
+  /** The replica's first turn comes right before that of the first event, so that the storage confirms both at once. */
+  get #running(): ReplicaHost {
+    if (!this.#started) {
+      this.#started = true;
+      this.#host.start();
+    }
+    return this.#host;
+  }
+
   ask(request: ClientRequest): Promise<ClientReply | Interference> {
-    if (this.#gate === null) return this.#host.client(request);
+    if (this.#gate === null) return this.#running.client(request);
     this.#meter?.request();
     return this.#gate.through(request.from, "edge", async () => {
       const deadlineAt = this.#clock.fromHost(request.deadlineAt);
       const asked = deadlineAt === request.deadlineAt ? request : { ...request, deadlineAt };
-      const reply = await this.#host.client(asked);
+      const reply = await this.#running.client(asked);
       if (reply.kind !== "status" || this.#meter === null) return reply;
       return { ...reply, status: { ...reply.status, cost: this.#meter.cost } };
     });
@@ -146,7 +155,9 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
     if (!isAddressedTo(this.#name, envelope)) throw new Error("the message is for another replica");
     const work = async (): Promise<Uint8Array> => {
       const reply =
-        request === null ? ({ type: "unsupported" } as const) : await this.#host.peer(envelope.from, request);
+        request === null
+          ? ({ type: "unsupported" } as const)
+          : await this.#running.peer(envelope.from, request);
       return this.#correspondent.reply(envelope.from, reply);
     };
     return this.#gate === null ? work() : this.#gate.through(envelope.from, "replica", work);
@@ -158,7 +169,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
     const done =
       delivery.batches.length === 0
         ? { verdicts: [], progress: [] }
-        : await this.#host.batch(delivery.batches);
+        : await this.#running.batch(delivery.batches);
     const verdicts = delivery.verdicts(done.verdicts);
     this.#meter?.received(messages, verdicts);
     return {
@@ -207,7 +218,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
 
   override alarm(): Promise<void> {
     this.#meter?.request();
-    return this.#host.alarm();
+    return this.#running.alarm();
   }
 
   async noteAttention(partition: number): Promise<void> {
@@ -219,7 +230,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
   }
 
   async visit(): Promise<void> {
-    this.#host.visit();
+    this.#running.visit();
   }
 
   async #wantAttention(): Promise<void> {
@@ -254,7 +265,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
     const now = Date.now();
     const before = this.#faults.skewMs(this.#name.region, now);
     change(this.#faults, now);
-    if (this.#faults.skewMs(this.#name.region, now) !== before) this.#host.clockMoved();
+    if (this.#faults.skewMs(this.#name.region, now) !== before) this.#running.clockMoved();
   }
 }
 
