@@ -1,6 +1,9 @@
 /**
- * What every call passes on its way into a replica, and its answer on its way out: where faults are injected, and where a
- * store on one machine gets the distances between its regions. faults.ts decides; this sleeps, refuses and falls silent.
+ * What every call passes on its way into a replica, and its answer on its way out: where faults are injected. faults.ts
+ * decides; this sleeps, refuses and falls silent.
+ *
+ * In a store on one machine that keeps its regions apart, what reaches a replica by a queue, or leaves it without having been
+ * asked for, gets its distance here too. Calls have theirs from whoever makes them (transport.ts).
  */
 import type { RegionIndex } from "../src/replication/position.ts";
 import { judge, judgeQueued, type Crossing, type FaultRecord, type QueueVerdict } from "./faults.ts";
@@ -28,13 +31,13 @@ export class FaultGate {
     sender: Crossing["sender"],
     work: () => Promise<T>,
   ): Promise<T | Interference> {
-    if (!this.isQuiet) {
+    if (this.#anyFault) {
       const stopped = await this.#cross({ from, to: this.#region, sender, receiver: "replica" });
       if (stopped !== null) return stopped;
     }
     const answer = await work();
     // A fault may have come while the replica worked: then the answer meets it.
-    if (!this.isQuiet) {
+    if (this.#anyFault) {
       const stopped = await this.#cross({
         from: this.#region,
         to: from,
@@ -48,13 +51,18 @@ export class FaultGate {
 
   /** No fault is set, and no region is away. */
   get isQuiet(): boolean {
-    return this.#store?.any !== true && this.#awayMs.size === 0;
+    return !this.#anyFault && this.#awayMs.size === 0;
+  }
+
+  get #anyFault(): boolean {
+    return this.#store?.any === true;
   }
 
   /** Does something that this replica says by itself reach an edge of that region? Waits while it is on its way. */
   async outward(to: RegionIndex): Promise<boolean> {
     if (this.isQuiet) return true;
-    return (await this.#cross({ from: this.#region, to, sender: "replica", receiver: "edge" })) === null;
+    const crossing = { from: this.#region, to, sender: "replica", receiver: "edge" } as const;
+    return (await this.#cross(crossing, this.#distanceMs(crossing))) === null;
   }
 
   /** Nothing that it says now does. */
@@ -89,12 +97,12 @@ export class FaultGate {
   }
 
   /** Waits while the message is on its way; answers what stopped it, or null when it has crossed. */
-  async #cross(crossing: Crossing): Promise<Interference | null> {
+  async #cross(crossing: Crossing, distanceMs = 0): Promise<Interference | null> {
     const now = Date.now();
     const verdict = judge(this.#faults(now), crossing, now);
     if (verdict.kind === "refuse") return { kind: "interference", answer: "refused", until: null };
     if (verdict.kind === "silent") return { kind: "interference", answer: "silent", until: verdict.until };
-    await sleep(verdict.delayMs + this.#distanceMs(crossing));
+    await sleep(verdict.delayMs + distanceMs);
     return null;
   }
 

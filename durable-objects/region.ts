@@ -88,7 +88,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
       this.#faults === null && awayMs.size === 0 ? null : new FaultGate(this.#faults, name.region, awayMs);
     this.#clock = new ObjectClock(name.region, this.#faults);
     this.#attention = new Attention(driver);
-    this.#transport = new ObjectTransport(deployment, env.REGION);
+    this.#transport = new ObjectTransport(deployment, env.REGION, () => ctx.storage.sync());
     this.#correspondent = new Correspondent({
       self: name,
       where,

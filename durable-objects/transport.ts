@@ -5,10 +5,13 @@
  * location hint, because the first call for a name decides for ever where the object lives, and asks for the primary.
  * There is no retry in here: whether a call may be repeated, and where to, is for the caller to know; and what looks like
  * an outage from one place is evidence that the core weighs.
+ *
+ * In a store on one machine that keeps its regions as far apart as in the world, this is where calls are on their way.
  */
-import { regionAt, type Deployment } from "../src/deployment/deployment.ts";
+import { regionAt, roundTripMs, type Deployment } from "../src/deployment/deployment.ts";
 import type { RegionIndex } from "../src/replication/position.ts";
 import type { ChangesRequest, ClientReply, ClientRequest } from "../src/replication/request.ts";
+import { envelopeOf } from "../src/wire/envelope.ts";
 import type { FaultRecord } from "./faults.ts";
 import {
   isInterference,
@@ -17,11 +20,13 @@ import {
   type Interference,
   type Opened,
   type QueuedMessage,
+  type Redeemed,
   type Redeeming,
   type RegionObject,
 } from "./region-object.ts";
 import { RegionUnavailable, unavailableBecause } from "./region-unavailable.ts";
 import { objectName, type ReplicaName } from "./replica-name.ts";
+import { RoundTrip } from "./round-trip.ts";
 
 /** An object has no address: any will do. */
 const LIVE_URL = "https://region/live";
@@ -53,18 +58,30 @@ type RegionStub = RegionObject;
 export class ObjectTransport implements RegionTransport {
   readonly #deployment: Deployment;
   readonly #namespace: RegionNamespace;
+  readonly #confirmed: (() => Promise<void>) | null;
 
-  constructor(deployment: Deployment, namespace: RegionNamespace) {
+  /** `confirmed`: of an object that calls, whose messages do not leave before what it wrote is confirmed. */
+  constructor(
+    deployment: Deployment,
+    namespace: RegionNamespace,
+    confirmed: (() => Promise<void>) | null = null,
+  ) {
     this.#deployment = deployment;
     this.#namespace = namespace;
+    this.#confirmed = confirmed;
   }
 
   ask(to: ReplicaName, request: ClientRequest, timeoutMs: number): Promise<ClientReply> {
-    return answered(this.#stub(to).ask(request), timeoutMs);
+    const call = (): Promise<ClientReply | Interference> => this.#stub(to).ask(request);
+    return answered(this.#apart ? this.#travel(request.from, to.region, call) : call(), timeoutMs);
   }
 
   peer(to: ReplicaName, message: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
-    return answered(this.#stub(to).peer(message), timeoutMs);
+    const call = (): Promise<Uint8Array | Interference> => this.#stub(to).peer(message);
+    return answered(
+      this.#apart ? this.#travel(envelopeOf(message).from, to.region, call) : call(),
+      timeoutMs,
+    );
   }
 
   ingest(to: ReplicaName, messages: readonly QueuedMessage[], timeoutMs: number): Promise<Ingested> {
@@ -77,12 +94,15 @@ export class ObjectTransport implements RegionTransport {
 
   live(to: ReplicaName, request: ChangesRequest, timeoutMs: number): Promise<ClientReply | Opened> {
     const headers = { Upgrade: "websocket", [LIVE_HEADER]: encodeURIComponent(JSON.stringify(request)) };
-    return answered(openedBy(this.#stub(to).fetch(new Request(LIVE_URL, { headers }))), timeoutMs);
+    const call = (): Promise<ClientReply | Opened | Interference> =>
+      openedBy(this.#stub(to).fetch(new Request(LIVE_URL, { headers })));
+    return answered(this.#apart ? this.#travel(request.from, to.region, call) : call(), timeoutMs);
   }
 
   async redeem(to: ReplicaName, ticket: Redeeming, timeoutMs: number): Promise<boolean> {
     const { from, nonce, expiresAt } = ticket;
-    return (await answered(this.#stub(to).redeem(from, nonce, expiresAt), timeoutMs)).first;
+    const call = (): Promise<Redeemed | Interference> => this.#stub(to).redeem(from, nonce, expiresAt);
+    return (await answered(this.#apart ? this.#travel(from, to.region, call) : call(), timeoutMs)).first;
   }
 
   noteAttention(to: ReplicaName, partition: number): Promise<void> {
@@ -121,6 +141,24 @@ export class ObjectTransport implements RegionTransport {
       locationHint,
       routingMode: "primary-only",
     });
+  }
+
+  /** Regions are to be away from each other. */
+  get #apart(): boolean {
+    return this.#deployment.distances.length > 0;
+  }
+
+  async #travel<T>(from: RegionIndex, to: RegionIndex, call: () => Promise<T>): Promise<T> {
+    const ms = roundTripMs(this.#deployment, from, to);
+    if (ms === 0) return call();
+    await this.#confirmed?.();
+    const trip = new RoundTrip(ms);
+    await trip.there();
+    try {
+      return await call();
+    } finally {
+      await trip.back();
+    }
   }
 
   #hint(region: RegionIndex): DurableObjectLocationHint {

@@ -45,7 +45,7 @@ export async function geography(settings: Settings): Promise<readonly Figure[]> 
   const seconds = settings.quick ? 3 : 20;
   const runtime = await startMetered({
     dataRoot: settings.data,
-    vars: { LATENCY: "real", DRILLS: "on" },
+    vars: { LATENCY: "real" },
   });
   try {
     const users = await inThreeHomes(runtime);

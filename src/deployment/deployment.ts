@@ -128,19 +128,21 @@ export function regionAt(deployment: Deployment, index: RegionIndex): Region {
   return region;
 }
 
+/** How far apart two regions are to be; 0: as near as they run. */
+export function roundTripMs(deployment: Deployment, one: RegionIndex, other: RegionIndex): number {
+  const { distances } = deployment;
+  if (distances.length === 0 || one === other) return 0;
+  const ids = [regionAt(deployment, one).id, regionAt(deployment, other).id];
+  return distances.find(({ between }) => between.every((id) => ids.includes(id)))?.roundTripMs ?? 0;
+}
+
 /** Milliseconds from here to the regions that are to be away: half a round trip. */
-export function oneWaysFrom(
-  { regions, distances }: Deployment,
-  index: RegionIndex,
-): Map<RegionIndex, number> {
-  const ways = new Map<RegionIndex, number>();
-  const id = regions.find((region) => region.index === index)?.id;
-  for (const { between, roundTripMs } of distances) {
-    const peer = between[0] === id ? between[1] : between[1] === id ? between[0] : undefined;
-    const region = regions.find((candidate) => candidate.id === peer);
-    if (region !== undefined) ways.set(region.index, Math.ceil(roundTripMs / 2));
-  }
-  return ways;
+export function oneWaysFrom(deployment: Deployment, index: RegionIndex): Map<RegionIndex, number> {
+  return new Map(
+    deployment.regions
+      .map((region) => [region.index, Math.ceil(roundTripMs(deployment, index, region.index) / 2)] as const)
+      .filter(([, ms]) => ms > 0),
+  );
 }
 
 function readNamespaces(env: Environment): string[] {

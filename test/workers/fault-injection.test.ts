@@ -1,10 +1,15 @@
-import { beforeAll, describe, expect, test } from "vitest";
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { FaultGate } from "../../durable-objects/fault-gate.ts";
 import { RegionUnavailable } from "../../durable-objects/region-unavailable.ts";
+import { RoundTrip } from "../../durable-objects/round-trip.ts";
+import { ObjectTransport } from "../../durable-objects/transport.ts";
+import { encodePeerRequest } from "../../src/wire/peer-codec.ts";
 import {
   APAC,
   ask,
   claim,
+  deployment,
   ENAM,
   eventually,
   get,
@@ -32,6 +37,7 @@ describe("faults at the object", () => {
     await eventually(
       () => ask(replica(0, WEUR), { op: "status" }).catch(() => null),
       (reply) => reply !== null,
+      50_000,
     );
   });
 
@@ -82,21 +88,80 @@ describe("faults at the object", () => {
     expect(Date.now() - before).toBeGreaterThanOrEqual(230);
   });
 
-  test("regions that are away are half a round trip away each way, for queues and sockets too, and no fault", async () => {
+  test("what comes by a queue, or goes out unasked, is half a round trip on its way between regions that are away", async () => {
     const gate = new FaultGate(null, WEUR, new Map([[APAC, 60]]));
     const took = async (crossing: () => Promise<unknown>): Promise<number> => {
       const before = Date.now();
       await crossing();
       return Date.now() - before;
     };
-    expect(await took(() => gate.through(APAC, "edge", async () => "done"))).toBeGreaterThanOrEqual(118);
-    expect(await took(() => gate.through(APAC, "replica", async () => "done"))).toBeGreaterThanOrEqual(118);
     expect(await took(() => gate.outward(APAC))).toBeGreaterThanOrEqual(59);
     const message = { body: new Uint8Array(), attempts: 1 };
     expect(await took(() => gate.queued([message, message], [WEUR, APAC]))).toBeGreaterThanOrEqual(59);
     expect(await gate.queued([message], [APAC])).toEqual(["pass"]);
     expect(gate.isQuiet).toBe(false);
     expect(gate.isCut(APAC)).toBe(false);
+  });
+
+  test("calls take the round trip between regions that are away, once what their sender wrote is confirmed", async () => {
+    const to = replica(10, WEUR);
+    await ask(to, { op: "status" });
+    const sent: string[] = [];
+    const namespace = {
+      getByName: (...args: Parameters<typeof env.REGION.getByName>) => {
+        sent.push("arrived");
+        return env.REGION.getByName(...args);
+      },
+    } as typeof env.REGION;
+    const apart = new ObjectTransport(
+      { ...deployment, distances: [{ between: ["apac", "weur"], roundTripMs: 121 }] },
+      namespace,
+      async () => void sent.push("confirmed"),
+    );
+    const took = async (from: number): Promise<number> => {
+      const before = Date.now();
+      const deadlineAt = before + 5_000;
+      await expect(apart.ask(to, { op: "status", from, deadlineAt }, 5_000)).resolves.toMatchObject({
+        kind: "status",
+      });
+      return Date.now() - before;
+    };
+    expect(await took(APAC)).toBeGreaterThanOrEqual(120);
+    expect(sent).toEqual(["confirmed", "arrived"]);
+    await took(ENAM);
+    await took(WEUR);
+    expect(sent).toEqual(["confirmed", "arrived", "arrived", "arrived"]);
+    const envelope = { namespace: "default", partition: 10, from: APAC, to: WEUR, pv: 1 };
+    const before = Date.now();
+    await apart.peer(to, encodePeerRequest(envelope, { type: "probe", o: WEUR }), 5_000);
+    expect(Date.now() - before).toBeGreaterThanOrEqual(120);
+    const down = await putFault(to, { kind: "down", region: WEUR });
+    const asked = Date.now();
+    const refused = apart.ask(to, { op: "status", from: APAC, deadlineAt: asked + 5_000 }, 5_000);
+    expect(await failureOf(refused)).toMatchObject({ reason: "refused" });
+    expect(Date.now() - asked).toBeGreaterThanOrEqual(120);
+    await transport.endFault(to, down);
+  });
+
+  test("by what it was late on its way there, a call is earlier on its way back", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "Date"] });
+    try {
+      const backMs = async (lateMs: number): Promise<number> => {
+        const trip = new RoundTrip(121);
+        const there = trip.there();
+        vi.setSystemTime(Date.now() + lateMs);
+        await vi.advanceTimersByTimeAsync(61);
+        await there;
+        const before = Date.now();
+        const back = trip.back();
+        await vi.runAllTimersAsync();
+        await back;
+        return Date.now() - before;
+      };
+      expect([await backMs(0), await backMs(2), await backMs(59), await backMs(300)]).toEqual([60, 58, 1, 0]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test("a fault outlives a restart of the object, and ends by itself", async () => {
