@@ -118,7 +118,8 @@ export class Acknowledgements {
     if (met) return true;
     if (concern !== "local" || context.config.timing.leaseMs === 0) leadership.hurry(s);
     leadership.wantLease();
-    if (!depsSettled)
+    // Nobody is asked for what the concern does not need: a round in another log costs more than the write.
+    if (!depsSettled && (concern === "majority" || concern === "all"))
       for (const dep of deps) if (!this.#depSettled(dep)) this.#followers.get(dep.o)?.want(true);
     return false;
   }
