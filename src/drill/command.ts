@@ -23,6 +23,7 @@ import { ScenarioError } from "./scenario.ts";
 /** A store of the drill's own. It is thrown away afterwards. */
 export interface OwnStore {
   readonly url: string;
+  readonly keptIn: "memory" | "disk";
   stop(): Promise<void>;
 }
 
@@ -121,6 +122,7 @@ async function run(
       {
         target,
         own: own !== undefined,
+        keptIn: own?.keptIn ?? "not known",
         versions: {
           ithaca: around.version,
           deployment: await versionOf(caller),

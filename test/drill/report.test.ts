@@ -53,6 +53,7 @@ function reported(result: DrillResult): Report {
   return reportOf(result, {
     target: "http://unused.test",
     own: true,
+    keptIn: "memory",
     versions: {},
     overridden: {},
     startedAt: "2026-11-26T10:00:00.000Z",

@@ -52,14 +52,15 @@ function noticed({ requests, longestGapMs, latency }: Report): string {
 }
 
 function lost({ acknowledged, rpo, divergentWrites }: Report): string {
-  const unseen =
-    "reason" in divergentWrites
+  const untold = "reason" in divergentWrites ? 0 : divergentWrites.count - rpo.writes;
+  const aside =
+    untold <= 0
       ? ""
-      : divergentWrites.count > rpo.writes
-        ? ` ${divergentWrites.count - rpo.writes} that nobody was told were done are set aside for their users to look at.`
-        : "";
-  if (rpo.writes === 0) return `Nothing: all ${acknowledged} acknowledged writes are there.${unseen}`;
-  return `${rpo.writes} of ${acknowledged} acknowledged writes, told to be done up to ${showDuration(rpo.ms)} before another region led.${unseen}`;
+      : untold === 1
+        ? " One write that nobody was told was done is set aside for its user to look at."
+        : ` ${untold} writes that nobody was told were done are set aside for their users to look at.`;
+  if (rpo.writes === 0) return `Nothing: all ${acknowledged} acknowledged writes are there.${aside}`;
+  return `${rpo.writes} of ${acknowledged} acknowledged writes, told to be done up to ${showDuration(rpo.ms)} before another region led.${aside}`;
 }
 
 function worry(report: Report): string {

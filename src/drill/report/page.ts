@@ -135,9 +135,14 @@ function lostSection({ lostWrites, divergentWrites, rpo }: Report): string {
 }
 
 function circumstances(report: Report): (readonly [string, string])[] {
-  const { own, target, versions, startedAt, seed, command, phases } = report;
+  const { own, keptIn, target, versions, startedAt, seed, command, phases } = report;
   return [
-    ["store", own ? "started for this drill, on this machine" : target],
+    [
+      "store",
+      own
+        ? `started for this drill, on this machine; its data in ${keptIn === "memory" ? "memory" : "files on disk"}`
+        : target,
+    ],
     ["begun", startedAt],
     ["armed", armedText(report)],
     ["seed", String(seed)],

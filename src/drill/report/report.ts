@@ -16,6 +16,8 @@ export interface Circumstances {
   readonly target: string;
   /** The store was started for the drill alone. */
   readonly own: boolean;
+  /** Where that store kept its data: a disk takes part in every figure. */
+  readonly keptIn: "memory" | "disk" | "not known";
   readonly versions: Readonly<Record<string, string>>;
   /** Settings that differ from the deployment's configuration; of a store elsewhere nobody knows. */
   readonly overridden: Readonly<Record<string, string>> | "not known";
