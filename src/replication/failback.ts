@@ -43,7 +43,7 @@ export class Failback {
   advance(leadership: Leadership | null): void {
     if (leadership === null || !leadership.opened || !this.#applies(leadership)) return;
     if (this.#run !== null) this.#conclude(leadership);
-    const peer = leadership.peers.find(({ region }) => region === this.#log.o);
+    const peer = leadership.peer(this.#log.o);
     // Not heard of since this instance began: nothing is known, and what is noted holds.
     if (peer === undefined || (peer.match === null && peer.failures === 0)) return;
     const isWell = peer.failures === 0 && !peer.distant && !peer.amnesiac;

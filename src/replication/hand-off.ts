@@ -156,7 +156,7 @@ export class HandOff {
     this.#context.wakeAt(state.until);
     if (now < state.askAt) return this.#context.wakeAt(state.askAt);
     // Of an heir that this instance has not heard of yet nothing may be due: it is asked what it has all the same.
-    if (!hasAll) leadership.probe(state.to);
+    if (!hasAll) leadership.appends.probe(state.to);
     if (state.ready === null && !state.calling) this.#ask(state);
     state.askAt = now + AGAIN_MS;
     this.#context.wakeAt(state.askAt);
@@ -200,7 +200,7 @@ export class HandOff {
     const counter = Math.max(log.acceptor.maxCounter, counterOf(log.promised), heirCounter) + 1;
     const b = epochOf(counter, to);
     // What is on its way there already need not be fetched.
-    leadership?.flush(to);
+    leadership?.appends.flush(to);
     if (rules.stepsDown()) {
       leadership?.depose();
       log.promise({ promised: b, maxCounter: counter });

@@ -103,7 +103,7 @@ export class Outbox {
         }
         const stage = row === undefined ? 0 : row.stage;
         if (stage >= config.timing.retryMs.length) continue;
-        leadership.probe(peer.region);
+        leadership.appends.probe(peer.region);
         this.#schedule(leadership, peer, stage + 1);
       }
     }
@@ -115,7 +115,7 @@ export class Outbox {
       for (const peer of leadership.peers) {
         const row = this.#rows.get(keyOf(leadership, peer));
         if (row === undefined || row.stage < this.#context.config.timing.retryMs.length) continue;
-        leadership.probe(peer.region);
+        leadership.appends.probe(peer.region);
         this.#schedule(leadership, peer, 0);
       }
     }

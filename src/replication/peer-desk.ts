@@ -71,7 +71,7 @@ export class PeerDesk {
       case "pull":
         return this.#onPull(message);
       case "progress":
-        this.#leaderships.of(message.o)?.onProgress(from, message);
+        this.#leaderships.of(message.o)?.appends.onProgress(from, message);
         return { type: "progress-ok" };
       case "cuts":
         return this.#salvage.take(from, message);

@@ -2,6 +2,9 @@
  * What the leader of a log knows of another region's replica: how far its log is ours, what it was sent and told, what it
  * granted, and when it is tried again.
  */
+import { divergencePoint, holds } from "./epoch-table.ts";
+import type { Log } from "./log.ts";
+import type { AppendMismatch } from "./message.ts";
 import type { RegionIndex } from "./position.ts";
 
 /** After a failed call the peer is tried again no sooner than this, doubling, while somebody waits for it. */
@@ -83,4 +86,30 @@ export function forgetWord(peer: Peer, next: number): void {
 export function backOff(peer: Peer, now: number): void {
   peer.failures += 1;
   peer.retryAt = now + Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** Math.min(peer.failures - 1, 10));
+}
+
+/** It holds the leader's log up to `match`, as far as that goes: to `last`. */
+export function matches(peer: Peer, match: number, last: number, inlineEntriesMax: number): void {
+  peer.match = Math.max(peer.match ?? 0, Math.min(match, last));
+  peer.next = Math.max(peer.next, peer.match + 1);
+  if (last - peer.match <= inlineEntriesMax) peer.distant = false;
+}
+
+/** Its log is not the leader's up to where it was thought to be. */
+export function differs(peer: Peer, log: Log, theirs: AppendMismatch, inlineEntriesMax: number): void {
+  peer.failures = 0;
+  const agree = divergencePoint(
+    log.epochs,
+    log.last.s,
+    log.base.s,
+    theirs.epochs,
+    theirs.last.s,
+    theirs.base.s,
+  );
+  peer.match ??= 0;
+  // Too far behind to be fed: it pulls (or takes a snapshot) by itself and reports progress when it is there.
+  peer.distant = !holds(theirs, log.base) || log.last.s - agree > inlineEntriesMax;
+  if (peer.distant) return;
+  peer.next = Math.max(agree, peer.match) + 1;
+  peer.retryAt = 0;
 }

@@ -184,7 +184,7 @@ export function vouchFor(
 ): Vouched | Nack {
   if (context.hasForgotten || message.storeId === "") return { type: "nack", promised: 0 };
   context.acquaintances.expect(from, message.storeId);
-  for (const leadership of leaderships.all()) leadership.meetAnew(from);
+  for (const leadership of leaderships.all()) leadership.appends.meetAnew(from);
   const logs = [...context.logs.values()].map(({ o, promised, last }) => ({ o, promised, last }));
   return {
     type: "vouched",
