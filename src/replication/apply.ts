@@ -241,7 +241,7 @@ export class Applier {
       idempotency: null,
     };
     if (entry.kind === EntryKind.erase && entry.erase !== undefined) this.#erasures.apply(entry, entry.erase);
-    if (entry.kind === EntryKind.txn && this.#isOfErased(entry)) return keep ? undo : null;
+    if (this.#isOfErased(entry)) return keep ? undo : null;
     if (entry.kind === EntryKind.txn) this.#applyOps(log, entry, keep, undo.items);
     if (entry.kind === EntryKind.claim && entry.claim !== undefined)
       undo.owner = this.#applyClaim(log, entry, entry.claim);
@@ -254,12 +254,15 @@ export class Applier {
   }
 
   /**
-   * Its user has no home because the claim was redacted where it came from, and the erasure has not come here yet: what it
-   * wrote would be removed anyway.
+   * What it did would be removed, or is removed already: its user was erased since, as a snapshot has told that came after the entry; or the
+   * user has no home because the claim was redacted where it came from, and the erasure has not come here yet.
    */
   #isOfErased(entry: Entry): boolean {
     const { storage, config } = this.#context;
-    return storage.owner(entry.user) === null && storage.hasRedacted(config.anchor);
+    if (this.#erasures.covers(entry)) return true;
+    return (
+      entry.kind === EntryKind.txn && storage.owner(entry.user) === null && storage.hasRedacted(config.anchor)
+    );
   }
 
   #applyOps(log: Log, entry: Entry, keep: boolean, undo: UndoImage["items"][number][]): void {

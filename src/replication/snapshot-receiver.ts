@@ -15,7 +15,7 @@ import type { Erasures } from "./erasure.ts";
 import { divergencePoint } from "./epoch-table.ts";
 import type { Follower } from "./follower.ts";
 import type { Log } from "./log.ts";
-import { EMPTY_TAIL, type RegionIndex } from "./position.ts";
+import { EMPTY_TAIL, type Position, type RegionIndex } from "./position.ts";
 import type { PeerReply, SnapshotBase, SnapshotBegun, SnapshotRow, SnapshotRows } from "./message.ts";
 import type { RestoreRow } from "./storage.ts";
 
@@ -129,10 +129,11 @@ export class SnapshotReceiver {
   #take(row: RestoreRow, page: SnapshotRows): void {
     const { storage } = this.#context;
     for (const one of page.rows) this.#store(one);
-    this.#row = { ...row, cursor: page.cursor, scanned: page.cursor.length === 0, until: page.until };
+    const until = joined(row.until, page.until);
+    this.#row = { ...row, cursor: page.cursor, scanned: page.cursor.length === 0, until };
     storage.putRestore(this.#row);
     if (!this.#row.scanned) return;
-    for (const { o, e, s } of page.until) this.#followers.get(o)?.heardOf({ e, s });
+    for (const { o, e, s } of until) this.#followers.get(o)?.heardOf({ e, s });
   }
 
   #store(row: SnapshotRow): void {
@@ -144,9 +145,10 @@ export class SnapshotReceiver {
     else this.#erasures.add(row.erasure);
   }
 
-  /** Whole when all that the image may show is committed here. */
+  /** Whole when all that the image may show is committed here. Nothing becomes whole of what shows something that was cut off since. */
   #finish(row: RestoreRow): void {
     const { rules, logs, storage } = this.#context;
+    if (row.until.some((place) => this.#isCut(place))) return this.#again(row);
     if (!rules.imageWhole(row.until, (o) => logs.get(o)?.commit ?? 0)) {
       if (this.#failures >= FAILURES_MAX) return;
       for (const { o, s } of row.until) {
@@ -157,17 +159,20 @@ export class SnapshotReceiver {
       }
       return;
     }
-    const strayed = row.until.some(({ o, e, s }) => {
-      const log = this.#context.log(o);
-      return s > log.base.s && s <= log.last.s && log.epochAt(s) !== e;
-    });
-    if (strayed) return this.#again(row);
     storage.deleteRestore();
     this.#row = null;
     this.#failures = 0;
     this.#applier.hold(new Map());
     this.#applier.applyWaiting();
     this.#context.changed = true;
+  }
+
+  /** Surely not in this log. */
+  #isCut({ o, e, s }: Position): boolean {
+    const log = this.#context.log(o);
+    if (s <= log.base.s) return false;
+    if (s <= log.commit && log.epochAt(s) !== e) return true;
+    return log.judge(this.#context.rules, e, s) === "lost";
   }
 
   /** No base may lie below ours: what is between is nowhere in our log any more. */
@@ -271,4 +276,17 @@ export class SnapshotReceiver {
     this.#failures += 1;
     this.#notBefore = this.#context.now + Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** this.#failures);
   }
+}
+
+/**
+ * How far the pages of one image reach: the furthest place of each epoch that any of them may show. The source may have cut off what an
+ * earlier page shows before it gave the last one.
+ */
+function joined(before: readonly Position[], page: readonly Position[]): Position[] {
+  const furthest = new Map<string, Position>();
+  for (const place of [...before, ...page]) {
+    const key = `${place.o}:${place.e}`;
+    if ((furthest.get(key)?.s ?? 0) < place.s) furthest.set(key, place);
+  }
+  return [...furthest.values()];
 }

@@ -1,7 +1,10 @@
 /** Taking a snapshot over: the image is whole in the end, whatever happened on the way, and nobody reads it before. */
 import { afterEach, describe, expect, test } from "vitest";
-import type { PeerReply, SnapshotBase, SnapshotRow } from "../../src/replication/message.ts";
+import { EntryKind } from "../../src/replication/entry.ts";
+import { erasureDigest } from "../../src/replication/erasure.ts";
+import type { Append, PeerReply, SnapshotBase, SnapshotRow } from "../../src/replication/message.ts";
 import type { ClientReply } from "../../src/replication/request.ts";
+import { entryCodec } from "../../src/wire/entry-codec.ts";
 import {
   bytesOf,
   callsIn,
@@ -9,8 +12,10 @@ import {
   type ClusterOptions,
   Node,
   readOf,
+  sha256,
   START,
   Story,
+  tracesOf,
   valueIn,
 } from "./harness.ts";
 
@@ -157,13 +162,19 @@ const OWNER: SnapshotRow = {
   owner: { user: "anna", home: 0, version: 1, o: 0, e: 16, s: 2, past: [] },
 };
 
-/** A receiver whose source is written here: it holds entries 1 to 6 of region 0's log, and its snapshot begins at 4. */
-function restoring() {
-  const node = new Node({ region: 1 });
+/**
+ * A receiver whose source is written here: it holds entries 1 to 6 of region 0's log, and its snapshot begins at 4. `anchor`: where the
+ * claim of anna stands, if it is not that log.
+ */
+function restoring(anchor?: Story) {
+  const node = new Node({ region: 1, ...(anchor === undefined ? {} : { anchor: anchor.o }) });
   cluster = new Cluster();
+  if (anchor !== undefined) node.peer(anchor.o, anchor.append());
   node.peer(0, story.append(0, 6));
   const other = new Story(2).open(18);
-  let call = callsIn(node.step({ type: "batch", id: 1, messages: [other.doorbell()] }))[0]!;
+  let call = callsIn(
+    node.step({ type: "batch", id: 1, messages: [other.batch(1, 1, { last: { e: 18, s: 50 } })] }),
+  )[0]!;
   const answer = (message: PeerReply): void => {
     const calls = callsIn(node.step({ type: "answer", call: call.call, from: call.to, message }));
     call = calls.find(({ message }) => message.type.startsWith("snapshot")) ?? call;
@@ -276,6 +287,64 @@ describe("a snapshot that goes wrong", () => {
     expect(asked().message.type).toMatch(/snapshot/);
     node.close();
   });
+});
+
+describe("what its source cut off while it gave the pages", () => {
+  const reopened = story.fork(6).open(34).put("anna", "k8", "new");
+  /** Which messages it sends on an append of region 2. */
+  const sentOn = (node: Node, message: Append): string[] =>
+    callsIn(node.step({ type: "peer", id: 1, from: 2, message })).map((call) => call.message.type);
+
+  test("was shown by an earlier page: the image is thrown away", () => {
+    const { node, page, answer } = restoring();
+    const lost: SnapshotRow = {
+      kind: "item",
+      item: {
+        user: "anna",
+        key: "k8",
+        o: 0,
+        e: 16,
+        s: 8,
+        hlc: 5,
+        ownerVersion: 1,
+        tombstone: false,
+        expiresAt: 0,
+        contentType: "text/plain",
+        xdeps: new Uint8Array(0),
+        value: bytesOf("lost"),
+      },
+    };
+    answer(page([OWNER, lost], [{ o: 0, e: 16, s: 9 }], new Uint8Array([1])));
+    answer(page([], [{ o: 0, e: 34, s: 8 }]));
+    expect(sentOn(node, reopened.append(6, 8, { commit: 8 }))).toContain("snapshot-begin");
+    expect(node.status().restoring).toBe(true);
+    node.close();
+  });
+
+  test("is not waited for, however quiet the log is", () => {
+    const { node, page, answer } = restoring();
+    answer(page([OWNER], [{ o: 0, e: 16, s: 9 }]));
+    expect(sentOn(node, reopened.append(6, 7))).not.toContain("snapshot-begin");
+    expect(sentOn(node, reopened.append(7, 7, { commit: 7 }))).toContain("snapshot-begin");
+    node.close();
+  });
+});
+
+test("a source that has erased a user since shows nothing of them, and what is kept here of theirs is not done again", () => {
+  const id = bytesOf("0123456789abcdef");
+  const erase = { id, digest: erasureDigest(sha256, id, "anna") };
+  const { node, page, answer } = restoring(new Story(2).open(18).claim("anna", 0));
+  const erased = story.fork(6).add({ kind: EntryKind.erase, erase });
+  const { hlc } = entryCodec.decode(erased.entries[6]!.bytes);
+  answer(
+    page([{ kind: "erasure", erasure: { ...erased.position(7), hlc, ...erase } }], [erased.position(7)]),
+  );
+  node.peer(0, erased.append(6, 7, { commit: 7 }));
+  expect(node.status().restoring).toBe(false);
+  expect(node.log(0)).toMatchObject({ head: 7, applied: 7 });
+  for (let n = 0; n < 10; n++) node.step({ type: "wake" });
+  expect(tracesOf(node.driver, "anna")).toEqual([]);
+  node.close();
 });
 
 describe("crashes on the way", () => {
