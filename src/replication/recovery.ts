@@ -84,8 +84,10 @@ export class Recovery {
   /** What it took itself for the leader of, and wrote, may stand elsewhere in other words: only what is committed is surely everybody's. */
   #begin(): Attempt {
     const { context, applier } = this.#parts;
-    for (const log of context.logs.values())
+    for (const log of context.logs.values()) {
+      log.advanceCommit(this.#appliedForGood(log));
       if (log.last.s > log.commit) applier.truncate(log, log.commit + 1);
+    }
     return {
       storeId: context.newStoreId(),
       words: new Map(),
@@ -95,6 +97,16 @@ export class Recovery {
       stirred: true,
       told: false,
     };
+  }
+
+  /** What was committed when it was applied keeps no way back, and says so after a restart, which knows less of the commit position. */
+  #appliedForGood(log: Log): number {
+    const { storage } = this.#parts.context;
+    for (let s = log.last.s; s > log.commit; s--) {
+      const row = storage.entry(log.o, s);
+      if (row?.applied === true && row.undo === null) return s;
+    }
+    return log.commit;
   }
 
   #goOn(attempt: Attempt): void {
