@@ -2,7 +2,7 @@
  * Headers of an answer about data: where it came from, how old it may be, and the token that covers what it showed.
  */
 import { DATA_CACHE_CONTROL, DATA_VARY, HEADER } from "../api/header.ts";
-import type { Facts } from "../replication/request.ts";
+import type { Facts, LostPosition } from "../replication/request.ts";
 import type { Position } from "../replication/position.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Journey } from "./journey.ts";
@@ -26,8 +26,8 @@ export interface Showing {
   /** Served stale by request. */
   readonly stale?: boolean;
   readonly trace: boolean;
-  /** Positions of the token that a failover lost: it no longer holds exactly these. */
-  readonly lost?: readonly Position[];
+  /** Positions of the token that a failover lost: it no longer holds exactly what was lost. */
+  readonly lost?: readonly LostPosition[];
 }
 
 export function readSession(exchange: Exchange, namespace: string): Session {

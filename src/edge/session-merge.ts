@@ -5,8 +5,8 @@
  * beside each other, because only a replica can tell whether the lower one is contained in the higher one's log or was
  * cut off by the failover between them; guessing would either hang a session or hide a loss from it.
  */
-import type { CrossPosition, Position } from "../replication/position.ts";
-import type { Facts, SessionPart, SessionPosition } from "../replication/request.ts";
+import type { CrossPosition } from "../replication/position.ts";
+import type { Facts, LostPosition, SessionPart, SessionPosition } from "../replication/request.ts";
 import { SESSION_TOKEN_VERSION, type SeenPosition, type SessionToken } from "../wire/session-codec.ts";
 
 /** The content of a token. Passed on whole: it may hold fields of newer code. */
@@ -55,12 +55,22 @@ function mergeInto(positions: SeenPosition[], added: SeenPosition): boolean {
   return true;
 }
 
-/** Without exactly the positions that a replica found lost. */
-export function withoutLost(view: SessionView, partition: number, lost: readonly Position[]): SessionView {
-  const positions = view.positions.filter(
-    ({ p, o, e, s }) => p !== partition || !lost.some((each) => each.o === o && each.e === e && each.s === s),
-  );
-  return positions.length === view.positions.length ? view : { ...view, positions };
+/** Without exactly what a replica found lost: what a position stood for and was not lost stays, and is committed. */
+export function withoutLost(
+  view: SessionView,
+  partition: number,
+  lost: readonly LostPosition[],
+): SessionView {
+  let changed = false;
+  const positions = view.positions.flatMap((seen) => {
+    const { p, o, e, s } = seen;
+    const cut =
+      p === partition ? lost.find((each) => each.o === o && each.e === e && each.s === s) : undefined;
+    if (cut === undefined) return [seen];
+    changed = true;
+    return cut.rest === undefined ? [] : [{ ...seen, s: cut.rest, durable: true }];
+  });
+  return changed ? { ...view, positions } : view;
 }
 
 const NOTHING_SEEN: SessionPart = { positions: [], others: [], seenAt: 0 };

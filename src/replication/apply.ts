@@ -9,6 +9,7 @@ import { encodeXdeps } from "../wire/xdeps-codec.ts";
 import { assert } from "../lib/assert.ts";
 import type { Context } from "./context.ts";
 import { EntryKind, type Entry, type Op, type RawEntry } from "./entry.ts";
+import { survivorOf } from "./epoch-table.ts";
 import { redacted, type Erasures } from "./erasure.ts";
 import { moved, versionAt } from "./home.ts";
 import type { Log } from "./log.ts";
@@ -225,7 +226,9 @@ export class Applier {
 
   #satisfied(dep: { o: number; e: number; s: number }): boolean {
     const { rules } = this.#context;
-    return rules.dependencySatisfied(this.#context.log(dep.o).judge(rules, dep.e, dep.s));
+    const log = this.#context.log(dep.o);
+    const rest = survivorOf(log.epochs, dep.e);
+    return rules.dependencySatisfied(log.judge(rules, dep.e, dep.s), rest === null || rest <= log.applied);
   }
 
   /** Answers the undo image, or null where the entry is committed and will never be taken back. */

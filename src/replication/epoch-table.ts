@@ -53,6 +53,12 @@ export function holds(
   return tail.s <= log.base.s || (tail.s <= log.last.s && epochAt(log.epochs, log.base, tail.s) === tail.e);
 }
 
+/** The last entry of an epoch that a later one has left in the log; null: there is no later one here. */
+export function survivorOf(epochs: EpochTable, e: Epoch): number | null {
+  const next = epochs.find((entry) => entry.e > e);
+  return next === undefined ? null : next.start - 1;
+}
+
 export type Judgement = "contained" | "not-applied" | "behind" | "lost" | "uncertain";
 
 export interface LogKnowledge {

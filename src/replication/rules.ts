@@ -141,8 +141,11 @@ export interface Rules {
   exposesTooMuch(oldestMs: number, timing: Timing): boolean;
   /** The fate of a position (section 4.2 of the protocol). */
   judge(log: LogKnowledge, e: Epoch, s: number): Judgement;
-  /** A lost dependency counts as satisfied: it must not block other logs for ever. */
-  dependencySatisfied(judgement: Judgement): boolean;
+  /**
+   * A lost dependency counts as satisfied: it must not block other logs for ever. It stands for what came before it in its epoch too, which
+   * later entries do not name again (write-entry.ts): so what was not lost of that has to be `there`.
+   */
+  dependencySatisfied(judgement: Judgement, there: boolean): boolean;
   /** May entries through `s` be dropped? */
   mayCompact(
     s: number,
@@ -316,7 +319,7 @@ export const RULES: Rules = {
 
   judge: (log, e, s) => judge(log, e, s, (openCommitted) => openCommitted),
 
-  dependencySatisfied: (judgement) => judgement === "contained" || judgement === "lost",
+  dependencySatisfied: (judgement, there) => judgement === "contained" || (judgement === "lost" && there),
 
   mayCompact: (s, bounds) =>
     s <= bounds.commit &&

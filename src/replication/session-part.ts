@@ -20,4 +20,6 @@ export interface SessionPosition extends Position {
 export interface LostPosition extends Position {
   /** First seq of its epoch that was cut off, which the session may have seen too; absent: its own. */
   readonly from?: number;
+  /** Last seq of its epoch that was not cut off, which the session may have seen too; absent: none. */
+  readonly rest?: number;
 }

@@ -3,6 +3,7 @@
  * lost? Per position: contained, lost, or what to wait for.
  */
 import type { Context } from "./context.ts";
+import { survivorOf } from "./epoch-table.ts";
 import type { Position } from "./position.ts";
 import type { Log } from "./log.ts";
 import type { HeardClaim, LostPosition, SessionPosition } from "./request.ts";
@@ -25,9 +26,14 @@ export function coverage(context: Context, positions: readonly SessionPosition[]
       continue;
     }
     const judgement = log.judge(context.rules, position.e, position.s);
-    if (judgement === "lost")
-      lost.push({ o: position.o, e: position.e, s: position.s, ...cutFrom(log, position) });
-    else if (judgement !== "contained") missing ??= position;
+    if (judgement === "lost") {
+      const { o, e, s } = position;
+      const cut = partsOf(log, position);
+      lost.push({ o, e, s, ...cut });
+      const { rest } = cut;
+      if (rest !== undefined && log.judge(context.rules, e, rest) !== "contained")
+        missing ??= { o, e, s: rest };
+    } else if (judgement !== "contained") missing ??= position;
   }
   return { covered: missing === null, missing, lost };
 }
@@ -47,8 +53,12 @@ export function claimIsToCome(context: Context, claim: HeardClaim): boolean {
   return false;
 }
 
-/** A session's position stands for all that it saw before in that epoch: what was cut off of it begins where the next epoch does. */
-function cutFrom(log: Log, { e }: Position): { from?: number } {
-  const next = log.epochs.find((epoch) => epoch.e > e);
-  return next === undefined ? {} : { from: next.start };
+/**
+ * A session's position stands for all that it saw before in that epoch: what was cut off of it begins where the next epoch does, and what
+ * comes before that is still the session's.
+ */
+function partsOf({ epochs }: Log, { e }: Position): Pick<LostPosition, "from" | "rest"> {
+  const survivor = survivorOf(epochs, e);
+  if (survivor === null) return {};
+  return { from: survivor + 1, ...(epochs.some((epoch) => epoch.e === e) ? { rest: survivor } : {}) };
 }

@@ -153,6 +153,12 @@ it("losing drops exactly what was lost", () => {
     seen(2, 0, 16, 7),
   ]);
   expect(withoutLost(before, 1, [{ o: 0, e: 16, s: 8 }])).toBe(before);
+  // What came before it in that epoch was seen too, and is not lost.
+  expect(withoutLost(before, 1, [{ o: 0, e: 16, s: 7, from: 6, rest: 5 }]).positions).toEqual([
+    seen(1, 0, 16, 5, true),
+    seen(1, 0, 33, 9),
+    seen(2, 0, 16, 7),
+  ]);
 });
 
 it("what was shown lies in the partition that showed it", () => {

@@ -247,6 +247,28 @@ describe("dependencies", () => {
     expect(node.log(2).applied).toBe(2);
   });
 
+  test("that are lost stand for what was not lost before them: that comes first, and what came after it in the other log does not say so again", () => {
+    node.close();
+    node = new Node({ region: 2, regions: 5 });
+    const anchor = new Story(0)
+      .open(16)
+      .claim("anna", 1)
+      .put("carl", "x", "1", { deps: [{ o: 3, e: 19, s: 2 }], ops: [] })
+      .claim("ben", 1);
+    const home = new Story(1)
+      .open(17)
+      // Of what was seen at 5, which is lost; ben's claim at 4 is not, and goes without saying.
+      .put("anna", "a", "1", { deps: [{ o: 0, e: 16, s: 5 }] })
+      .put("ben", "b", "1");
+    node.peer(1, home.append(0, 3, { commit: 3 }));
+    node.peer(1, anchor.open(33).append(0, 5, { e: 33, commit: 5 }));
+    expect(node.log(0)).toMatchObject({ applied: 2, committed: 5 });
+    expect(node.log(1)).toMatchObject({ applied: 1 });
+    node.peer(3, new Story(3).open(19).claim("carl", 0).append());
+    expect([node.log(0).applied, node.log(1).applied]).toEqual([5, 3]);
+    expect(value("ben", "b")).toBe("1");
+  });
+
   test("chains across logs come free together, in order", () => {
     const first = new Story(0)
       .open(16)

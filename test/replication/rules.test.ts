@@ -139,11 +139,13 @@ describe("write concerns", () => {
   });
 });
 
-test("a dependency is satisfied when it is contained, and when it is lost for good", () => {
-  const satisfied = (["contained", "not-applied", "behind", "lost", "uncertain"] as const).filter(
-    (judgement) => RULES.dependencySatisfied(judgement),
-  );
-  expect(satisfied).toEqual(["contained", "lost"]);
+test("a dependency is satisfied when it is contained, and when it is lost for good and what was not lost before it is there", () => {
+  const satisfied = (there: boolean) =>
+    (["contained", "not-applied", "behind", "lost", "uncertain"] as const).filter((judgement) =>
+      RULES.dependencySatisfied(judgement, there),
+    );
+  expect(satisfied(true)).toEqual(["contained", "lost"]);
+  expect(satisfied(false)).toEqual(["contained"]);
 });
 
 test("compaction stops at the commit position, at what is applied, at pins, at the slowest peer and at the slowest sink", () => {

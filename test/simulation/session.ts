@@ -1,7 +1,6 @@
 /** A client's session token, unsigned: what it has seen, by partition and log. It is merged and parted as the edge does it. */
 import { emptyView, mergeView, partFor, shownBy, withoutLost } from "../../src/edge/session-merge.ts";
-import type { Position } from "../../src/replication/position.ts";
-import type { Facts, SessionPart } from "../../src/replication/request.ts";
+import type { Facts, LostPosition, SessionPart } from "../../src/replication/request.ts";
 
 export class Session {
   #view = emptyView("default", 1);
@@ -35,8 +34,8 @@ export class Session {
     this.#view = covers ? { ...merged, positions: kept } : merged;
   }
 
-  /** Exactly the positions that were reported lost go. */
-  lost(partition: number, positions: readonly Position[]): void {
+  /** Exactly what was reported lost goes. */
+  lost(partition: number, positions: readonly LostPosition[]): void {
     this.#view = withoutLost(this.#view, partition, positions);
   }
 }
