@@ -5,9 +5,11 @@
 import { Anchor, type Settled } from "./anchor.ts";
 import type { Context } from "./context.ts";
 import type { Follower } from "./follower.ts";
+import { homesOf } from "./home.ts";
 import type { Leadership } from "./leader.ts";
 import type { Leaderships, Seeker, Way } from "./leaderships.ts";
 import type { Position, RegionIndex } from "./position.ts";
+import type { OwnerRow } from "./state-row.ts";
 
 export class Levels {
   readonly #context: Context;
@@ -49,6 +51,19 @@ export class Levels {
     if (!follows || asked || boundMs <= 0) return "leader";
     follower?.wantFresh(startedAt);
     return "ask";
+  }
+
+  /**
+   * The logs that tell, as of an instant, what the user had done by then: those in which the next entry may stand; and while it is not known
+   * whether the claim of the home is committed, the one in which another may take its place.
+   */
+  logsOf(owner: OwnerRow): RegionIndex[] {
+    const homes = homesOf(owner);
+    const { rules } = this.#context;
+    const isClaim = owner.past.length === 0;
+    return isClaim && !rules.mayLiveBy(owner, this.#context.log(owner.o).commit)
+      ? [...homes, owner.o]
+      : homes;
   }
 
   /** Who leads a log. */

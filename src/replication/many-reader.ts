@@ -110,7 +110,7 @@ export class ManyReader {
     if (level === "bounded") {
       const bound = request.stalenessMsMax ?? 0;
       const around = (home: RegionIndex): RegionIndex[] => [
-        ...new Set(owners.flatMap((owner) => (owner?.home === home ? homesOf(owner) : []))),
+        ...new Set(owners.flatMap((owner) => (owner?.home === home ? this.#levels.logsOf(owner) : []))),
       ];
       const fresh = homes.map((home) => this.#levels.freshness(around(home), bound, startedAt));
       if (fresh.includes("ask")) return null;

@@ -12,7 +12,6 @@ import { factsOf, homeReply, Shown } from "./facts.ts";
 import { live } from "./items-seen.ts";
 import type { Leadership } from "./leader.ts";
 import type { Leaderships } from "./leaderships.ts";
-import { homesOf } from "./home.ts";
 import type { Levels } from "./level.ts";
 import { isUsersWrite, lostEntry, recordedAt } from "./lost-write.ts";
 import { lostWrites } from "./lost-writes.ts";
@@ -255,7 +254,11 @@ export class Reader {
     }
     if (request.level === "session") return near("covered", session.lost);
     if (request.level === "bounded") {
-      const freshness = this.#levels.freshness(homesOf(owner), request.stalenessMsMax ?? 0, startedAt);
+      const freshness = this.#levels.freshness(
+        this.#levels.logsOf(owner),
+        request.stalenessMsMax ?? 0,
+        startedAt,
+      );
       if (freshness === "fresh") return near("fresh", session.lost);
       if (freshness === "ask") return null;
     }
@@ -320,7 +323,7 @@ export class Reader {
       factsOf(context, owner, {
         shown,
         why,
-        stalenessMs: leadership === null ? this.#levels.stalenessMs(homesOf(owner)) : 0,
+        stalenessMs: leadership === null ? this.#levels.stalenessMs(this.#levels.logsOf(owner)) : 0,
         waitedMs: context.now - startedAt,
         leadership: leadership ?? this.#levels.leading(owner.home),
       });

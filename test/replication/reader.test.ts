@@ -3,11 +3,13 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { Position } from "../../src/replication/position.ts";
 import type { ClientReply, ReadList, ReadRequest } from "../../src/replication/request.ts";
 import {
+  type Ask,
   bytesOf,
   Cluster,
   continued,
   type ClusterOptions,
   listOf,
+  Node,
   NO_SESSION,
   readOf,
   seen,
@@ -168,6 +170,26 @@ describe("session", () => {
     expect(answer(1, "eventual", { session: seen(lost) })).toMatchObject({ kind: "item" });
   });
 
+  test("that is lost in part still has to be covered as far as the rest, which is told", () => {
+    cluster = new Cluster();
+    const node = new Node({ region: 2, regions: 5 });
+    const story = new Story(0)
+      .open(16)
+      .claim("anna", 0)
+      .put("anna", "a", "1", { deps: [{ o: 3, e: 19, s: 1 }] });
+    node.peer(1, story.fork().open(33).append(0, 4, { commit: 4 }));
+    const session = seen({ o: 0, e: 16, s: 5 });
+    const lost = [{ o: 0, e: 16, s: 5, from: 4, rest: 3 }];
+    const ask = (fields: Partial<ReadRequest>) =>
+      readOf(node.now, "anna", "a", "session", { session, ...fields });
+    expect(node.client(ask({})).reply).toMatchObject({ reason: "session-lost", lost });
+    // What was not lost of it is not applied here.
+    expect(node.client(ask({ reportLost: true })).reply).toBeNull();
+    node.peer(3, new Story(3).open(19).append());
+    expect(node.client(ask({ reportLost: true })).reply).toMatchObject({ item: { version: { s: 3 } }, lost });
+    node.close();
+  });
+
   test("that only may be lost is neither given nor called lost", () => {
     settled();
     const uncertain = { o: 0, e: 16, s: cluster.log(1, 0).head + 1 };
@@ -238,6 +260,23 @@ describe("bounded", () => {
     settled({ latencyMs: 400 });
     cluster.run(60_000);
     expect(answer(2, "bounded", bounded(300))).toMatchObject({ kind: "moved" });
+  });
+
+  test("rests on the anchor's log too, while nobody here knows whether the claim of the home is committed", () => {
+    settled();
+    cluster.run(60_000);
+    const claimed = continued(cluster.node(1), new Story(0).open(34).claim("carl", 1));
+    cluster.peer(1, 2, claimed);
+    cluster.isolate(2);
+    wrote(1, "ben", "x", "2");
+    // Region 1 leads the log of that home; what region 2, which leads the anchor's, has done with the claim since it does not know.
+    const ask = (): Ask => cluster.read(1, "carl", "a", "bounded", bounded(5_000));
+    const before = ask();
+    cluster.run(1_000);
+    expect(before.reply).toBeNull();
+    cluster.peer(1, 2, { ...claimed, commit: claimed.prev.s + 2 });
+    cluster.run(100);
+    expect(ask().reply).toMatchObject({ kind: "item", item: null });
   });
 
   test("is refused at the deadline when nobody can tell", () => {
