@@ -3,9 +3,11 @@
  * are a published measurement. Everything is counted beyond the round trips that it cannot do without, so that one figure speaks of
  * all regions; what each way took is in the detail.
  *
- * A write that needs nobody is measured beside: what it takes, this machine adds to everything. A leader that has heard nobody
- * for longer than a lease asks the nearest voter before it answers a read too: a second device's first GET after silence takes that
- * round trip as well, which is shown and has no target.
+ * A write that needs nobody is measured beside: what it takes, this machine adds to everything. After ten seconds of silence the runtime
+ * has put the objects to sleep, and a write starts two of them, one after the other: its leader, and the voter that it asks. What
+ * starting two takes when there is nothing in them, a bare object with one row shows. A leader that has heard nobody for longer than a
+ * lease asks the nearest voter before it answers a read too: a second device's first GET after silence takes that round trip as
+ * well, which is shown and has no target.
  *
  * Users in partitions of their own, so that nobody's silence is broken by somebody else, a third of them at home in each
  * region. Requests come one at a time: this is about waiting, not about load.
@@ -54,12 +56,18 @@ export async function geography(settings: Settings): Promise<readonly Figure[]> 
     const writesUnderLease: Wait[] = [];
     const reads: Wait[] = [];
     const readsAfterSilence: Wait[] = [];
+    const starts: Wait[] = [];
+    for (let n = 0; n < USERS; n++) await bare(runtime, n);
     for (let round = 0; round < rounds; round++) {
       await sleep(SILENCE_MS);
       for (const each of users) {
         writes.push(await writeAtHome(runtime, each));
         const ms = await put(runtime, each.user, each.home);
         writesUnderLease.push({ way: each.home, ms, neededMs: 0 });
+      }
+      for (let n = 0; n < USERS; n++) {
+        const ms = await bare(runtime, n);
+        starts.push({ way: "bare", ms, neededMs: await bare(runtime, n) });
       }
       for (const each of users) {
         // The first users' leases are over again.
@@ -83,6 +91,7 @@ export async function geography(settings: Settings): Promise<readonly Figure[]> 
     return [
       figure("PUT after 10 s of silence, beyond the nearest voter's round trip: median", writes, 0.5, 10),
       figure("PUT right after that, which needs nobody: median", writesUnderLease, 0.5),
+      twice(figure("of the first, two idle objects of the bare runtime started: median", starts, 0.5)),
       figure("second device's GET, beyond home's round trip: median", reads, 0.5, 5),
       figure("the same after 10 s of silence: median", readsAfterSilence, 0.5),
       figure("lag beyond one round trip: p99", usual, 0.99, 50),
@@ -103,6 +112,17 @@ async function inThreeHomes(runtime: MeteredRuntime): Promise<User[]> {
       return { user, home };
     }),
   );
+}
+
+/** A write of one row to an object that does nothing else. */
+function bare(runtime: MeteredRuntime, n: number): Promise<number> {
+  const path = `/object/geography-${n}/k`;
+  const body = Buffer.from(`${performance.now()}`);
+  return timed(runtime, requestBytes({ method: "PUT", host: HOST.bare, path, body }));
+}
+
+function twice(one: Figure): Figure {
+  return { ...one, value: one.value * 2 };
 }
 
 function elsewhere({ home }: User): string[] {
