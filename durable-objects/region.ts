@@ -75,8 +75,7 @@ export class Region extends DurableObject<RegionEnv> implements RegionObject {
     const meter = deployment.drills ? new CostMeter() : null;
     const driver = new ObjectSqlDriver(ctx.storage, meter);
     const storage: Storage = new SqlStorage(driver);
-    const isNew = driver.rows(`SELECT 1 FROM sqlite_master WHERE name = 'migrations'`).length === 0;
-    driver.transaction(() => migrate(driver, Date.now()));
+    const isNew = driver.transaction(() => migrate(driver, Date.now()));
     const config = replicaConfig(deployment, name);
     const core = new Replica({ config, storage, codec: entryCodec, hash: chainHash });
 

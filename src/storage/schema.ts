@@ -127,15 +127,17 @@ const MIGRATIONS: readonly Migration[] = [
 ];
 
 /**
- * Brings the tables up to date. `now` (ms since 1970) is only noted beside the migration. Call inside a transaction. `upTo`: for
- * tests of migrations.
+ * Brings the tables up to date, and answers whether there were none. `now` (ms since 1970) is only noted beside the migration. Call
+ * inside a transaction. `upTo`: for tests of migrations.
  */
-export function migrate(driver: SqlDriver, now: number, upTo = Infinity): void {
-  driver.run(`CREATE TABLE IF NOT EXISTS migrations(id INTEGER PRIMARY KEY, at INTEGER NOT NULL)`);
+export function migrate(driver: SqlDriver, now: number, upTo = Infinity): boolean {
+  const isNew = driver.rows(`SELECT 1 FROM sqlite_master WHERE name = 'migrations'`).length === 0;
+  if (isNew) driver.run(`CREATE TABLE migrations(id INTEGER PRIMARY KEY, at INTEGER NOT NULL)`);
   const done = new Set(driver.rows(`SELECT id FROM migrations`).map((row) => row[0]));
   for (const migration of MIGRATIONS) {
     if (done.has(migration.id) || migration.id > upTo) continue;
     for (const statement of migration.statements) driver.run(statement);
     driver.run(`INSERT INTO migrations(id, at) VALUES(?, ?)`, migration.id, now);
   }
+  return isNew;
 }
