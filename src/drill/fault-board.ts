@@ -12,6 +12,8 @@ export interface ArmedFault {
   /** When every replica had been told, and how long that took; on the drill's clock. */
   readonly atMs: number;
   readonly armingMs: number;
+  /** From when on it may not be in force any more: somebody set out to end it. */
+  endingMs: number | undefined;
   /** When it ended, or was ended; undefined: not yet. */
   endedMs: number | undefined;
 }
@@ -87,9 +89,9 @@ export class FaultBoard {
     if (reply?.status !== 200 || typeof id !== "string")
       throw new FaultsRefused(`${kind} ${region} was not taken: ${sayProblem(reply)}`);
     const atMs = this.#nowMs();
-    const armed: ArmedFault = { action, id, atMs, armingMs: atMs - began, endedMs: undefined };
     // A restart happens at once, and is over.
-    if (kind === "restart") armed.endedMs = atMs;
+    const over = kind === "restart" ? atMs : undefined;
+    const armed: ArmedFault = { action, id, atMs, armingMs: atMs - began, endingMs: over, endedMs: over };
     this.armed.push(armed);
     return armed;
   }
@@ -97,6 +99,7 @@ export class FaultBoard {
   /** Ends one; that it has ended by itself is as good. */
   async end(fault: ArmedFault): Promise<void> {
     if (fault.endedMs !== undefined) return;
+    fault.endingMs ??= this.#nowMs();
     for (let tries = 1; ; tries++) {
       const reply = await this.#caller.ask({
         method: "DELETE",

@@ -1,11 +1,10 @@
 /** What a drill comes to: the record and what was read in the end, judged and measured. Pure; the drill brings everything along. */
 import type { FeedReading } from "../checker/feed.ts";
-import type { Operation } from "../checker/operation.ts";
 import { costOf, type Cost } from "./cost.ts";
 import type { ArmedFault } from "./fault-board.ts";
 import type { FinalReading } from "./final-reading.ts";
 import type { KeptDistances } from "./geography.ts";
-import { judge, type Judgement } from "./judge.ts";
+import { judge, type Evidence, type Judgement } from "./judge.ts";
 import { storiesOf, takeoversIn, type LogStory, type Takeover } from "./leadership.ts";
 import { measure, type Measures, type Phase } from "./measures.ts";
 import type { Action } from "./plan.ts";
@@ -81,16 +80,21 @@ export function resultOf(course: Course, gathered: Gathered): DrillResult {
   return { ...course, stories, takeovers, judgement, measures, cost: costOf(looks) };
 }
 
-/** When no write may be acknowledged, on the operations' clock. */
-function refusingIn({
+/**
+ * When no write may be acknowledged, on the operations' clock: from the scenario's instant on, later by as much as the faults were
+ * late, until the first of them is being ended.
+ */
+export function refusingIn({
   scenario,
   phases,
   faults,
-}: Course): { from: Operation["start"]; to: Operation["end"] } | undefined {
+}: Pick<Course, "scenario" | "phases" | "faults">): Evidence["refusing"] {
   const phase = phases.find(({ name }) => name === "fault");
   const { writesRefusedAfter } = scenario;
   if (writesRefusedAfter === undefined || phase === undefined || faults.length === 0) return undefined;
-  return { from: (phase.fromMs + writesRefusedAfter) * 1e6, to: phase.toMs * 1e6 };
+  const lateMs = Math.max(...faults.map(({ atMs, action }) => atMs - (phase.fromMs + action.atMs)));
+  const endMs = Math.min(phase.toMs, ...faults.map(({ endingMs }) => endingMs ?? phase.toMs));
+  return { from: (phase.fromMs + writesRefusedAfter + lateMs) * 1e6, to: endMs * 1e6 };
 }
 
 function faultsEndedMs(faults: readonly ArmedFault[]): number | undefined {

@@ -116,7 +116,7 @@ const ScenarioShape = z.strictObject({
   store: z.record(z.string().regex(/^[A-Z_]+$/u), z.string()).default({}),
   /** `broken`: a fault puts clocks further out than the store assumes; only what rests on majorities is judged then. */
   clocks: z.enum(["kept", "broken"]).default("kept"),
-  /** After this long into the fault phase no write may be acknowledged until the phase ends: nobody has a majority. */
+  /** After this long into the fault phase no write may be acknowledged until a fault ends: nobody has a majority. */
   writesRefusedAfter: Duration.optional(),
   /** So much has to have happened, or the drill has failed whatever else it saw. */
   floors: z.partialRecord(z.enum(FLOORS), z.int().min(0)).default({}),

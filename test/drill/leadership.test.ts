@@ -12,6 +12,7 @@ const FAULT: ArmedFault = {
   action: { action: "fault", atMs: 0, kind: "down", region: "weur", forMs: 9_000 },
   atMs: 1_000,
   armingMs: 100,
+  endingMs: 10_000,
   endedMs: 10_000,
 };
 

@@ -7,7 +7,7 @@ import { headlineOf } from "../../src/drill/report/headline.ts";
 import { pageOf } from "../../src/drill/report/page.ts";
 import { reportOf, type Report } from "../../src/drill/report/report.ts";
 import { summaryOf } from "../../src/drill/report/summary.ts";
-import { resultOf, type Course, type DrillResult } from "../../src/drill/result.ts";
+import { refusingIn, resultOf, type Course, type DrillResult } from "../../src/drill/result.ts";
 import { parseScenario } from "../../src/drill/scenario.ts";
 import { World } from "./evidence.ts";
 
@@ -106,6 +106,26 @@ describe("the headline", () => {
   });
 });
 
+describe("the time in which nothing may be acknowledged", () => {
+  const scenario = parseScenario(`${SCENARIO}writesRefusedAfter: 1s\n`, "made-by-hand.yaml");
+  const phases = [{ name: "fault", fromMs: 1_000, toMs: 9_000 }] as const;
+  const fault = (atMs: number, endingMs: number) => {
+    const action = { action: "fault", atMs: 0, kind: "down", region: "weur", forMs: 7_000 } as const;
+    return { id: "f", action, atMs, armingMs: 1, endingMs, endedMs: endingMs + 900 };
+  };
+
+  it("begins later when the faults stood later, and is over when the first of them is being ended", () => {
+    const faults = [fault(1_200, 8_400), fault(1_700, 8_000)];
+    expect(refusingIn({ scenario, phases, faults })).toStrictEqual({ from: 2_700e6, to: 8_000e6 });
+  });
+
+  it("is none where no fault stood, or the scenario asks for none", () => {
+    expect(refusingIn({ scenario, phases, faults: [] })).toBeUndefined();
+    const asksNone = parseScenario(SCENARIO, "made-by-hand.yaml");
+    expect(refusingIn({ scenario: asksNone, phases, faults: [fault(1_200, 8_000)] })).toBeUndefined();
+  });
+});
+
 describe("the report", () => {
   it.each([SCENARIO, `${SCENARIO}clocks: broken\n`])(
     "says of every check what it is there for",
@@ -133,7 +153,7 @@ describe("the report", () => {
     const faults = Array.from({ length: 9 }, (_, n) => {
       const kind = n < 6 ? ("stall" as const) : ("down" as const);
       const action = { action: "fault", atMs: 0, kind, region: "weur", forMs: 100 } as const;
-      return { id: `f${n}`, action, atMs: 1_000 + n, armingMs: 1, endedMs: 1_100 + n };
+      return { id: `f${n}`, action, atMs: 1_000 + n, armingMs: 1, endingMs: 1_100 + n, endedMs: 1_100 + n };
     });
     expect(answer(reported(resultIn(World.busy(), { faults })), "What happened")).toContain(
       "9: stall 6, down 3",
