@@ -53,7 +53,9 @@ export async function drill(name: string, given: DrillArguments, around: Surroun
       console.error("not waited for: whatever fault is still in force ends by itself");
       process.exit(130);
     }
-    console.error("stopping: every fault of this drill is being removed (once more: do not wait for that)");
+    console.error(
+      "stopping: whatever this drill has set is being taken away (once more: do not wait for that)",
+    );
     stop.abort();
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, stopping);

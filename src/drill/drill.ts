@@ -192,6 +192,7 @@ class Drill {
     }
     // What is still on its way would bring somebody back who was erased.
     await this.#load?.stop().catch(() => undefined);
+    this.#options.progress.note(`erasing ${this.#cohort.shown}`);
     const unerased = await this.#cohort.erase();
     for (const problem of unerased) this.#note(problem);
     return [...left, ...unerased];

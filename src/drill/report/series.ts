@@ -4,7 +4,7 @@ import type { Operation } from "../../checker/operation.ts";
 import { acknowledgedWrites } from "../../checker/touch.ts";
 import { parseVersion } from "../../checker/version.ts";
 import type { Member } from "../cohort.ts";
-import type { Sighting } from "../watch.ts";
+import type { RegionView, Sighting } from "../watch.ts";
 
 const BUCKET_MS = 1_000;
 
@@ -66,7 +66,7 @@ export function seriesOf(
       points: sightings.map((sighting) => ({
         atMs: Math.round(sighting.atMs),
         entries: entriesBehind(sighting, region, partitions),
-        ms: msBehind(sighting, region, writes),
+        ms: msBehind(sighting, region, partitions, writes),
       })),
     })),
   };
@@ -94,16 +94,31 @@ function entriesBehind(
   region: string,
   partitions: ReadonlySet<number>,
 ): number | null {
-  const view = regions.find((each) => each.region === region);
-  if (view?.reachable !== true) return null;
+  const applied = appliedIn(regions, region, partitions);
+  if (applied === null) return null;
   const heads = new Map<string, bigint>();
   for (const { partition, origin, head } of regions.flatMap(({ logs }) => logs)) {
     const name = `${partition}/${origin}`;
     if (partitions.has(partition) && BigInt(head) > (heads.get(name) ?? 0n)) heads.set(name, BigInt(head));
   }
-  const applied = new Map(view.logs.map((log) => [`${log.partition}/${log.origin}`, BigInt(log.applied)]));
   const behind = [...heads].map(([name, head]) => Number(head - (applied.get(name) ?? 0n)));
   return behind.reduce((sum, entries) => sum + Math.max(0, entries), 0);
+}
+
+/**
+ * How far the region's logs were applied; one that is not listed was never opened there. null: one of its replicas did not answer,
+ * and what it had applied nobody knows.
+ */
+function appliedIn(
+  regions: readonly RegionView[],
+  region: string,
+  partitions: ReadonlySet<number>,
+): ReadonlyMap<string, bigint> | null {
+  const view = regions.find((each) => each.region === region);
+  if (view?.reachable !== true) return null;
+  const answered = new Set([...view.costs, ...view.logs].map(({ partition }) => partition));
+  if ([...partitions].some((partition) => !answered.has(partition))) return null;
+  return new Map(view.logs.map((log) => [`${log.partition}/${log.origin}`, BigInt(log.applied)]));
 }
 
 interface Written {
@@ -135,11 +150,11 @@ function writesByLog(
 function msBehind(
   { regions, askedMs }: Sighting,
   region: string,
+  partitions: ReadonlySet<number>,
   writes: ReadonlyMap<string, readonly Written[]>,
 ): number | null {
-  const view = regions.find((each) => each.region === region);
-  if (view?.reachable !== true) return null;
-  const applied = new Map(view.logs.map((log) => [`${log.partition}/${log.origin}`, BigInt(log.applied)]));
+  const applied = appliedIn(regions, region, partitions);
+  if (applied === null) return null;
   const ages = [...writes].flatMap(([name, written]) =>
     written
       .filter(({ seq, atMs }) => seq > (applied.get(name) ?? 0n) && atMs < askedMs)
