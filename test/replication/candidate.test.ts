@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Effect } from "../../src/replication/effect.ts";
 import type { Append, PeerReply, PreVoteReply, Promise_ } from "../../src/replication/message.ts";
 import { entryCodec } from "../../src/wire/entry-codec.ts";
-import { callsIn, Cluster, Node, START, Story, writeOf } from "./harness.ts";
+import { callsIn, Cluster, Node, START, Story, writeOf, promiseOf } from "./harness.ts";
 
 const NOTHING = { e: 0, s: 0 };
 
@@ -69,19 +69,7 @@ class Campaign {
   }
 
   promise(to: number, fields: Partial<Promise_> = {}): this {
-    return this.answer(to, "prepare", {
-      type: "promise",
-      b: this.ballot,
-      last: NOTHING,
-      base: NOTHING,
-      epochs: [],
-      commit: 0,
-      leaseRemainingMs: 0,
-      hlc: 0,
-      storeId: `store${to}`,
-      inc: 1,
-      ...fields,
-    });
+    return this.answer(to, "prepare", promiseOf({ b: this.ballot, storeId: `store${to}`, ...fields }));
   }
 
   holding(to: number, story: Story, fields: Partial<Promise_> = {}): this {

@@ -2,10 +2,11 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { EntryKind, type Entry } from "../../src/replication/entry.ts";
 import { entryCodec } from "../../src/wire/entry-codec.ts";
-import type { Promise_, Transfer } from "../../src/replication/message.ts";
+import type { Transfer } from "../../src/replication/message.ts";
 import {
   Cluster,
   Node,
+  promiseOf,
   Story,
   valueIn,
   readOf,
@@ -13,19 +14,6 @@ import {
   type Sent,
   settledCluster,
 } from "./harness.ts";
-
-const PROMISE: Promise_ = {
-  type: "promise",
-  b: 0,
-  last: { e: 0, s: 0 },
-  base: { e: 0, s: 0 },
-  epochs: [],
-  commit: 0,
-  leaseRemainingMs: 0,
-  hlc: 0,
-  storeId: "store0",
-  inc: 1,
-};
 
 let cluster: Cluster;
 afterEach(() => cluster.close());
@@ -280,7 +268,7 @@ describe("an heir", () => {
     expect(read.reply).toMatchObject({ kind: "item", facts: { leader: 0 } });
     // The word comes late: it is for a ballot that no majority takes entries of any more.
     cluster.heal();
-    const promise = { ...PROMISE, b: 33, last: { e: 16, s: 3 }, epochs: [{ e: 16, start: 1 }] };
+    const promise = promiseOf({ b: 33, last: { e: 16, s: 3 }, epochs: [{ e: 16, start: 1 }] });
     cluster.step(1, {
       type: "peer",
       id: 9_999,

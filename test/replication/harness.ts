@@ -25,6 +25,7 @@ import type {
   EpochStart,
   PeerReply,
   PeerRequest,
+  Promise_,
   PullOk,
 } from "../../src/replication/message.ts";
 import type { Epoch, Position, RegionIndex, Tail } from "../../src/replication/position.ts";
@@ -902,6 +903,24 @@ export function writeOf(
     session: NO_SESSION,
     from: 0,
     deadlineAt: now + 5_000,
+    ...fields,
+  };
+}
+
+/** Of a voter that has nothing. */
+export function promiseOf(fields: Partial<Promise_> = {}): Promise_ {
+  const nothing = { e: 0, s: 0 };
+  return {
+    type: "promise",
+    b: 0,
+    last: nothing,
+    base: nothing,
+    epochs: [],
+    commit: 0,
+    leaseRemainingMs: 0,
+    hlc: 0,
+    storeId: "store0",
+    inc: 1,
     ...fields,
   };
 }

@@ -13,6 +13,7 @@ import {
   START,
   Story,
   writeOf,
+  promiseOf,
 } from "./harness.ts";
 
 let cluster: Cluster;
@@ -46,19 +47,7 @@ function leading(options: NodeOptions = {}) {
   take(node.client(writeOf(START, "anna", "a", "1")).effects);
   for (const { call, to, message } of calls.splice(0)) {
     if (message.type !== "prepare") continue;
-    const nothing = { e: 0, s: 0 };
-    reply(to, call, {
-      type: "promise",
-      b: message.b,
-      last: nothing,
-      base: nothing,
-      epochs: [],
-      commit: 0,
-      leaseRemainingMs: 0,
-      hlc: 0,
-      storeId: `store${to}`,
-      inc: 3,
-    });
+    reply(to, call, promiseOf({ b: message.b, storeId: `store${to}`, inc: 3 }));
   }
   return {
     node,

@@ -2,21 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { DEFAULT_TIMING, guardMs } from "../../src/replication/config.ts";
 import { CONCERNS } from "../../src/replication/entry.ts";
-import type { Promise_ } from "../../src/replication/message.ts";
 import { RULES, type Holding, type Standing } from "../../src/replication/rules.ts";
-
-const promise: Promise_ = {
-  type: "promise",
-  b: 32,
-  last: { e: 16, s: 1 },
-  base: { e: 0, s: 0 },
-  epochs: [],
-  commit: 0,
-  leaseRemainingMs: 0,
-  hlc: 0,
-  storeId: "a",
-  inc: 1,
-};
+import { promiseOf } from "./harness.ts";
 
 describe("R1: promises", () => {
   test("are given to greater ballots only, and never twice to the same", () => {
@@ -97,7 +84,7 @@ describe("R5: leases", () => {
 test("R6: acknowledgements wait until the longest lease that any promise reported has surely ended", () => {
   const at = (receivedAt: number, leaseRemainingMs: number) => ({
     receivedAt,
-    promise: { ...promise, leaseRemainingMs },
+    promise: promiseOf({ leaseRemainingMs }),
   });
   expect(RULES.ackAfter([at(1_000, 0), at(1_100, 2_000), at(1_200, 100)], DEFAULT_TIMING)).toBe(
     1_100 + 2_002,
