@@ -1,7 +1,7 @@
 /**
  * How a voter that has lost its memory is taken in again (R8): what it must know before it may vote, and from whom.
  *
- *   it was told that it has forgotten ──▶ takes a new name, and drops of its logs what is not known to be committed
+ *   it was told that it has forgotten ──▶ takes a new name, drops of its logs what is not known to be committed, and applies nothing
  *     ──▶ asks every other voter: under what do you know me from now on, what have you promised, where do your logs end?
  *     ──▶ all have answered, none of which has forgotten itself, as far as the others know ──▶ its logs reach as far as the greatest of theirs
  *     ──▶ promises the greatest ballot that any of them has promised, holds as granted what it may have granted, and is back
@@ -69,7 +69,10 @@ export class Recovery {
   beginTurn(): void {
     const { context, restoring } = this.#parts;
     if (!context.hasForgotten) this.#attempt = null;
-    else if (!restoring()) this.#attempt ??= this.#begin();
+    else if (!restoring()) {
+      this.#attempt ??= this.#begin();
+      this.#hold();
+    }
   }
 
   advance(): void {
@@ -107,6 +110,15 @@ export class Recovery {
       if (row?.applied === true && row.undo === null) return s;
     }
     return log.commit;
+  }
+
+  /**
+   * What was dropped may be committed, and what was applied in another log rest on it: until it is here again what follows there is stored
+   * and not applied.
+   */
+  #hold(): void {
+    const { context, applier } = this.#parts;
+    applier.hold(new Map([...context.logs.keys()].map((o) => [o, Infinity])));
   }
 
   #goOn(attempt: Attempt): void {
@@ -173,7 +185,7 @@ export class Recovery {
   }
 
   #return(attempt: Attempt): void {
-    const { context } = this.#parts;
+    const { context, applier } = this.#parts;
     const { config, now, rules, storage } = context;
     for (const log of context.logs.values()) {
       const heard = wordsOf(attempt, log).map(({ promised }) => promised);
@@ -185,6 +197,8 @@ export class Recovery {
     }
     context.remember(attempt.storeId);
     this.#attempt = null;
+    applier.hold(new Map());
+    applier.applyWaiting();
   }
 }
 

@@ -300,6 +300,43 @@ function* memoryRegained(scene: Scene): Task<void> {
 }
 
 /**
+ * A voter that hears only one of the others. It and the home hold an entry that is committed; then it loses its memory, and the home is out of
+ * reach. The rival tells it what it knows, which is nothing of that entry, and would have a majority with it. It is the home's word
+ * that it has to wait for.
+ */
+function* memoryHalfHeard(scene: Scene): Task<void> {
+  const [voter, rival] = scene.random.shuffled([1, 2]) as [number, number];
+  for (const region of [HOME, voter, rival]) yield* scene.settle(region);
+  const copy = scene.random.chance(0.5) ? scene.copy(voter) : null;
+  for (let n = 0; n < 2; n++) {
+    scene.restart(voter);
+    for (const region of [HOME, rival]) yield* scene.write(region, "majority", { user: userOf(region) });
+    yield* scene.pause(scene.random.between(1_100, 1_400));
+  }
+  scene.cut(HOME, rival);
+  const written = yield* scene.write(HOME, "majority");
+  if (written?.kind !== "written") return scene.say("the home had no majority");
+  scene.cut(HOME, voter);
+  scene.rewind(voter, copy);
+  const tried = scene.now + 15_000;
+  const isOver = (): boolean => scene.now > tried;
+  // That log has a leader who reaches it, and tells it that it has forgotten.
+  yield* all([
+    scene.keepWriting(rival, isOver, { suspects: HOME }),
+    scene.keepWriting(rival, isOver, { user: userOf(rival) }),
+  ]);
+  scene.cluster.tally.add(
+    scene.hasForgotten(voter) ? "voters that wait for a word" : "voters that know nothing",
+  );
+  scene.mend(HOME, voter);
+  scene.mend(HOME, rival);
+  const back = scene.now + 30_000;
+  const isBack = (): boolean => !scene.hasForgotten(voter) || scene.now > back;
+  yield* scene.keepWriting(rival, isBack, { user: userOf(rival) });
+  if (scene.hasForgotten(voter)) scene.fail("R8 a voter is taken in again", `region ${voter} is not`);
+}
+
+/**
  * A leader's instance is replaced right after it sent entries out, over links so slow that a follower's answer tells of a time after that.
  * Who has been replaced knows then that they are committed, and tells so, and must not tell that its log was complete at that
  * time: the present instance may have written more.
@@ -355,11 +392,13 @@ export const REPLACED_AT_WORK: Schedule = {
 };
 export const MEMORY_LOST: Schedule = { ...STAGE, name: "memory-lost", script: memoryLost };
 export const MEMORY_REGAINED: Schedule = { ...STAGE, name: "memory-regained", script: memoryRegained };
+export const MEMORY_HALF_HEARD: Schedule = { ...STAGE, name: "memory-half-heard", script: memoryHalfHeard };
 
 const DIRECTED: readonly Schedule[] = [
   MEMORY_LOST,
   REPLACED_AT_WORK,
   MEMORY_REGAINED,
+  MEMORY_HALF_HEARD,
   CLOCKS_AT_THEIR_BOUNDS,
   GRANTED_TWICE,
   OPENED_FOR_NOBODY,

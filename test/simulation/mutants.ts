@@ -15,6 +15,7 @@ import {
   CLOCKS_AT_THEIR_BOUNDS,
   GRANTED_TWICE,
   MEMORY_LOST,
+  MEMORY_HALF_HEARD,
   MEMORY_REGAINED,
   OPENED_FOR_NOBODY,
   REPLACED_AT_WORK,
@@ -277,6 +278,14 @@ const MUTANTS: readonly Mutant[] = [
     MEMORY_REGAINED,
     {
       promisedAgain: (promised) => promised,
+    },
+  ),
+  mutant(
+    "returns-on-one-word",
+    "R8: a voter that has forgotten counts on the word of one other, who need not be the one that it held something with",
+    MEMORY_HALF_HEARD,
+    {
+      mayReturn: (answered) => answered > 0,
     },
   ),
   mutant("answers-unfenced", "an instance that was replaced answers as the leader that it was", "zombies", {

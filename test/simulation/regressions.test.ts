@@ -1,5 +1,6 @@
 /** Seeds that once failed, each with what was wrong. What a seed leads to changes with the code; the story stays worth running. */
 import { expect, test } from "vitest";
+import { MEMORY_HALF_HEARD } from "./directed.ts";
 import { mutantNamed } from "./mutants.ts";
 import { scheduleNamed, type Schedule } from "./schedule.ts";
 import { DYING_OPENERS } from "./shaped.ts";
@@ -92,6 +93,12 @@ const REGRESSIONS: readonly Regression[] = [
       "a home wrote for a user whose claim no majority held, a takeover cut the claim off, and no other replica could apply the write",
     schedule: DYING_OPENERS,
     seeds: [17],
+  },
+  {
+    story:
+      "a voter that had forgotten gave up a claim that it did not know to be committed, and threw at what another log said next of that user",
+    schedule: MEMORY_HALF_HEARD,
+    seeds: [6],
   },
   {
     story:
