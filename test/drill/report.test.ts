@@ -149,6 +149,35 @@ describe("the report", () => {
     expect(page).not.toMatch(/<script|<link|<img|<iframe|\bsrc=|\bhref=|url\(|@import/u);
   });
 
+  it("is below 500 KB after an hour with a fault every five seconds, and hides no peak", () => {
+    const report = reported(resultIn(World.busy()));
+    const seconds = Array.from({ length: 3_600 }, (_, n) => n);
+    const lag = seconds.map((n) => ({ atMs: n * 1_000, entries: n === 1_801 ? 7_777 : 0, ms: 0 }));
+    const counts = { ok: seconds, failed: seconds, unknown: seconds };
+    const action = { action: "fault", atMs: 0, kind: "stall", region: "weur", forMs: 100 } as const;
+    const faults = seconds
+      .filter((n) => n % 5 === 0)
+      .map((n) => ({
+        id: `f${n}`,
+        text: "stall weur",
+        kind: action.kind,
+        region: "weur",
+        peer: undefined,
+        armingMs: 1,
+        atMs: n * 1_000,
+        endedMs: n * 1_000 + 2_000,
+      }));
+    const series = {
+      bucketMs: 1_000,
+      lengthMs: 3_600_000,
+      regions: report.regions.map((region) => ({ region, ...counts })),
+      lag: report.regions.map((region) => ({ region, points: lag })),
+    };
+    const page = pageOf({ ...report, faults, series });
+    expect(Buffer.byteLength(page)).toBeLessThan(500_000);
+    expect(page).toContain(">8000</text>");
+  });
+
   it("counts faults by kind where there are many", () => {
     const faults = Array.from({ length: 9 }, (_, n) => {
       const kind = n < 6 ? ("stall" as const) : ("down" as const);

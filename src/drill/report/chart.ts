@@ -1,6 +1,6 @@
 /** Pictures over time, as SVG text: lines or stacked areas over a time axis, with bands for faults and marks for takeovers. */
 import { scaleLinear } from "d3-scale";
-import { area, curveMonotoneX, curveStepAfter, line } from "d3-shape";
+import { area, curveStepAfter, line } from "d3-shape";
 
 export interface Band {
   readonly fromMs: number;
@@ -106,7 +106,7 @@ function curvePath(
       area<Point>().defined(there).x(at).y0(base).y1(high).curve(curveStepAfter)([...points]) ?? "";
     return `<path d="${path}" fill="${color}" fill-opacity="0.75"><title>${escapeXml(name)}</title></path>`;
   }
-  const path = line<Point>().defined(there).x(at).y(high).curve(curveMonotoneX)([...points]) ?? "";
+  const path = line<Point>().defined(there).x(at).y(high)([...points]) ?? "";
   return `<path d="${path}" fill="none" stroke="${color}" stroke-width="1.6"><title>${escapeXml(name)}</title></path>`;
 }
 

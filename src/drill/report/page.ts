@@ -9,6 +9,7 @@ import { armedText } from "./summary.ts";
 
 const VIOLATIONS_SHOWN = 10;
 const LOST_SHOWN = 30;
+const ROWS_SHOWN = 300;
 const KEY = [
   "Green: answered. Red: refused or failed, surely without effect. Orange: no answer came, and nobody knows.",
   "Shaded: a fault was in force. Dashed: another region was first seen to lead a log.",
@@ -102,14 +103,17 @@ function planSection({ faults, takeovers, notes }: Report): string {
           : `${seconds(takenMs ?? undefined)} after ${fault}`,
     })),
   ].toSorted((a, b) => a.atMs - b.atMs);
+  const rest = rows.length - ROWS_SHOWN;
+  const more = rest > 0 ? `<p>and ${rest} more, in report.json</p>` : "";
   return `<section><h2>In order</h2><p class="key">Seconds since the drill began, as in the pictures.</p><table><tbody>${rows
+    .slice(0, ROWS_SHOWN)
     .map(
       ({ atMs, what, more }) =>
         `<tr><th scope="row">${seconds(atMs)}</th><td>${escape(what)}</td><td>${escape(more)}</td></tr>`,
     )
     .join(
       "",
-    )}</tbody></table>${notes.map((note) => `<p class="key">${escape(note)}</p>`).join("")}</section>`;
+    )}</tbody></table>${more}${notes.map((note) => `<p class="key">${escape(note)}</p>`).join("")}</section>`;
 }
 
 function lostSection({ lostWrites, divergentWrites, rpo }: Report): string {

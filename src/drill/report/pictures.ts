@@ -15,12 +15,15 @@ import {
   timeScale,
   WIDTH,
   type Backdrop,
+  type Band,
   type Curve,
 } from "./chart.ts";
 import type { Report } from "./report.ts";
 
 const ROW = 18;
 const LOGS_MAX = 40;
+const POINTS_MAX = 300;
+const BANDS_MAX = 150;
 
 /** For each region what its clients got, then how far it was behind. */
 export function throughputPictures(report: Report): string[] {
@@ -30,7 +33,10 @@ export function throughputPictures(report: Report): string[] {
       name,
       color: COLORS[name],
       shape: "area",
-      points: counts[name].map((value, n) => ({ atMs: n * series.bucketMs, value })),
+      points: thinned(
+        counts[name].map((value, n) => ({ atMs: n * series.bucketMs, value })),
+        mean,
+      ),
     });
     return timeChart({
       title: `Clients in ${region}`,
@@ -57,9 +63,10 @@ export function lagPictures(report: Report): string[] {
         name: region,
         color: colorOf(region, report.regions),
         shape: "line",
-        points: points.map(({ atMs, [member]: value }) => {
-          return { atMs, value: value === null ? null : value / per };
-        }),
+        points: thinned(
+          points.map(({ atMs, [member]: value }) => ({ atMs, value: value === null ? null : value / per })),
+          highest,
+        ),
       })),
     }),
   );
@@ -150,15 +157,49 @@ export function latencyPicture(report: Report): string {
   ]);
 }
 
+/** Where there are too many to be told apart, those that overlap or touch are one. */
+function merged(bands: readonly Band[], touchMs: number): Band[] {
+  if (bands.length <= BANDS_MAX) return [...bands];
+  const sorted = bands.toSorted((a, b) => a.fromMs - b.fromMs);
+  return sorted.reduce<Band[]>((before, band) => {
+    const last = before.at(-1);
+    if (last === undefined || band.fromMs > last.toMs + touchMs) return [...before, band];
+    const together = { ...last, toMs: Math.max(last.toMs, band.toMs), label: "several faults" };
+    return [...before.slice(0, -1), together];
+  }, []);
+}
+
+/** A long drill has more seconds than a picture has room for; neighbours become one point. */
+function thinned(points: Curve["points"], merge: (values: readonly number[]) => number): Curve["points"] {
+  const together = Math.ceil(points.length / POINTS_MAX);
+  if (together <= 1) return points;
+  const groups = Map.groupBy(
+    points.map((point, n) => ({ point, group: Math.floor(n / together) })),
+    ({ group }) => group,
+  );
+  return [...groups.values()].map((group) => {
+    const known = group.flatMap(({ point }) => (point.value === null ? [] : [point.value]));
+    return { atMs: group[0]?.point.atMs ?? 0, value: known.length === 0 ? null : merge(known) };
+  });
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** At worst is what counts. */
+function highest(values: readonly number[]): number {
+  return Math.max(...values);
+}
+
 function backdropOf({ faults, takeovers, phases, series: { lengthMs } }: Report): Backdrop {
   return {
     lengthMs,
     spans: phases,
-    bands: faults.map(({ text: label, atMs, endedMs }) => ({
-      fromMs: atMs,
-      toMs: endedMs ?? lengthMs,
-      label,
-    })),
+    bands: merged(
+      faults.map(({ text: label, atMs, endedMs }) => ({ fromMs: atMs, toMs: endedMs ?? lengthMs, label })),
+      lengthMs / WIDTH,
+    ),
     marks: takeovers.map(({ log, from, to, atMs }) => ({ atMs, label: `log ${log}: ${from} → ${to}` })),
   };
 }
