@@ -12,11 +12,11 @@
  * happens: nobody asks, the log's own growth wakes them. While somebody reads here the log's leader is asked, with each
  * acknowledgement, to tell the commit position at once instead of with the next entry.
  */
-import { changesOf, type Change } from "./change.ts";
-import { placeIn, Story } from "./story.ts";
+import type { Change } from "./change.ts";
 import type { Context } from "./context.ts";
 import type { Subscription } from "./effect.ts";
 import { factsOf, Shown } from "./facts.ts";
+import { FeedPages, type Page, type PageSize } from "./feed-pages.ts";
 import type { Follower } from "./follower.ts";
 import type { Leaderships } from "./leaderships.ts";
 import type { Log } from "./log.ts";
@@ -25,6 +25,7 @@ import type { Position, RegionIndex } from "./position.ts";
 import type { ChangesRequest, ClientReply, FeedPlace } from "./request.ts";
 import { coverage } from "./session.ts";
 import type { OwnerRow } from "./state-row.ts";
+import { Story } from "./story.ts";
 import type { Waiter } from "./waiters.ts";
 
 interface Subscriber extends Subscription {
@@ -35,38 +36,23 @@ interface Subscriber extends Subscription {
   told: FeedPlace;
 }
 
-interface PageSize {
-  readonly limit: number;
-  readonly bytesMax: number;
-  readonly values: boolean;
-}
-
-interface Page {
-  readonly changes: readonly Change[];
-  readonly place: FeedPlace;
-}
-
 const FULL: ClientReply = { kind: "refused", reason: "overloaded", retryAfterMs: 1_000 };
 /** Between the answer to a long poll and the next one. */
 const BETWEEN_POLLS_MS = 1_000;
 /** What one message to somebody who stays may hold, unless a single entry is larger, and how many are made in a turn. */
 const MESSAGE: Omit<PageSize, "values"> = { limit: 100, bytesMax: 1_000_000 };
 const MESSAGES_PER_TURN = 32;
-/** Looks at the log for one page. */
-const LOOKS_MAX = 4;
 /** A user's silence in a busy log: a reader is given a new cursor after so many entries of others, lest its own expires. */
 const SILENT_ENTRIES_MAX = 1_000;
-/** Ranges up to this are looked through once for everybody. */
-const SHARED_LOOK_ENTRIES = 1_024;
 /** What is stored and not known to be committed is asked about after this long, and for no longer than that. */
 const PATIENCE_MS = 250;
 const ASKING_MS = 10_000;
-const NO_BYTES = new Uint8Array(0);
 
 export class Feed {
   readonly #context: Context;
   readonly #leaderships: Leaderships;
   readonly #followers: ReadonlyMap<RegionIndex, Follower>;
+  readonly #pages: FeedPages;
   readonly #subscribers = new Map<number, Subscriber>();
   readonly #pollers = new Pollers();
   /** Long polls that wait, by the log that they wait for. */
@@ -75,13 +61,13 @@ export class Feed {
   readonly #expected = new Map<RegionIndex, number>();
   /** Since when a log has stood where it stands. */
   readonly #standstill = new Map<RegionIndex, { readonly through: number; readonly since: number }>();
-  #look: { readonly key: string; readonly users: ReadonlySet<string | null> } | null = null;
   #messagesLeft = MESSAGES_PER_TURN;
 
   constructor(context: Context, leaderships: Leaderships, followers: ReadonlyMap<RegionIndex, Follower>) {
     this.#context = context;
     this.#leaderships = leaderships;
     this.#followers = followers;
+    this.#pages = new FeedPages(context);
   }
 
   /** Does somebody here wait for the log's commit position? */
@@ -145,7 +131,7 @@ export class Feed {
 
   beginTurn(): void {
     this.#messagesLeft = MESSAGES_PER_TURN;
-    this.#look = null;
+    this.#pages.beginTurn();
   }
 
   /** Tells those who stay what is new. */
@@ -185,18 +171,18 @@ export class Feed {
       return wait(from, owner.home);
     }
     const story = new Story(context, owner);
-    const place = from === null ? this.#beginning(story) : story.onwards(from);
+    const place = from === null ? this.#pages.beginning(story) : story.onwards(from);
     const standing = place === null ? "expired" : story.standing(place);
     if (place === null || standing === "expired") return answer(this.#cursorExpired(story, startedAt));
     const log = context.log(place.o);
     const unseen = request.session.positions.find(
-      ({ o, s }) => (o === place.o || o === owner.home) && s > this.#through(context.log(o)),
+      ({ o, s }) => (o === place.o || o === owner.home) && s > this.#pages.through(context.log(o)),
     );
     if (standing === "ahead" || unseen !== undefined) {
       this.#wantCommit(unseen === undefined ? log : context.log(unseen.o));
       return wait(place, unseen?.o ?? log.o);
     }
-    const page = this.#read(story, place, request);
+    const page = this.#pages.read(story, place, request);
     const waitUntil = startedAt + request.waitMs;
     if (page.changes.length > 0 || context.now >= waitUntil)
       return answer(this.#told(owner, page, session.lost, startedAt));
@@ -204,7 +190,7 @@ export class Feed {
     if (page.place.s < story.through(page.place)) context.wakeAt(context.now);
     context.wakeAt(waitUntil);
     const ahead = context.log(page.place.o);
-    this.#askIfStill(ahead, this.#through(ahead));
+    this.#askIfStill(ahead, this.#pages.through(ahead));
     return wait(page.place, page.place.o);
   }
 
@@ -232,7 +218,7 @@ export class Feed {
     if (standing === "here" && !this.#catchUp(subscriber, story)) return;
     const { place, told } = subscriber;
     const log = context.log(place.o);
-    this.#askIfStill(log, this.#through(log));
+    this.#askIfStill(log, this.#pages.through(log));
     const old = told.o !== place.o || told.s < log.base.s || place.s - told.s >= SILENT_ENTRIES_MAX;
     if (standing === "here" && old) this.#send(subscriber, []);
   }
@@ -241,7 +227,7 @@ export class Feed {
   #catchUp(subscriber: Subscriber, story: Story): boolean {
     if (subscriber.place.s < story.through(subscriber.place)) {
       const size = { ...MESSAGE, values: subscriber.values };
-      const silent = this.#pastTheSilent(story, subscriber.place);
+      const silent = this.#pages.pastTheSilent(story, subscriber.place);
       const page = silent.s < story.through(silent) ? this.#message(story, silent, size) : null;
       subscriber.place = page?.place ?? silent;
       if (page !== null && page.changes.length > 0) this.#send(subscriber, page.changes);
@@ -254,110 +240,12 @@ export class Feed {
   #message(story: Story, place: FeedPlace, size: PageSize): Page | null {
     if (this.#messagesLeft === 0) return null;
     this.#messagesLeft -= 1;
-    return this.#read(story, place, size);
+    return this.#pages.read(story, place, size);
   }
 
   #send(subscriber: Subscriber, changes: readonly Change[]): void {
     subscriber.told = subscriber.place;
     this.#context.emit({ type: "feed", id: subscriber.id, changes, cursor: subscriber.place });
-  }
-
-  /** Surely nothing of the user is between: found out by one look for everybody who waits. */
-  #isSilent(user: string, log: Log, place: FeedPlace, through: number): boolean {
-    if (place.s >= through || through - place.s > SHARED_LOOK_ENTRIES) return false;
-    const users = this.#usersIn(log.o, place.s, through);
-    return !users.has(user) && !users.has(null);
-  }
-
-  #usersIn(o: RegionIndex, after: number, through: number): ReadonlySet<string | null> {
-    const key = `${o}:${after}:${through}`;
-    if (this.#look?.key !== key)
-      this.#look = { key, users: this.#context.storage.usersOf(o, after, through) };
-    return this.#look.users;
-  }
-
-  /** How far the feed of a log goes. */
-  #through(log: Log): number {
-    return this.#context.rules.feedThrough(log);
-  }
-
-  /** Before the user's first entry, if nothing of the user's was compacted: no entry of a user is older than the claim. */
-  #beginning(story: Story): FeedPlace | null {
-    const first = story.first();
-    if (first === null) return null;
-    const log = this.#context.log(first.home);
-    if (log.base.s === 0) return story.onwards({ version: first.version, o: log.o, e: 0, s: 0 });
-    // Of somebody who has moved since it is no longer known when they came.
-    const { owner } = story;
-    const claim = first.end === null ? this.#context.storage.entry(owner.o, owner.s) : null;
-    if (claim === null || claim.e !== owner.e || claim.hlc < log.base.hlc) return null;
-    return placeIn(first.version, log, log.base.s);
-  }
-
-  /** On from a place, through as many homes as there are, until the page is full. */
-  #read(story: Story, from: FeedPlace, size: PageSize): Page {
-    const changes: Change[] = [];
-    let place = from;
-    let bytes = 0;
-    for (;;) {
-      place = this.#pastTheSilent(story, place);
-      const page = this.#page(story, place, { ...size, limit: size.limit - changes.length }, bytes);
-      changes.push(...page.changes);
-      bytes = page.bytes;
-      const next = story.onwards(page.place);
-      const stays = next.version === place.version;
-      place = next;
-      const full = changes.length >= size.limit || bytes >= size.bytesMax;
-      if (stays || full || story.standing(place) !== "here") return { changes, place };
-    }
-  }
-
-  #pastTheSilent(story: Story, place: FeedPlace): FeedPlace {
-    const through = story.through(place);
-    const log = this.#context.log(place.o);
-    return this.#isSilent(story.owner.user, log, place, through)
-      ? placeIn(place.version, log, through)
-      : place;
-  }
-
-  /**
-   * Of one home. Whole entries of the user: a transaction is never split, and one that is larger than the page makes it longer.
-   * `before`: bytes that the page has already.
-   */
-  #page(story: Story, from: FeedPlace, size: PageSize, before: number): Page & { readonly bytes: number } {
-    const { storage } = this.#context;
-    const { user } = story.owner;
-    const log = this.#context.log(from.o);
-    const through = story.through(from);
-    const changes: Change[] = [];
-    const page = (s: number) => ({ changes, place: placeIn(from.version, log, s), bytes });
-    let bytes = before;
-    let at = from.s;
-    if (at >= through) return { changes, place: from, bytes };
-    // Not every entry of a user changes an item: the page goes on after those.
-    for (let looks = 0; looks < LOOKS_MAX && at < through && changes.length < size.limit; looks++) {
-      const entriesMax = size.limit - changes.length;
-      const { found, looked } = storage.entriesOf(log.o, user, { after: at, through, entriesMax });
-      for (const { s, entryBytes } of found) {
-        bytes += entryBytes;
-        const some = changes.length > 0 || before > 0;
-        if (some && bytes > size.bytesMax) return page(at);
-        const own = this.#changesAt(log, s, user);
-        if (some && changes.length + own.length > size.limit) return page(at);
-        changes.push(...(size.values ? own : own.map(withoutValue)));
-        at = s;
-      }
-      at = Math.max(at, looked);
-    }
-    return page(at);
-  }
-
-  /** Of the entry at `s`, if it is the user's. */
-  #changesAt(log: Log, s: number, user: string): Change[] {
-    const raw = this.#context.storage.entries(log.o, s - 1, 1, 1).entries[0];
-    if (raw === undefined) throw new Error(`log ${log.o}: entry ${s} is missing`);
-    const entry = this.#context.codec.decode(raw.bytes);
-    return entry.user === user ? changesOf(entry) : [];
   }
 
   #told(owner: OwnerRow, page: Page, lost: readonly Position[], startedAt: number): ClientReply {
@@ -419,8 +307,4 @@ export class Feed {
     if (stillMs < PATIENCE_MS) this.#context.wakeAt(still.since + PATIENCE_MS);
     else if (stillMs < ASKING_MS) this.#wantCommit(log);
   }
-}
-
-function withoutValue(change: Change): Change {
-  return change.after === undefined ? change : { ...change, after: { ...change.after, value: NO_BYTES } };
 }
