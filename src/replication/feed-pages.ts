@@ -28,7 +28,7 @@ const NO_BYTES = new Uint8Array(0);
 
 export class FeedPages {
   readonly #context: Context;
-  /** At whose entries are in a stretch of a log; of this turn. */
+  /** Whose entries a stretch of a log holds, as far as this turn has looked. */
   #look: { readonly key: string; readonly users: ReadonlySet<string | null> } | null = null;
 
   constructor(context: Context) {
