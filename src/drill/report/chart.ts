@@ -87,7 +87,7 @@ export function timeChart(chart: TimeChart): string {
     ...labelsOf(chart, x),
     ...timeAxis(chart, x, HEIGHT),
     text(MARGIN.left, 16, title, { weight: 600 }),
-    ...legend(curves),
+    legend(curves),
   ]);
 }
 
@@ -161,15 +161,12 @@ export interface Key {
   readonly opacity?: number;
 }
 
-export function legend(keys: readonly Key[]): string[] {
-  let right = WIDTH - MARGIN.right;
-  return keys.toReversed().flatMap(({ name, color, opacity = 1 }) => {
-    const words = text(right, 16, name, { anchor: "end" });
-    right -= name.length * LETTER + 6;
-    const key = `<rect x="${round(right - 10)}" y="7" width="10" height="10" rx="2" fill="${color}" fill-opacity="${opacity}"/>`;
-    right -= 26;
-    return [words, key];
+/** One line of text: how wide its words are only the reader's own font knows. */
+export function legend(keys: readonly Key[]): string {
+  const entries = keys.map(({ name, color, opacity = 1 }) => {
+    return `<tspan fill="${color}" fill-opacity="${opacity}">\u25a0</tspan>\u00a0${escapeXml(name)}`;
   });
+  return `<text x="${WIDTH - MARGIN.right}" y="16" text-anchor="end" fill="${COLORS.text}">${entries.join("\u2003")}</text>`;
 }
 
 interface TextLooks {

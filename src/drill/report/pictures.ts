@@ -102,7 +102,7 @@ export function leadersPicture(report: Report): string {
     ...bandsOf(backdrop, x, height),
     ...timeAxis(backdrop, x, height),
     text(MARGIN.left, 16, title, { weight: 600 }),
-    ...legend(regions.map((region) => ({ name: region, color: colorOf(region, regions) }))),
+    legend(regions.map((region) => ({ name: region, color: colorOf(region, regions) }))),
   ]);
 }
 
@@ -153,7 +153,7 @@ export function latencyPicture(report: Report): string {
     ...rows,
     ...bars,
     text(MARGIN.left, 16, title, { weight: 600 }),
-    ...legend(PERCENTILES.map(([, name, opacity]) => ({ name, color: COLORS.faint, opacity }))),
+    legend(PERCENTILES.map(([, name, opacity]) => ({ name, color: COLORS.faint, opacity }))),
   ]);
 }
 
