@@ -8,10 +8,13 @@
  *                                           an answer that takes a write says so, and any other is passed over
  *   a promise with a shorter log            it went back
  *
+ * Who has led nothing has heard no voter. So a leader tells its followers whom it takes the others for, and they keep the names.
+ *
  * It counts again once it calls its storage by the name under which it asked to be taken in again (recovery.ts). A name is good for
  * one return: whoever loses its memory under it has to ask again, under another one.
  *
- * Durable: it stands in the row that a leader writes with each lease, and when a voter was restarted. A voter that went back by
+ * Durable: it stands in the row that a leader writes with each lease, and when a voter was restarted; what a leader told, under
+ * `introduced`, once for each name. A voter that went back by
  * less than a restart, or was restarted as often since without saying anything, cannot be told from one that was restarted.
  */
 import { compareTails, EMPTY_TAIL, type RegionIndex, type Tail } from "./position.ts";
@@ -44,6 +47,9 @@ export class Acquaintances {
   readonly #calls: () => number;
   readonly #known = new Map<RegionIndex, Acquaintance>();
   readonly #forgetful = new Set<RegionIndex>();
+  /** By those whom a leader told of, when this replica knew nothing of them: durable. */
+  readonly #introduced = new Map<RegionIndex, Acquainted>();
+  #version = 0;
   /** What those who do not know that they have forgotten call their storage. */
   readonly #strange = new Map<RegionIndex, string>();
   /** Who asked to be taken in again: the name that it will have. */
@@ -60,6 +66,14 @@ export class Acquaintances {
         known.tails.set(o, { e, s });
       }
     }
+    const introduced = storage.meta("introduced");
+    if (typeof introduced === "string" && introduced !== "")
+      for (const [region, storeId, inc] of introduced.split(",").map((each) => each.split(":"))) {
+        const one = { region: Number(region), storeId: storeId!, inc: Number(inc) };
+        this.#introduced.set(one.region, one);
+        const known = this.#of(one.region);
+        if (known.storeId === "") Object.assign(known, { storeId: one.storeId, inc: one.inc });
+      }
     const forgetful = storage.meta("forgetful");
     if (typeof forgetful === "string" && forgetful !== "")
       for (const region of forgetful.split(",")) this.#forgetful.add(Number(region));
@@ -96,6 +110,7 @@ export class Acquaintances {
     }
     if (said.inc < known.inc) return isLate;
     const heard = said.inc > known.inc || compareTails(said.tail, before.tail) > 0;
+    if (said.inc > known.inc || said.storeId !== known.storeId) this.#version += 1;
     if (heard) known.heardAt = this.#calls();
     known.storeId = said.storeId;
     known.inc = said.inc;
@@ -118,6 +133,33 @@ export class Acquaintances {
     return forgotten === "" ? {} : { forgotten };
   }
 
+  /** Grows with what a leader tells of the others. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** What is told to `region` of the others: those that are counted. */
+  introductions(region: RegionIndex): Acquainted[] {
+    return this.#counted().filter((one) => one.region !== region);
+  }
+
+  /** A leader takes the others for these. What this replica knows by itself it knows better. */
+  introduced(others: readonly Acquainted[]): void {
+    for (const { region, storeId, inc } of others) {
+      const known = this.#of(region);
+      if (storeId === "" || (known.storeId !== "" && known.storeId !== storeId)) continue;
+      if (this.#forgetful.has(region) || this.#expected.has(region)) continue;
+      if (known.storeId === "") {
+        this.#introduced.set(region, { region, storeId, inc });
+        this.#storage.setMeta("introduced", [...this.#introduced.values()].map(asText).join(","));
+      }
+      if (known.storeId !== "" && inc <= known.inc) continue;
+      // It had been started by then: what answers a later call is no earlier instance.
+      Object.assign(known, { storeId, inc, heardAt: this.#calls() });
+      this.#version += 1;
+    }
+  }
+
   /** It has lost its memory and will be another one: what it said until now is forgotten here too. */
   expect(region: RegionIndex, storeId: string): void {
     this.#meet(region, storeId);
@@ -132,10 +174,13 @@ export class Acquaintances {
       storeId: this.#expected.get(region) ?? "",
       inc: 0,
     }));
-    const others = [...this.#known]
+    return [...forgetful, ...this.#counted()];
+  }
+
+  #counted(): Acquainted[] {
+    return [...this.#known]
       .filter(([region, { storeId }]) => storeId !== "" && !this.#forgetful.has(region))
       .map(([region, { storeId, inc }]) => ({ region, storeId, inc }));
-    return [...forgetful, ...others];
   }
 
   /** It was back under that name, and has lost its memory again. */
@@ -156,6 +201,7 @@ export class Acquaintances {
   #welcome(region: RegionIndex, storeId: string): void {
     if (!this.#forgetful.has(region) || storeId === "" || this.#expected.get(region) !== storeId) return;
     this.#forgetful.delete(region);
+    this.#version += 1;
     this.#storage.setMeta("forgetful", this.all().join(","));
   }
 
@@ -186,4 +232,8 @@ export class Acquaintances {
     }
     return known;
   }
+}
+
+function asText({ region, storeId, inc }: Acquainted): string {
+  return `${region}:${storeId}:${inc}`;
 }

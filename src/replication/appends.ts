@@ -12,7 +12,7 @@ import type { Hearing } from "./acquaintances.ts";
 import type { Context } from "./context.ts";
 import { PROTOCOL_VERSION } from "./entry.ts";
 import type { Log } from "./log.ts";
-import type { Append, PeerReply, Progress } from "./message.ts";
+import type { Acquainted, Append, PeerReply, Progress } from "./message.ts";
 import { backOff, differs, forgetWord, matches, type Peer } from "./peer.ts";
 import { counterOf, type Epoch, type RegionIndex } from "./position.ts";
 import type { Word } from "./rules.ts";
@@ -40,6 +40,7 @@ interface Sent {
   readonly grant: boolean;
   readonly commit: number;
   readonly sinks: number;
+  readonly voters: number;
 }
 
 export class Appends {
@@ -66,6 +67,7 @@ export class Appends {
     const number = ++this.#count;
     const commit = log.commit;
     const sinks = log.sinks.version;
+    const voters = acquaintances.version;
     const closed = { s: log.last.s, hlc: log.hlc, echo: rules.echo(peer.stamp, peer.provenStamp) };
     const message: Append = {
       type: "append",
@@ -81,6 +83,7 @@ export class Appends {
       pv: PROTOCOL_VERSION,
       sinks: peer.toldSinks < sinks ? log.sinks.marks() : [],
       ...acquaintances.reminder(peer.region),
+      voters: peer.toldVoters < voters ? this.#introductions(peer) : [],
     };
     if (page !== null) peer.next = (page.entries.at(-1)?.s ?? prev) + 1;
     const bytes = message.entries.reduce((sum, raw) => sum + raw.bytes.length, 0);
@@ -92,7 +95,7 @@ export class Appends {
     this.#context.call(peer.region, message, (reply) => {
       peer.inFlight -= 1;
       peer.inFlightBytes -= bytes;
-      this.#onAnswer(peer, { number, call, sentAt: now, grant, commit, sinks }, reply);
+      this.#onAnswer(peer, { number, call, sentAt: now, grant, commit, sinks, voters }, reply);
     });
   }
 
@@ -138,6 +141,13 @@ export class Appends {
     return storage.entries(log.o, peer.next - 1, batchBytesMax, batchEntriesMax);
   }
 
+  /** R8: of whom it should know by name, this replica included. */
+  #introductions(peer: Peer): Acquainted[] {
+    const { acquaintances, config, identity, incarnation, rules } = this.#context;
+    const self = { region: config.region, storeId: identity, inc: incarnation };
+    return rules.introduces() ? [self, ...acquaintances.introductions(peer.region)] : [];
+  }
+
   #onAnswer(peer: Peer, sent: Sent, reply: PeerReply | null): void {
     const { log, e, deposed } = this.#term;
     this.#context.changed = true;
@@ -181,6 +191,7 @@ export class Appends {
     this.#matched(peer, reply.match);
     if (reply.match >= sent.commit) peer.toldCommit = Math.max(peer.toldCommit, sent.commit);
     peer.toldSinks = Math.max(peer.toldSinks, sent.sinks);
+    peer.toldVoters = Math.max(peer.toldVoters, sent.voters);
     if (sent.grant && counts) this.#term.granted(peer, sent.sentAt);
   }
 
@@ -200,6 +211,7 @@ export class Appends {
     if (counts && word.inc > peer.inc) {
       // It may have forgotten what it was told last, or have become code that understands it.
       peer.toldSinks = 0;
+      peer.toldVoters = -1;
       peer.inc = word.inc;
       this.#term.persist();
     }

@@ -147,6 +147,9 @@ export class Follower {
     log.promise({ promised: message.e, leaderE: message.e, leaderInc: message.inc });
     log.sinks.heard(message.sinks);
     this.#context.hear(message.forgotten);
+    this.#context.acquaintances.introduced(
+      message.voters.filter(({ region }) => region !== this.#context.config.region),
+    );
     const result = this.#accept(message);
     if (result.kind !== "ok") {
       this.heardOf({ e: message.e, s: message.prev.s + message.entries.length });

@@ -22,6 +22,14 @@ export interface Closed {
   readonly echo: number;
 }
 
+/** A voter as another one knows it (R8). */
+export interface Acquainted {
+  readonly region: RegionIndex;
+  /** Empty: nobody that it would count. */
+  readonly storeId: string;
+  readonly inc: number;
+}
+
 /** Leader to follower (R2): entries that follow `prev`. Empty entries are a heartbeat, a lease renewal or news of the commit position. */
 export interface Append {
   readonly type: "append";
@@ -41,6 +49,11 @@ export interface Append {
   readonly sinks: readonly SinkMark[];
   /** The receiver has lost its memory, if this is what it calls its storage (R8). */
   readonly forgotten?: string;
+  /**
+   * Who the leader is and whom it takes the other voters for, where that has changed since the peer was told: a successor that never
+   * led, and so never heard them, notices all the same when one of them has lost its memory (R8).
+   */
+  readonly voters: readonly Acquainted[];
 }
 
 /** Everything of the log through `s` was delivered to the sink, or is none of its business. */

@@ -16,6 +16,7 @@ import type {
 } from "./ballot-message.ts";
 import type { ItemBefore } from "./entry.ts";
 import type {
+  Acquainted,
   Append,
   AppendMismatch,
   AppendOk,
@@ -81,13 +82,6 @@ export interface Vouched {
   /** For whom it would take the other voters: who has forgotten and does not know it vouches for nobody. */
   readonly others: readonly Acquainted[];
   readonly logs: readonly Vouch[];
-}
-
-export interface Acquainted {
-  readonly region: RegionIndex;
-  /** Empty: nobody that it would count. */
-  readonly storeId: string;
-  readonly inc: number;
 }
 
 export interface Vouch {

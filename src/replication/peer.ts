@@ -44,6 +44,8 @@ export interface Peer {
   amnesiac: boolean;
   /** State of the sinks that it was told and has acknowledged. */
   toldSinks: number;
+  /** State of what it was told of the other voters and has acknowledged. */
+  toldVoters: number;
 }
 
 /** Before its first answer. `next`: what it is guessed to lack first. */
@@ -69,6 +71,7 @@ export function newPeer(region: RegionIndex, { next, amnesiac }: Pick<Peer, "nex
     inc: 0,
     amnesiac,
     toldSinks: 0,
+    toldVoters: -1,
   };
 }
 

@@ -99,6 +99,8 @@ export interface Rules {
     said: Word,
     hearing: { readonly proves: boolean; readonly whole: boolean },
   ): boolean;
+  /** R8: does a leader tell its followers by what names it knows the voters? Who never led has heard none of them. */
+  introduces(): boolean;
   /** R8: of the other voters so many have said what a voter that has forgotten must know. One that is left out may be the one that it promised. */
   mayReturn(answered: number, others: number): boolean;
   /** R8: does one voter remember another as somebody else than the one that speaks, or as one that was restarted since? */
@@ -259,6 +261,8 @@ export const RULES: Rules = {
       (said.storeId !== known.storeId ||
         (proves && said.inc < known.inc) ||
         (proves && whole && compareTails(said.tail, known.tail) < 0))),
+
+  introduces: () => true,
 
   mayReturn: (answered, others) => answered >= others,
 

@@ -122,6 +122,7 @@ const requestShape = choice<PeerRequest>("PeerRequest", {
       pv: one(10, positive),
       sinks: many(11, sinkMarkShape),
       forgotten: maybe(12, text),
+      voters: many(13, acquaintedShape),
     }),
   ],
   pull: [

@@ -341,6 +341,7 @@ export class Story {
       grant: false,
       pv: PROTOCOL_VERSION,
       sinks: [],
+      voters: [],
       ...fields,
     };
   }

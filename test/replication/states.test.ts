@@ -123,7 +123,7 @@ function next(node: Node) {
 }
 
 const PEER_MESSAGES: { [T in PeerRequest["type"]]: (node: Node) => Extract<PeerRequest, { type: T }> } = {
-  append: (node) => ({ type: "append", ...next(node).common, grant: false, sinks: [] }),
+  append: (node) => ({ type: "append", ...next(node).common, grant: false, sinks: [], voters: [] }),
   pull: () => ({
     type: "pull",
     o: 0,

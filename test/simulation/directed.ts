@@ -171,6 +171,36 @@ function* builtOnTheLost(scene: Scene): Task<void> {
 }
 
 /**
+ * Somebody new. Of the anchor's replica the claim reaches nobody but the home that it names, and neither of the two reaches the rest,
+ * who take the anchor's log over and cut the claim off, while the new home, which leads its own log, is asked to write.
+ */
+function* claimCutOff(scene: Scene): Task<void> {
+  const [home, rival, ...others] = scene.random.shuffled([1, 2, 3, 4]) as [number, number, number, number];
+  yield* scene.settle(HOME);
+  yield* scene.settle(home);
+  for (const region of [rival, ...others]) scene.cut(HOME, region);
+  const { s } = scene.mirror(home).last;
+  const user = "somebody new";
+  runTask(scene.claim(home, user));
+  if (!(yield* scene.until(() => scene.mirror(home).last.s > s, 2_000)))
+    return scene.say("the claim did not come");
+  scene.cut(HOME, home);
+  scene.cut(home, rival);
+  scene.cluster.tally.add("claims that no majority has");
+  const isTaken = (): boolean =>
+    scene.mirror(rival).ownEpoch > 0 && scene.mirror(rival).standing.opened && scene.mirror(rival).last.s > s;
+  const end = scene.now + 30_000;
+  const isOver = (): boolean => isTaken() || scene.now > end;
+  yield* all([
+    scene.keepWriting(rival, isOver, { suspects: HOME }),
+    scene.keepWriting(home, isOver, { user }),
+  ]);
+  for (const region of [home, rival, ...others]) scene.mend(HOME, region);
+  scene.mend(home, rival);
+  yield* scene.pause(3_000);
+}
+
+/**
  * A voter that loses its memory. It and the home hold an entry that is committed; its storage is set back, to nothing or to what it was some
  * restarts ago; everybody else is restarted too; then the rival asks it alone for a promise. Without it the home's log waits
  * for the home, and the log that the voter led goes to somebody else.
@@ -221,6 +251,37 @@ function* memoryLost(scene: Scene): Task<void> {
   for (const region of apart) scene.mend(voter, region);
   if (!led())
     scene.fail("L2 a log gets a leader", `nobody leads the log of region ${voter}, which has forgotten`);
+  yield* takenInAgain(scene, voter, rival);
+}
+
+/**
+ * The same where only the home has ever led a log, so that nobody else has heard the voters by itself: what the rival is to know them by, the
+ * home has told it.
+ */
+function* memoryUnmet(scene: Scene): Task<void> {
+  const [voter, rival] = scene.random.shuffled([1, 2]) as [number, number];
+  yield* scene.settle(HOME);
+  // The first has the voter heard, the second tells the rival of it.
+  for (let n = 0; n < 2; n++) {
+    yield* scene.pause(500);
+    yield* scene.write(HOME, "majority");
+  }
+  yield* scene.pause(500);
+  if (scene.random.chance(0.5)) scene.restart(rival);
+  scene.cut(HOME, rival);
+  scene.cut(voter, rival);
+  const written = yield* scene.write(HOME, "majority");
+  if (written?.kind !== "written") return scene.say("the home had no majority");
+  scene.rewind(voter, null);
+  scene.cut(HOME, voter);
+  scene.mend(voter, rival);
+  const tried = scene.now + scene.random.between(4_000, 6_000);
+  yield* scene.keepWriting(rival, () => scene.now > tried, { suspects: HOME });
+  scene.cluster.tally.add("memories lost");
+  if (!(yield* scene.forgetful(rival)).includes(voter))
+    scene.fail("I30 lost memories are reported", `region ${rival} does not say that ${voter} has forgotten`);
+  scene.mend(HOME, rival);
+  yield* scene.settle(rival);
   yield* takenInAgain(scene, voter, rival);
 }
 
@@ -379,6 +440,12 @@ export const BUILT_ON_THE_LOST: Schedule = {
   script: builtOnTheLost,
 };
 
+export const CLAIM_CUT_OFF: Schedule = {
+  ...STAGE,
+  name: "claim-cut-off",
+  regions: [5],
+  script: claimCutOff,
+};
 export const REPLACED_AT_WORK: Schedule = {
   ...STAGE,
   name: "replaced-at-work",
@@ -391,11 +458,14 @@ export const REPLACED_AT_WORK: Schedule = {
   script: replacedAtWork,
 };
 export const MEMORY_LOST: Schedule = { ...STAGE, name: "memory-lost", script: memoryLost };
+export const MEMORY_UNMET: Schedule = { ...STAGE, name: "memory-unmet", script: memoryUnmet };
 export const MEMORY_REGAINED: Schedule = { ...STAGE, name: "memory-regained", script: memoryRegained };
 export const MEMORY_HALF_HEARD: Schedule = { ...STAGE, name: "memory-half-heard", script: memoryHalfHeard };
 
 const DIRECTED: readonly Schedule[] = [
+  CLAIM_CUT_OFF,
   MEMORY_LOST,
+  MEMORY_UNMET,
   REPLACED_AT_WORK,
   MEMORY_REGAINED,
   MEMORY_HALF_HEARD,

@@ -173,7 +173,19 @@ export class MoveWatch {
   /** The last that its own log says of the user is that they are here. */
   #txn(turn: Turn, known: Known): void {
     const { entry } = known;
+    const claims = (turn.ghost.logs[turn.host.partition] ?? []).flatMap((log) =>
+      [...log.entries.values()]
+        .map(({ entry: one }) => one)
+        .filter(({ kind, user }) => kind === EntryKind.claim && user === entry.user),
+    );
+    /** Erased in another log, and come again under the same name: the claim says so. */
+    const cameAgain = (left: Entry): boolean =>
+      claims.some(
+        ({ claim, hlc }) =>
+          claim?.home === entry.o && claim.version > (left.handoff?.version ?? 0) && hlc < entry.hlc,
+      );
     for (const { entry: earlier } of storyBefore(turn.ghost, turn.host.partition, known, entry.user)) {
+      if (earlier.kind === EntryKind.handoffOut && cameAgain(earlier)) return;
       if (earlier.o !== entry.o || earlier.kind === EntryKind.handoffOut)
         turn.fail(
           "I23 one log for a user",
@@ -183,12 +195,7 @@ export class MoveWatch {
       if (earlier.kind === EntryKind.claim) return;
     }
     // No step of a move stands before it in this log: then the user was claimed for it.
-    const claims = (turn.ghost.logs[turn.host.partition] ?? []).flatMap((log) =>
-      [...log.entries.values()].filter(
-        ({ entry: one }) => one.kind === EntryKind.claim && one.user === entry.user,
-      ),
-    );
-    if (claims.length > 0 && !claims.some(({ entry: one }) => one.claim?.home === entry.o))
+    if (claims.length > 0 && !claims.some(({ claim }) => claim?.home === entry.o))
       turn.fail("I23 one log for a user", `${placeOf(entry)} is ${entry.user}'s, who never came there`);
   }
 

@@ -14,7 +14,9 @@ import {
   BUILT_ON_THE_LOST,
   CLOCKS_AT_THEIR_BOUNDS,
   GRANTED_TWICE,
+  CLAIM_CUT_OFF,
   MEMORY_LOST,
+  MEMORY_UNMET,
   MEMORY_HALF_HEARD,
   MEMORY_REGAINED,
   OPENED_FOR_NOBODY,
@@ -22,7 +24,7 @@ import {
 } from "./directed.ts";
 import type { Distortion } from "./host.ts";
 import { type Schedule, scheduleNamed } from "./schedule.ts";
-import { ASKED_AGAIN, DYING_OPENERS, RESTARTS } from "./shaped.ts";
+import { ASKED_AGAIN, RESTARTS } from "./shaped.ts";
 
 export interface Mutant {
   readonly name: string;
@@ -264,6 +266,9 @@ const MUTANTS: readonly Mutant[] = [
   mutant("counts-the-forgetful", "R8: a voter that has lost its memory is counted", MEMORY_LOST, {
     hasForgotten: () => false,
   }),
+  mutant("keeps-names-to-itself", "R8: nobody is told whom a leader knows", MEMORY_UNMET, {
+    introduces: () => false,
+  }),
   mutant(
     "returns-behind",
     "R8: a voter that has forgotten counts before it has what it had",
@@ -472,7 +477,7 @@ const MUTANTS: readonly Mutant[] = [
   mutant("resumes-unrefused", "a log goes on with a user whom the other log has not refused", "moves", {
     mayResume: () => true,
   }),
-  mutant("acts-on-claim", "a home acts before it is certain that it is the home", DYING_OPENERS, {
+  mutant("acts-on-claim", "a home acts before it is certain that it is the home", CLAIM_CUT_OFF, {
     mayLiveBy: () => true,
   }),
   mutant("acts-on-arrival", "a new home acts before it is certain that it is the home", arrivals, {

@@ -1,9 +1,8 @@
 /** Seeds that once failed, each with what was wrong. What a seed leads to changes with the code; the story stays worth running. */
 import { expect, test } from "vitest";
-import { MEMORY_HALF_HEARD } from "./directed.ts";
+import { CLAIM_CUT_OFF, MEMORY_HALF_HEARD } from "./directed.ts";
 import { mutantNamed } from "./mutants.ts";
 import { scheduleNamed, type Schedule } from "./schedule.ts";
-import { DYING_OPENERS } from "./shaped.ts";
 import { simulate } from "./simulation.ts";
 
 interface Regression {
@@ -91,8 +90,14 @@ const REGRESSIONS: readonly Regression[] = [
   {
     story:
       "a home wrote for a user whose claim no majority held, a takeover cut the claim off, and no other replica could apply the write",
-    schedule: DYING_OPENERS,
-    seeds: [17],
+    schedule: CLAIM_CUT_OFF,
+    seeds: [1, 2, 3],
+  },
+  {
+    story:
+      "who had left a log, was erased elsewhere and came again was taken for somebody who never came back",
+    schedule: scheduleNamed("farewells"),
+    seeds: [28],
   },
   {
     story:

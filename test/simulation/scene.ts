@@ -112,6 +112,11 @@ export class Scene {
     return end.end === "answer" ? end.answer : null;
   }
 
+  /** Asks for a home there for somebody new. */
+  *claim(home: number, user: string): Task<void> {
+    yield* this.#edge(home).touchAnchor(0, user);
+  }
+
   /** One attempt, at one replica, by a session that knows `positions`. */
   *read(
     region: number,

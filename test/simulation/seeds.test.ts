@@ -89,7 +89,6 @@ const FLOORS_OF: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     "erasures looked after": 40,
     "entries redacted": 500,
     "imports again": 20,
-    "snapshots taken over": 1,
     // Replicas are away for long, and those whose feeds were read are gone in the end.
     "feed messages": 50,
     "checked: feeds: told": 250,

@@ -302,6 +302,7 @@ export class Usurper {
             grant: true,
             pv: PROTOCOL_VERSION,
             sinks: [],
+            voters: [],
           };
           this.#call(partition, region, append, (reply) => {
             if (reply?.type === "append-ok" && reply.e === e) {

@@ -177,6 +177,8 @@ const promise: fc.Arbitrary<Promise_> = fc.record({
 });
 
 /** One arbitrary for each type of request: a new type does not compile until it has one. */
+const acquainted = fc.record({ region, storeId: text, inc: u53 });
+
 export const requests: {
   readonly [K in PeerRequest["type"]]: fc.Arbitrary<Extract<PeerRequest, { type: K }>>;
 } = {
@@ -195,9 +197,23 @@ export const requests: {
       pv: version,
       sinks: few(sinkMark),
       forgotten: text,
+      voters: few(acquainted),
     },
     {
-      requiredKeys: ["type", "o", "e", "inc", "prev", "entries", "chain", "commit", "grant", "pv", "sinks"],
+      requiredKeys: [
+        "type",
+        "o",
+        "e",
+        "inc",
+        "prev",
+        "entries",
+        "chain",
+        "commit",
+        "grant",
+        "pv",
+        "sinks",
+        "voters",
+      ],
     },
   ),
   pull: fc.record({
@@ -409,7 +425,7 @@ export const replies: { readonly [K in PeerReply["type"]]: fc.Arbitrary<Extract<
     logs: few(fc.record({ o: region, promised: u53, last: tail })),
     storeId: text,
     inc: u53,
-    others: few(fc.record({ region, storeId: text, inc: u53 })),
+    others: few(acquainted),
   }),
   "progress-ok": fc.record({ type: is("progress-ok") }),
   "snapshot-begun": fc.record({ type: is("snapshot-begun"), id: text, from: few(snapshotBase) }),

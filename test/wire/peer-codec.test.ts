@@ -31,6 +31,7 @@ const APPEND: Append = {
   grant: true,
   pv: 1,
   sinks: [{ name: "orders", round: 1, s: 2 }],
+  voters: [{ region: 1, storeId: "a name", inc: 3 }],
 };
 
 const BATCH: Batch = {
