@@ -8,7 +8,8 @@
  * The exception is a failover that took the first execution away, and its key with it; then the second attempt rightly
  * executed again. That shows in two versions under one key, among the answers or in the logs, and the attempts of which nothing
  * is known are then left as they are, because nobody can say which of the two they were. One that was told a version and no more
- * may have been told of an earlier one's.
+ * may have been told of an earlier one's. An edge sends a request again by itself: so one answered operation may have been executed
+ * twice, the first time for others to see.
  */
 import type { Authority } from "./authority.ts";
 import type { Operation } from "./operation.ts";
@@ -36,10 +37,25 @@ function mergeGroup(group: readonly Touch[], authority: Authority | undefined): 
       const answers = same.filter((touch) => touch.op.outcome === "ok");
       return asOne(group, answers.length > 0 ? answers : same);
     });
-    return [...group.filter((touch) => !isKnown(touch)), ...known];
+    const untold = [...logged].filter((position) => !executions.has(position));
+    return [
+      ...group.filter((touch) => !isKnown(touch)),
+      ...known,
+      ...untold.flatMap((position) => unanswered(group, position)),
+    ];
   }
   const [version] = [...versions, ...logged];
   return asOne(group, answered).map((touch) => ({ ...touch, version: touch.version ?? version }));
+}
+
+/** It was executed there, as a log says, and no answer told of it: somebody may have seen it all the same. */
+function unanswered(group: readonly Touch[], position: string): Touch[] {
+  return asOne(group, []).map((touch) => ({
+    ...touch,
+    version: position,
+    output: undefined,
+    op: { ...touch.op, outcome: "unknown" },
+  }));
 }
 
 function loggedPositions([any]: readonly Touch[], authority: Authority | undefined): string[] {

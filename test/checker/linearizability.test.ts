@@ -234,6 +234,24 @@ describe("linearizability", () => {
     expect(verdict(early, authority)).toBe(false);
   });
 
+  it("lets one operation be seen twice where its edge sent it again after a failover had lost it", () => {
+    const authority = new Authority(
+      [entry("weur.33.3", { op: "add", value: 1, idempotencyKey: "i" })],
+      [entry(v(1), { op: "add", value: 1, idempotencyKey: "i" }), entry(v(2), { op: "add", value: 1 })],
+    );
+    const story = (shown: string): Story => {
+      const made = new Story();
+      const adding = made.begin({ op: "add", value: 1, idempotencyKey: "i" });
+      made.did({ op: "add", value: 1 }, { version: v(2), value: shown });
+      made.did(strong, { version: null });
+      made.ok(adding, { version: "weur.33.3", value: "1" });
+      made.did(strong, { version: "weur.33.3", value: "1" });
+      return made;
+    };
+    expect(verdict(story("2"), authority)).toBe(true);
+    expect(verdict(story("3"), authority)).toBe(false);
+  });
+
   it("orders acknowledged writes as their log does, even where no read looked in between", () => {
     const story = (first: number, second: number): Story => {
       const made = new Story();
