@@ -60,8 +60,8 @@ export class Levels {
   logsOf(owner: OwnerRow): RegionIndex[] {
     const homes = homesOf(owner);
     const { rules } = this.#context;
-    const isClaim = owner.past.length === 0;
-    return isClaim && !rules.mayLiveBy(owner, this.#context.log(owner.o).commit)
+    const isClaim = owner.past.length === 0 && owner.o !== owner.home;
+    return isClaim && !rules.mayLiveBy(owner.s, this.#context.log(owner.o).commit)
       ? [...homes, owner.o]
       : homes;
   }

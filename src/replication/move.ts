@@ -99,15 +99,16 @@ export class Moves {
       return false;
     }
     const log = this.#context.log(owner.o);
-    const { commit } = log;
-    if (isClaimed(owner) ? rules.mayLiveBy(owner, commit) : rules.hasArrived(owner.s, commit)) return true;
+    const { s } = owner;
+    if (isClaimed(owner) ? rules.mayLiveBy(s, log.commit) : rules.hasArrived(s, log.commit)) return true;
     this.#fetchCommit(log, owner.s);
     return false;
   }
 
   /**
    * The leader of the user's log writes for the user: what made it the home is settled, and has to be known as that after a restart
-   * too, or the user would wait for a log that may have lost its leader. A row for each user's first write, at most.
+   * too, or the user would wait for a log that may have lost its leader. A row for each user's first write, at most; in the home's own log
+   * the write's own row says it.
    */
   keep(owner: OwnerRow): void {
     if (isClaimed(owner) && owner.o !== owner.home) this.#context.log(owner.o).keepCommit(owner.s);

@@ -18,7 +18,7 @@ import {
   type RegionIndex,
   type Tail,
 } from "./position.ts";
-import type { Moving, OwnerRow } from "./state-row.ts";
+import type { Moving } from "./state-row.ts";
 import type { ExpiredItem, GrantRow } from "./storage.ts";
 
 /** What a leader knows of itself when it asks whether it may acknowledge. */
@@ -171,10 +171,10 @@ export interface Rules {
   /** May the log that they come from go on with them? `commit`: of the log that refused them. */
   mayResume(moving: Moving, commit: number): boolean;
   /**
-   * May a home act on the claim that made it one? `commit`: of the log that the claim stands in. What is not committed may be cut off, and
-   * another home be claimed; in the home's own log, what it wrote would be cut off with it.
+   * May a home act on the claim that made it one, at `s` of a log? `commit`: of that log. What is not committed may be cut off, and another
+   * home be claimed; or none, and what is lost would be nobody's.
    */
-  mayLiveBy(claim: Pick<OwnerRow, "home" | "o" | "s">, commit: number): boolean;
+  mayLiveBy(s: number, commit: number): boolean;
   /** May the new home act on having taken a user in, at `s` of its log? */
   hasArrived(s: number, commit: number): boolean;
   /** Is a request that was repeated across a move looked for where the user was before? */
@@ -342,7 +342,7 @@ export const RULES: Rules = {
 
   mayResume: (moving, commit) => moving.refused !== undefined && moving.refused.s <= commit,
 
-  mayLiveBy: ({ home, o, s }, commit) => home === o || s <= commit,
+  mayLiveBy: (s, commit) => s <= commit,
 
   hasArrived: (s, commit) => s <= commit,
 

@@ -124,6 +124,26 @@ describe("whose write it is", () => {
       expect(cluster.log(1, 1).head).toBe(head);
     });
 
+    test("also in the home's own log: what is lost with the claim would be nobody's", () => {
+      settled();
+      cluster.isolate(0);
+      cluster.client(0, {
+        op: "claim",
+        user: "carl",
+        home: 0,
+        principal: "carl",
+        from: 0,
+        deadlineAt: cluster.now + 5_000,
+      });
+      const [hers, his] = [cluster.write(0, "anna", "a", "1"), cluster.write(0, "carl", "a", "1")];
+      cluster.run(300);
+      // It is no question of the lease.
+      expect([hers.reply?.kind, his.reply]).toEqual(["written", null]);
+      cluster.heal();
+      cluster.run(2_000);
+      expect(his.reply).toMatchObject({ kind: "written" });
+    });
+
     test("or its edge has been told so by the anchor's leader", () => {
       const { claim } = claimed();
       const write = cluster.write(1, "carl", "a", "1", { claim: { ...claim, committed: true } });
