@@ -22,7 +22,7 @@ function explored(...args: readonly string[]): Promise<{ explored: Explored; pro
 
 test.each([
   ["an entry and a campaign", SMALL, 1_000],
-  ["a campaign and a crash", MORTAL, 700],
+  ["a campaign and a crash", MORTAL, 500],
 ] as const)("%s: nothing is wrong in any state", { timeout: 120_000 }, async (_, world, statesMin) => {
   const { explored: seen, problem } = await explored(...world);
   expect(problem).toBe("");
