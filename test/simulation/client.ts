@@ -15,6 +15,7 @@ import type {
   Command,
   Conditions,
   ItemCommand,
+  LostPosition,
   ReadLevel,
 } from "../../src/replication/request.ts";
 import { Bookkeeping, isBookkeeping, type Bookkept, type Hands, type Submission } from "./bookkeeping.ts";
@@ -508,13 +509,21 @@ export class Device implements Hands {
     const page = { user: this.user, session: this.#part(partition), limit: 100, bytesMax: 4_000_000 };
     const reply = yield* this.#edge.divergent(partition, page, 2_000);
     if (reply?.kind !== "divergent") {
-      if (reply !== null) this.#takeLost(partition, reply);
+      if (reply !== null) this.#toldOfLoss(this.#takeLost(partition, reply));
       return;
     }
     this.#session?.saw(partition, reply.facts, false);
     const concern = this.#random.weighted(this.#workload.concerns);
     const settlement = settlementOf(reply.entries, this.#random, concern);
     if (settlement !== null) yield* this.submit(settlement);
+  }
+
+  /** By what is no operation in the history: it is one that failed. */
+  #toldOfLoss(lostReported: string[]): void {
+    if (lostReported.length === 0) return;
+    const region = String(this.#edge.region);
+    const id = this.#invoke({ op: "list", user: this.user, region, ...this.#sessionName() });
+    this.#history.fail(id, this.#cluster.timeline.now, { lostReported });
   }
 
   *#list(): Task<void> {
@@ -657,11 +666,11 @@ export class Device implements Hands {
         } as const);
     const { reply } = yield* this.#ask(partition, this.user, what, level, false);
     if (reply?.kind !== "item" && reply?.kind !== "list") {
-      if (reply !== null) this.#takeLost(partition, reply);
+      if (reply !== null) this.#toldOfLoss(this.#takeLost(partition, reply));
       return;
     }
     this.#session?.saw(partition, reply.facts, covers(level));
-    this.#takeLost(partition, reply);
+    this.#toldOfLoss(this.#takeLost(partition, reply));
     const items = reply.kind === "list" ? reply.items : reply.item === null ? [] : [reply.item];
     for (const item of items)
       if (item.expiresAt !== 0 && item.expiresAt <= seenAt)
@@ -705,12 +714,12 @@ export class Device implements Hands {
     return this.#dropLost(partition, lost);
   }
 
-  #dropLost(partition: number, lost: readonly Position[]): string[] {
+  #dropLost(partition: number, lost: readonly LostPosition[]): string[] {
     if (lost.length === 0) return [];
     this.#session?.lost(partition, lost);
     this.#cluster.tally.add("positions reported lost", lost.length);
     // A token holds the latest place of an epoch: with it goes whatever of that epoch came before and was cut off too.
-    return lost.map(({ o, e, s }) => `${o}.${e}.1-${s}`);
+    return lost.map(({ o, e, s, from = 1 }) => `${o}.${e}.${from}-${s}`);
   }
 }
 
