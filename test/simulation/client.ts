@@ -647,7 +647,7 @@ export class Device implements Hands {
       2_000,
     );
     if (reply?.kind === "written") this.#session?.saw(partition, reply.facts, true);
-    else if (reply !== null) this.#takeLost(partition, reply);
+    else if (reply !== null) this.#toldOfLoss(this.#takeLost(partition, reply));
   }
 
   *#readExpiring(key: string): Task<void> {

@@ -123,6 +123,12 @@ const REGRESSIONS: readonly Regression[] = [
     schedule: scheduleNamed("zombies"),
     seeds: [50001],
   },
+  {
+    story:
+      "a session that was told of a loss by a read outside its history was taken for one that nobody told",
+    schedule: scheduleNamed("expiry"),
+    seeds: [60005],
+  },
 ];
 
 test.each(REGRESSIONS)("$story", { timeout: 60_000 }, ({ schedule, seeds }) => {
