@@ -5,8 +5,9 @@
  * arrives and not when it leaves, and what an answer waits for at the other end, storage that confirms what was written, comes
  * before its way back. Both are so between real regions.
  *
- * A timer is a millisecond or two late. By what the one for the way there was late, the way back is shorter: so that a round trip takes
- * what it should, to a millisecond, which is what the clock can tell and what the distances are published in.
+ * A timer is a millisecond or two late. So it is set for one less, and what is left is waited for turn by turn; and by what the way there
+ * was late all the same, the way back is shorter: a round trip takes what it should, to a millisecond, which is what the clock can tell
+ * and what the distances are published in.
  */
 export class RoundTrip {
   readonly #thereMs: number;
@@ -18,15 +19,18 @@ export class RoundTrip {
   }
 
   async there(): Promise<void> {
-    const leftAt = Date.now();
-    await sleep(this.#thereMs);
-    const lateMs = Date.now() - leftAt - this.#thereMs;
-    this.#backMs -= Math.min(this.#backMs, Math.max(0, lateMs));
+    const at = Date.now() + this.#thereMs;
+    await until(at);
+    this.#backMs -= Math.min(this.#backMs, Date.now() - at);
   }
 
   back(): Promise<void> {
-    return sleep(this.#backMs);
+    return until(Date.now() + this.#backMs);
   }
+}
+
+async function until(at: number): Promise<void> {
+  for (let leftMs = at - Date.now(); leftMs > 0; leftMs = at - Date.now()) await sleep(leftMs - 1);
 }
 
 async function sleep(ms: number): Promise<void> {
