@@ -206,7 +206,9 @@ export function nothingIsReadFromHalfAnImage(turn: Turn): void {
 /** I20, I21: an answer with a token shows at least what the token knows, except what it reports as lost; lost means lost. */
 export function tokensAreCovered(turn: Turn): void {
   const { host, ghost } = turn;
-  for (const { reply, request } of turn.answered) {
+  for (const { o, removed } of turn.deltas)
+    for (const tail of removed) ghost.mirror(host, o).noteCut(tail, turn.at);
+  for (const { reply, request, askedAt } of turn.answered) {
     const lost =
       reply.kind === "refused" && reply.reason === "session-lost"
         ? reply.lost
@@ -231,6 +233,8 @@ export function tokensAreCovered(turn: Turn): void {
       const mirror = ghost.mirror(host, seen.o);
       const inBase = seen.s <= mirror.base.s && ghost.log(host.partition, seen.o).isCommitted(seen.e, seen.s);
       if (inBase || (mirror.rows.get(seen.s)?.e === seen.e && seen.s <= mirror.applied)) continue;
+      // What waits to be told was worked out while it was there.
+      if (mirror.heldSince(seen.e, seen.s, askedAt)) continue;
       turn.fail(
         "I20 tokens are covered",
         `${host.name} answers a read of ${asked} at ${request.level} without ${position(seen)} that it has to cover`,

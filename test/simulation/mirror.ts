@@ -65,8 +65,20 @@ export class Mirror {
   /** The furthest that this replica may have found committed by counting entries of its own epochs (R4), said or not. */
   counted = 0;
 
+  /** When what was cut off went, in real time. */
+  readonly #cutAt = new Map<string, number>();
+
   constructor(o: number) {
     this.o = o;
+  }
+
+  noteCut({ e, s }: Tail, at: number): void {
+    this.#cutAt.set(`${e}.${s}`, at);
+  }
+
+  /** Held the entry at that instant of real time or since, and has it no more. */
+  heldSince(e: Epoch, s: number, at: number): boolean {
+    return (this.#cutAt.get(`${e}.${s}`) ?? -Infinity) >= at;
   }
 
   /** Epoch of the entry at s; undefined above the log, and below the base. */
