@@ -90,8 +90,8 @@ const FLOORS_OF: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     "entries redacted": 500,
     "imports again": 20,
     // Replicas are away for long, and those whose feeds were read are gone in the end.
-    "feed messages": 50,
-    "checked: feeds: told": 250,
+    "feed messages": 30,
+    "checked: feeds: told": 150,
   },
 };
 
