@@ -7,6 +7,7 @@
  */
 import type { RegionIndex } from "../src/replication/position.ts";
 import { judge, judgeQueued, type Crossing, type FaultRecord, type QueueVerdict } from "./faults.ts";
+import { sleep } from "./sleep.ts";
 import type { FaultStore } from "./fault-store.ts";
 import type { Interference, QueuedMessage } from "./region-object.ts";
 
@@ -92,7 +93,8 @@ export class FaultGate {
       .map(({ crossing, verdict }) =>
         verdict.kind === "pass" ? verdict.delayMs + this.#distanceMs(crossing) : 0,
       );
-    await sleep(Math.min(QUEUE_DELAY_MS_MAX, Math.max(0, ...delays)));
+    const ms = Math.min(QUEUE_DELAY_MS_MAX, Math.max(0, ...delays));
+    if (ms > 0) await sleep(ms);
     return verdicts;
   }
 
@@ -102,7 +104,8 @@ export class FaultGate {
     const verdict = judge(this.#faults(now), crossing, now);
     if (verdict.kind === "refuse") return { kind: "interference", answer: "refused", until: null };
     if (verdict.kind === "silent") return { kind: "interference", answer: "silent", until: verdict.until };
-    await sleep(verdict.delayMs + distanceMs);
+    const ms = verdict.delayMs + distanceMs;
+    if (ms > 0) await sleep(ms);
     return null;
   }
 
@@ -113,8 +116,4 @@ export class FaultGate {
   #distanceMs({ from, to }: Crossing): number {
     return this.#awayMs.get(from === this.#region ? to : from) ?? 0;
   }
-}
-
-async function sleep(ms: number): Promise<void> {
-  if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
 }

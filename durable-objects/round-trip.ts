@@ -9,6 +9,8 @@
  * was late all the same, the way back is shorter: a round trip takes what it should, to a millisecond, which is what the clock can tell
  * and what the distances are published in.
  */
+import { sleep } from "./sleep.ts";
+
 export class RoundTrip {
   readonly #thereMs: number;
   #backMs: number;
@@ -31,8 +33,4 @@ export class RoundTrip {
 
 async function until(at: number): Promise<void> {
   for (let leftMs = at - Date.now(); leftMs > 0; leftMs = at - Date.now()) await sleep(leftMs - 1);
-}
-
-async function sleep(ms: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, ms));
 }

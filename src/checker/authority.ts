@@ -27,10 +27,7 @@ export interface LogEntry {
   readonly principal?: string | undefined;
   readonly idempotencyKey?: string | undefined;
   readonly concern?: Concern | undefined;
-  /**
-   * Of the user's home, under which it was written: positions say which comes first within one only. 0: that home itself was lost, and
-   * nothing that is kept comes before it.
-   */
+  /** Of the user's home, under which it was written: positions say which comes first within one only. */
   readonly homeVersion?: number | undefined;
 }
 

@@ -40,7 +40,7 @@ describe("the final order of a user's writes", () => {
     expect(moved.includes("alice", "enam.17.3", "enam.17.4")).toBe(false);
   });
 
-  it("tells a stay from an earlier one in the same log, and from a home that was lost itself", () => {
+  it("tells a stay from an earlier one in the same log, and from a home of which nothing is kept", () => {
     const line = [
       entry(v(1), { homeVersion: 1 }),
       entry("enam.17.4", { homeVersion: 2 }),

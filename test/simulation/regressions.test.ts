@@ -107,7 +107,7 @@ const REGRESSIONS: readonly Regression[] = [
   },
   {
     story:
-      "what was lost together with its home was taken to come after all that the user wrote at the next one",
+      "a home wrote under a claim in its own log that was cut off with what it wrote, which then was nobody's",
     schedule: scheduleNamed("leases"),
     seeds: [50013],
   },

@@ -24,15 +24,13 @@ export function* storyBefore(ghost: Ghost, partition: number, from: Known, user:
   }
 }
 
-/** The version of the user's home under which an entry was written; 0: of a home whose claim was cut off with it. */
+/** The version of the user's home under which an entry was written: nobody writes before the claim is committed. */
 export function homeVersionAt(ghost: Ghost, partition: number, known: Known): number {
-  const log = ghost.log(partition, known.entry.o);
-  for (const { raw, entry } of storyBefore(ghost, partition, known, known.entry.user)) {
+  for (const { entry } of storyBefore(ghost, partition, known, known.entry.user)) {
     if (entry.kind === EntryKind.handoffIn && entry.handoff !== undefined) return entry.handoff.version;
-    if (entry.kind === EntryKind.claim && entry.claim !== undefined)
-      return log.isCommitted(raw.e, raw.s) ? entry.claim.version : 0;
+    if (entry.kind === EntryKind.claim && entry.claim !== undefined) return entry.claim.version;
   }
-  // Claimed in the anchor's log, and committed before anything was written for them.
+  // Claimed in the anchor's log.
   return firstVersion(0);
 }
 
